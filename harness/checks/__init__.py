@@ -1,0 +1,1 @@
+"""Pure functions over records: the ledger, privacy, service levels, the verdict."""

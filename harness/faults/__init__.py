@@ -1,0 +1,1 @@
+"""What breaks outside HTTP: processes, networks, AWS, time."""

@@ -1,0 +1,1 @@
+"""Every line of the launch plan, and what is known about it."""

@@ -1,0 +1,1 @@
+"""Starts local parts, waits for them, and notices when one dies."""

@@ -1,0 +1,1 @@
+"""Load: Locust users and profiles. It emits raw samples and judges nothing."""

@@ -1,0 +1,1 @@
+"""From the outbox to Meta: relay, consumer, Conversions API client, breaker, token."""

@@ -1,0 +1,1 @@
+"""HTTP in: webhooks, tracking, health. Thin; all rules live in the domain."""

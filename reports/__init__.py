@@ -1,0 +1,1 @@
+"""Turns a finished run record into pages that people and machines read."""
