@@ -1,0 +1,227 @@
+"""The pytest side of a run: what a scenario is, which tenants it has, and what is told of it.
+
+In a `golive run` the plugin finds the stack by the file named in `GOLIVE_STACK`. The process that pytest was
+started in (never an xdist worker) reports every scenario to the owner of the stack as it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.target import Target
+from harness.tenants import Tenant, make_tenant
+from harness.testing import Pipeline, StackInfo
+
+STACK_VARIABLE = "GOLIVE_STACK"
+
+_STEP = re.compile(r"^(Given|When|Then)\s+(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks that scenarios carry."""
+    config.addinivalue_line("markers", "scenario(id, proves, tenants=1): a promise, and the plan's rows that it proves")
+    config.addinivalue_line(
+        "markers",
+        "each_gateway(only=(), dialects=None, events=None): run once for each gateway and dialect of the target",
+    )
+    config.addinivalue_line("markers", "exclusive: breaks a part that others share; runs alone, in a second pass")
+    path = os.environ.get(STACK_VARIABLE)
+    config.stash[_INFO] = StackInfo.read(Path(path)) if path else None
+
+
+_INFO = pytest.StashKey[StackInfo | None]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Spread a scenario over the gateways and dialects that the target speaks."""
+    mark = metafunc.definition.get_closest_marker("each_gateway")
+    if mark is None:
+        return
+    info = metafunc.config.stash[_INFO]
+    spoken = info.target.gateways if info else Target.model_fields["gateways"].get_default(call_default_factory=True)
+    only, dialects = mark.kwargs.get("only") or tuple(spoken), mark.kwargs.get("dialects")
+    pairs = [
+        (name, dialect)
+        for name, known in spoken.items()
+        for dialect in known
+        if name in only and (dialects is None or dialect in dialects)
+    ]
+    metafunc.parametrize("_variant", pairs, ids=[f"{name}-{dialect}" for name, dialect in pairs], indirect=True)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k 'S-07[hotmart-plan]'` choose a scenario by the name that reports call it."""
+    if item.get_closest_marker("scenario"):
+        item.extra_keyword_matches.add(scenario_key(item))
+
+
+def scenario_key(item: pytest.Item) -> str:
+    """`S-07[hotmart-plan]`: names a scenario and its variant, and nothing of the machine."""
+    mark = item.get_closest_marker("scenario")
+    if mark is None:
+        raise pytest.UsageError(f"{item.nodeid} has no @pytest.mark.scenario(id, proves=…)")
+    bracket = item.name.partition("[")[2]
+    return f"{mark.args[0]}[{bracket}" if bracket else str(mark.args[0])
+
+
+def variant_of(item: pytest.Item) -> tuple[str, str] | None:
+    """The gateway and dialect that this item is for."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("_variant") if callspec else None
+
+
+def tenants_of(item: pytest.Item, info: StackInfo) -> list[Tenant]:
+    """The tenants that a scenario will use."""
+    mark = item.get_closest_marker("scenario")
+    count = mark.kwargs.get("tenants", 1) if mark else 1
+    variant = variant_of(item)
+    dialect = variant[1] if variant else "vendor"
+    key = scenario_key(item)
+    return [
+        make_tenant(info.seed, f"{key}/{number}", dialect=dialect, supported=info.target.gateways)
+        for number in range(count)
+    ]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have every tenant of every chosen scenario made at once: one command, however many there are."""
+    info = session.config.stash[_INFO]
+    is_xdist_controller = session.config.pluginmanager.hasplugin("dsession")
+    if info is None or is_xdist_controller or session.config.option.collectonly:
+        return
+    tenants = [tenant.to_json() for item in session.items for tenant in tenants_of(item, info)]
+    if tenants:
+        info.control.call("provision", tenants=tenants)
+
+
+@pytest.fixture
+def _variant(request: pytest.FixtureRequest) -> tuple[str, str] | None:
+    return getattr(request, "param", None)
+
+
+@pytest.fixture
+def pipeline(request: pytest.FixtureRequest, _variant: tuple[str, str] | None) -> Iterator[Pipeline]:
+    """The running target, as this scenario's own tenant sees it."""
+    info = request.config.stash[_INFO]
+    if info is None:
+        pytest.fail("scenarios need a stack: run them with `golive run`")
+    item = request.node
+    running = Pipeline(
+        info, tenants_of(item, info), scenario=scenario_key(item), gateway=_variant[0] if _variant else None
+    )
+    yield running
+    running.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """After the scenario's own words: nothing may be on its way, and the ledger must close."""
+    pipeline: Pipeline | None = getattr(item, "funcargs", {}).get("pipeline")
+    try:
+        yield
+        if pipeline is not None:
+            pipeline.settle()
+    finally:
+        if pipeline is not None:
+            _keep_details(item, pipeline)
+
+
+def _keep_details(item: pytest.Item, pipeline: Pipeline) -> None:
+    digest = hashlib.sha256("\n".join(one.wire_sha256 for one in pipeline.deliveries).encode()).hexdigest()
+    details: dict[str, Any] = {"evidence": pipeline.evidence, "wire_sha256": digest if pipeline.deliveries else ""}
+    try:
+        details["ledger"] = asdict(pipeline.ledger().ledger)
+        canaries = [[one.kind, one.text] for one in pipeline.canaries()]
+        pipeline.info.control.call("canaries", canaries=canaries)
+    except HarnessError as error:
+        details["harness_error"] = str(error)
+    item.user_properties.append(("golive", details))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say whose fault a red scenario is: a broken promise is the target's, everything else is ours."""
+    report = yield
+    if call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
+        promised = call.excinfo.errisinstance(AssertionError)
+        sentence = str(call.excinfo.value).strip() or call.excinfo.exconly()
+        if not promised and not call.excinfo.errisinstance(HarnessError):
+            sentence = call.excinfo.exconly()
+        report.user_properties.append(("golive-red", ["target" if promised else "harness", sentence]))
+    if report.when == "setup":
+        report.user_properties.append(("golive-item", describe(item)))
+    return report
+
+
+def describe(item: pytest.Item) -> dict[str, Any]:
+    """A scenario in words: what `golive list` shows and a report repeats."""
+    mark = item.get_closest_marker("scenario")
+    text = _specification(item)
+    steps = {name.lower(): " ".join(step.split()) for name, step in _STEP.findall(text)}
+    first = text.strip().splitlines()[0] if text.strip() else item.name
+    variant = variant_of(item)
+    return {
+        "key": scenario_key(item),
+        "title": first.partition("  ")[2].strip() or first,
+        "proves": list(mark.kwargs.get("proves", ())) if mark else [],
+        "suite": Path(str(item.path)).parent.name,
+        "gateway": variant[0] if variant else None,
+        "dialect": variant[1] if variant else None,
+        "exclusive": item.get_closest_marker("exclusive") is not None,
+        **{name: steps.get(name, "") for name in ("given", "when", "then")},
+    }
+
+
+def _specification(item: pytest.Item) -> str:
+    """The Given/When/Then: of the test function where it has its own, else of its file."""
+    function, module = getattr(item, "function", None), getattr(item, "module", None)
+    return getattr(function, "__doc__", None) or getattr(module, "__doc__", None) or ""
+
+
+class Reporter:
+    """Tells the owner of the stack what begins and what has ended; lives in pytest's first process only."""
+
+    def __init__(self, info: StackInfo) -> None:
+        self._info = info
+        self._open: dict[str, dict[str, Any]] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A scenario begins."""
+        self._open[nodeid] = {"outcome": "passed", "duration_s": 0.0, "nodeid": nodeid}
+        self._info.control.call("started", nodeid=nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A phase of a scenario has ended; with the last one, tell."""
+        result = self._open.setdefault(report.nodeid, {"outcome": "passed", "duration_s": 0.0, "nodeid": report.nodeid})
+        result["duration_s"] += report.duration
+        properties: dict[str, Any] = dict(report.user_properties)
+        result.update(properties.get("golive-item", {}))
+        if "golive" in properties:
+            result["details"] = properties["golive"]
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            result.update(outcome="skipped", message=reason.removeprefix("Skipped: "))
+        elif report.failed and result["outcome"] == "passed":
+            blame, sentence = properties.get("golive-red") or ("harness", str(report.longreprtext))
+            result.update(outcome="failed" if blame == "target" else "error", blame=blame, message=sentence)
+            result["trace"] = report.longreprtext[-4000:]
+        if report.when == "teardown":
+            self._info.control.call("finished", result=self._open.pop(report.nodeid))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Register the reporter, except in workers and in runs that are not golive's."""
+    info = session.config.stash[_INFO]
+    if info is not None and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(Reporter(info), "golive-reporter")

@@ -1,0 +1,304 @@
+"""What outlives a run: deliveries, outcomes, measurements, verdicts. Plain data, no I/O.
+
+`RunRecord.to_json` is the `report.json` that CI and scripts read; its JSON Schema is
+`reports/report.schema.json`. Raise `SCHEMA` when a field changes its meaning; never reuse a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Literal, Self
+
+SCHEMA = 1
+
+
+class Verdict(StrEnum):
+    """The one word of a run; `exit_code` is what the shell sees."""
+
+    GO = "GO"
+    GO_WITH_CONCERNS = "GO_WITH_CONCERNS"
+    NO_GO = "NO_GO"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @property
+    def exit_code(self) -> int:
+        """0 go, 1 no go, 3 inconclusive. (2 is a harness error: then there is no verdict.)"""
+        return {"GO": 0, "GO_WITH_CONCERNS": 0, "NO_GO": 1, "INCONCLUSIVE": 3}[self.value]
+
+
+class RowState(StrEnum):
+    """What is known of one line of the launch plan. Unknown is never a pass."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    UNDECIDED = "undecided"
+    NOT_OBSERVED = "not_observed"
+    WAIVED = "waived"
+    ATTESTED = "attested"
+    OUT_OF_SCOPE = "out_of_scope"
+
+
+Outcome = Literal["passed", "failed", "skipped", "error"]
+Meaning = Literal["purchase", "reversal", "ignored"]
+
+#: What became of a conversion, as a target's database may tell it.
+ConversionState = Literal["delivered", "dead_lettered", "expired", "suppressed", "held", "pending"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One webhook that was sent, and how it was answered."""
+
+    scenario: str
+    tenant: str
+    gateway: str
+    dialect: str
+    event: str
+    meaning: Meaning
+    """What a right receiver makes of the body."""
+    sale: str
+    """The sale's own id: the same for all deliveries of one purchase."""
+    buyer_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Hashes by which Meta's inbox is searched for this sale: of the e-mail, of the phone."""
+    status: int | None
+    """None: no answer came; the target may have committed all the same."""
+    answer_ms: float | None
+    sent_at_s: float
+    wire_sha256: str
+    """Over path, vendor headers and body: the same seed gives the same digest."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the target took responsibility for it."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One event as Meta saw it."""
+
+    event_id: str | None
+    event_name: str
+    order_id: str | None
+    keys: tuple[str, ...]
+    """Hashed e-mails and phones that it carried."""
+    counted: bool
+    """By Meta's own rule: not refused, and not a duplicate of an earlier one."""
+    refused: bool
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """One conversion as the target's own database tells it."""
+
+    sale: str
+    gateway: str
+    event_id: str | None
+    state: ConversionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Where every delivery went. It closes when nothing is lost, doubled or pending.
+
+    deliveries = unanswered + rejected + accepted;
+    accepted = duplicate + ignored + new conversions;
+    new conversions = delivered + dead_lettered + expired + suppressed + held + pending + lost.
+    """
+
+    deliveries: int = 0
+    unanswered: int = 0
+    rejected: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    ignored: int = 0
+    delivered: int = 0
+    dead_lettered: int = 0
+    expired: int = 0
+    suppressed: int = 0
+    held: int = 0
+    pending: int = 0
+    lost: int = 0
+    doubled: int = 0
+    """Counted more than once by Meta's own dedupe rule, not merely received twice."""
+
+    def __add__(self, other: Ledger) -> Ledger:
+        return Ledger(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
+
+    @property
+    def closed(self) -> bool:
+        """Nothing lost, doubled or still on its way."""
+        return not (self.lost or self.doubled or self.pending)
+
+    @property
+    def conversions(self) -> int:
+        """Distinct sales for which the target took responsibility."""
+        return self.accepted - self.duplicate - self.ignored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioResult:
+    """One promise, once: what was asked and what was seen."""
+
+    id: str
+    title: str
+    story: str
+    criterion: str
+    proves: tuple[str, ...]
+    """Row ids of the launch plan."""
+    suite: str
+    outcome: Outcome
+    duration_s: float
+    given: str = ""
+    when: str = ""
+    then: str = ""
+    message: str = ""
+    """Why it is red, in one or a few sentences; the promise's name stands first."""
+    blame: Literal["", "target", "harness"] = ""
+    evidence: tuple[str, ...] = ()
+    reproduce: str = ""
+    ledger: Ledger = Ledger()
+    wire_sha256: str = ""
+    """Digest over all deliveries of the scenario, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloResult:
+    """One number with its target, judged on raw samples."""
+
+    name: str
+    target: float
+    unit: str
+    measured: float | None
+    samples: int
+    ci95: tuple[float, float] | None
+    met: bool | None
+    """None: undecided, or not observed."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyResult:
+    """The hunt for the personal data that the run invented."""
+
+    canaries: int = 0
+    places: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()
+    """`where: kind of canary`, never the canary itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """One line of the launch plan, and what is known about it."""
+
+    id: str
+    story: str
+    text: str
+    state: RowState
+    evidence: tuple[str, ...] = ()
+    reproduce: str = ""
+    how: str = ""
+    """How it can be seen: scenario, load, readiness, attestation, out_of_scope."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetInfo:
+    """What was judged."""
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """What a load profile asked for and got."""
+
+    profile: str
+    planned_per_s: float
+    achieved_per_s: float
+    duration_s: float
+    requests: int
+    failures: int
+    scheduler_lag_p99_ms: float
+    meta_latency_median_ms: float
+    meta_latency_p95_ms: float
+    ack_p50_ms: float | None = None
+    ack_p99_ms: float | None = None
+    uncorrected_p95_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run, whole."""
+
+    run_id: str
+    kind: Literal["run", "load", "readiness"]
+    seed: int
+    target: TargetInfo
+    clock_origin: str
+    """ISO 8601, UTC."""
+    started_at: str
+    duration_s: float
+    machine: str
+    command: str
+    """What reproduces this run."""
+    verdict: Verdict | None
+    """None: a harness error; there is nothing to say of the target."""
+    exit_code: int
+    headline: str
+    reasons: tuple[str, ...] = ()
+    not_observed: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    harness_errors: tuple[str, ...] = ()
+    scenarios: tuple[ScenarioResult, ...] = ()
+    ledger: Ledger = Ledger()
+    privacy: PrivacyResult = PrivacyResult()
+    slo: tuple[SloResult, ...] = ()
+    load: LoadResult | None = None
+    alarms: tuple[Mapping[str, Any], ...] = ()
+    saboteurs: Mapping[str, int] = field(default_factory=lambda: {"caught": 0, "total": 0})
+    stories: tuple[PlanRow, ...] = ()
+    checklist: tuple[PlanRow, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Where the time went, in seconds, by phase."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `report.json`."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read a `report.json` again.
+
+        Raises:
+            ValueError: another schema, or a field that is not of its kind.
+        """
+        if data.get("schema") != SCHEMA:
+            raise ValueError(f"report.json has schema {data.get('schema')!r}; this golive reads {SCHEMA}")
+        known = {one.name for one in fields(cls)}
+        kept: dict[str, Any] = {key: value for key, value in data.items() if key in known}
+        kept["target"] = TargetInfo(**data["target"])
+        kept["verdict"] = Verdict(data["verdict"]) if data["verdict"] else None
+        kept["scenarios"] = tuple(_scenario(one) for one in data["scenarios"])
+        kept["ledger"] = Ledger(**data["ledger"])
+        kept["privacy"] = PrivacyResult(**_tuples(data["privacy"]))
+        kept["slo"] = tuple(SloResult(**{**one, "ci95": _pair(one["ci95"])}) for one in data["slo"])
+        kept["load"] = LoadResult(**data["load"]) if data.get("load") else None
+        for name in ("stories", "checklist"):
+            kept[name] = tuple(PlanRow(**{**_tuples(row), "state": RowState(row["state"])}) for row in data[name])
+        return cls(**_tuples(kept))
+
+
+def _scenario(data: Mapping[str, Any]) -> ScenarioResult:
+    return ScenarioResult(**{**_tuples(data), "ledger": Ledger(**data["ledger"])})
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
+
+def _pair(value: Sequence[float] | None) -> tuple[float, float] | None:
+    return (value[0], value[1]) if value else None

@@ -1,0 +1,151 @@
+"""The target file: how the pipeline under test is started, reached and observed.
+
+A target file is TOML; `reference_impl/target.toml` is a complete one. `${...}` in it is filled in by the
+harness: where the fakes listen, which port was found free. What a file asks for decides what is started: a
+target that never says `${database_url}` gets no PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import UsageError
+
+PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+#: What `${...}` may say, and what it stands for.
+PLACEHOLDERS: Mapping[str, str] = {
+    "port": "a free port on 127.0.0.1 for the target's web process",
+    "database_url": "a PostgreSQL of this run's own",
+    "aws_url": "an AWS endpoint of this run's own (SQS, SNS, Secrets Manager)",
+    "meta_url": "the fake Meta",
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paths(_Section):
+    """Where the target listens, below its base URL."""
+
+    webhook: str = "/api/v1/webhooks/{gateway}/{tenant}"
+    click: str | None = None
+    pageview: str | None = None
+    checkout: str | None = None
+    ready: str = "/health/ready"
+
+
+class Timings(_Section):
+    """How long this target needs, so that scenarios wait no longer and no shorter."""
+
+    start_s: float = 20
+    """From start to ready."""
+    dispatch_s: float = 20
+    """From a 202 to Meta's inbox, on a bad day."""
+    breaker_reset_s: float = 60
+    hold_recheck_s: float = 60
+    redelivery_s: float = 60
+    """Until a message of a consumer that died is seen again."""
+    retry_s: float = 60
+    """The longest pause between two tries after a transient error."""
+    breaker_threshold: int = 5
+
+
+class Probes(_Section):
+    """Where the target may be looked into. What is absent is reported as not observed."""
+
+    database_url: str | None = None
+    conversions: str | None = None
+    """SQL with %(tenant)s: sale, gateway, event_id, state (one of records.ConversionState)."""
+    queue: str | None = None
+    """The name of the SQS queue that carries dispatches."""
+    dead_letters: str | None = None
+    aws_url: str | None = None
+
+
+class Tenants(_Section):
+    """How a tenant is made; docs/contracts.md says what goes in and out."""
+
+    provision: list[str]
+
+
+class Target(_Section):
+    """One pipeline under test."""
+
+    name: str
+    base_url: str
+    public_url: str | None = None
+    """What the outside world would call it; vendors print it into their bodies. Default: base_url."""
+    prepare: list[list[str]] = Field(default_factory=list)
+    start: dict[str, list[str]] = Field(default_factory=dict)
+    env: dict[str, str] = Field(default_factory=dict)
+    paths: Paths = Paths()
+    timings: Timings = Timings()
+    probes: Probes = Probes()
+    tenants: Tenants
+    actions: dict[str, list[str]] = Field(default_factory=dict)
+    gateways: dict[str, list[str]] = Field(
+        default_factory=lambda: {
+            "perfectpay": ["plan", "vendor"],
+            "hotmart": ["plan", "vendor"],
+            "kiwify": ["plan", "vendor"],
+            "stripe": ["vendor"],
+        }
+    )
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and check a target file.
+
+        Raises:
+            UsageError: no such file, no TOML, a word that is not known, a `${...}` that nobody fills.
+        """
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(
+                f"There is no target file {path}. `golive run` without --target tests the reference."
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} is not TOML: {error}") from None
+        for name in PLACEHOLDER.findall(path.read_text(encoding="utf-8")):
+            if name not in PLACEHOLDERS:
+                raise UsageError(
+                    f"{path} says ${{{name}}}, which nobody fills.{_guess(name)} Known: {', '.join(PLACEHOLDERS)}."
+                )
+        try:
+            return cls.model_validate(content.get("target", {}))
+        except ValidationError as error:
+            lines = "; ".join(f"[target] {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise UsageError(f"{path} cannot be used: {lines}") from None
+
+    def needs(self, placeholder: str) -> bool:
+        """Whether the file mentions `${placeholder}` anywhere."""
+        return f"${{{placeholder}}}" in self.model_dump_json()
+
+    def filled(self, values: Mapping[str, str]) -> Self:
+        """The same target with every `${...}` replaced."""
+        return type(self).model_validate(_fill(self.model_dump(), values))
+
+
+def _fill(value: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return PLACEHOLDER.sub(lambda found: values[found.group(1)], value)
+    if isinstance(value, dict):
+        return {key: _fill(one, values) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_fill(one, values) for one in value]
+    return value
+
+
+def _guess(name: str) -> str:
+    close = difflib.get_close_matches(name, PLACEHOLDERS, n=1)
+    return f" Did you mean ${{{close[0]}}}?" if close else ""

@@ -1,0 +1,156 @@
+"""The ledger: every delivery is accounted for, from the gateway's request to what Meta counted.
+
+A pure function over three lists: what was sent and how it was answered, what Meta saw, and, where the target lets
+us look, what its own database says. Meta's word counts: a conversion that the target calls delivered and
+that Meta never counted is lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.records import Arrival, Conversion, Delivery, Ledger
+
+#: What the ledger follows; page views and checkouts are no conversions.
+PURCHASE = "Purchase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """A ledger with the sentences that explain what is wrong with it."""
+
+    ledger: Ledger
+    findings: tuple[str, ...]
+    """Empty where it closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    gateway: str
+    sale: str
+    keys: frozenset[str]
+
+    def buyer_is_in(self, arrival: Arrival) -> bool:
+        """Whether the event carries a hash of this sale's buyer."""
+        return not self.keys.isdisjoint(arrival.keys)
+
+
+def close(
+    deliveries: Sequence[Delivery], arrivals: Sequence[Arrival], conversions: Sequence[Conversion] | None
+) -> Closing:
+    """Account for everything of one tenant.
+
+    `conversions` is None where the target's database cannot be looked into: then only what Meta counted is
+    known to be delivered, and everything else accepted is lost.
+    """
+    purchases = [one for one in deliveries if one.accepted and one.meaning == "purchase"]
+    promised = _sales(purchases)
+    # An unanswered purchase may have been committed all the same: it explains an arrival, but promises none.
+    explained = _sales(one for one in deliveries if one.status is None and one.meaning == "purchase") | promised
+    counted = _counted(explained, arrivals)
+    states = _states(conversions)
+    tally: Counter[str] = Counter(doubled=sum(times > 1 for times in counted.values()))
+    findings = [
+        f"{_named(explained[identity])} was counted {times} times by Meta"
+        for identity, times in counted.items()
+        if times > 1
+    ]
+    for identity, sale in promised.items():
+        state = _state_of(counted[identity], states.get(identity), known=conversions is not None)
+        tally[state] += 1
+        if state in ("lost", "pending"):
+            findings.append(_explain(sale, state, states.get(identity)))
+    findings += _unexplained(explained, arrivals)
+    return Closing(ledger=_ledger(deliveries, len(purchases), len(promised), tally), findings=tuple(findings))
+
+
+def _sales(deliveries: Iterable[Delivery]) -> dict[tuple[str, str], _Sale]:
+    sales: dict[tuple[str, str], _Sale] = {}
+    for one in deliveries:
+        known = sales.get((one.gateway, one.sale))
+        keys = frozenset(one.buyer_keys) | (known.keys if known else frozenset())
+        sales[(one.gateway, one.sale)] = _Sale(one.gateway, one.sale, keys)
+    return sales
+
+
+def _is_purchase(arrival: Arrival) -> bool:
+    return arrival.counted and arrival.event_name == PURCHASE
+
+
+def _explanation(
+    sales: dict[tuple[str, str], _Sale], arrival: Arrival, counted: Counter[tuple[str, str]]
+) -> tuple[str, str] | None:
+    """Which sale Meta was told of: by the sale's own id, else by the buyer; of several, the least counted."""
+    named = [identity for identity, sale in sales.items() if arrival.order_id == sale.sale]
+    candidates = named or [identity for identity, sale in sales.items() if sale.buyer_is_in(arrival)]
+    return min(candidates, key=lambda identity: counted[identity], default=None)
+
+
+def _counted(sales: dict[tuple[str, str], _Sale], arrivals: Iterable[Arrival]) -> Counter[tuple[str, str]]:
+    counted: Counter[tuple[str, str]] = Counter()
+    for arrival in filter(_is_purchase, arrivals):
+        identity = _explanation(sales, arrival, counted)
+        if identity is not None:
+            counted[identity] += 1
+    return counted
+
+
+def _states(conversions: Sequence[Conversion] | None) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in conversions or ():
+        found[(one.gateway, one.sale)].append(one.state)
+    # Two rows for one sale: the least final one decides, so that nothing is called done too early.
+    order = ("pending", "held", "dead_lettered", "expired", "suppressed", "delivered")
+    return {identity: min(states, key=order.index) for identity, states in found.items()}
+
+
+def _state_of(counted: int, stored: str | None, *, known: bool) -> str:
+    if counted:
+        return "delivered"
+    if not known or stored is None or stored == "delivered":
+        return "lost"
+    return stored
+
+
+def _named(sale: _Sale) -> str:
+    return f"sale {sale.sale} ({sale.gateway})"
+
+
+def _explain(sale: _Sale, state: str, stored: str | None) -> str:
+    if state == "pending":
+        return f"{_named(sale)} was accepted and is still on its way"
+    if stored == "delivered":
+        return f"{_named(sale)} is called delivered by the target, but Meta never counted it"
+    return f"{_named(sale)} was accepted and is nowhere: not at Meta, not in the target's tables"
+
+
+def _unexplained(sales: dict[tuple[str, str], _Sale], arrivals: Iterable[Arrival]) -> list[str]:
+    return [
+        f"Meta counted a Purchase (order {arrival.order_id}, event id {arrival.event_id}) "
+        "that no accepted webhook explains"
+        for arrival in filter(_is_purchase, arrivals)
+        if _explanation(sales, arrival, Counter()) is None
+    ]
+
+
+def _ledger(deliveries: Sequence[Delivery], purchases: int, sales: int, tally: Counter[str]) -> Ledger:
+    accepted = sum(one.accepted for one in deliveries)
+    unanswered = sum(one.status is None for one in deliveries)
+    return Ledger(
+        deliveries=len(deliveries),
+        unanswered=unanswered,
+        rejected=len(deliveries) - accepted - unanswered,
+        accepted=accepted,
+        duplicate=purchases - sales,
+        ignored=accepted - purchases,
+        delivered=tally["delivered"],
+        dead_lettered=tally["dead_lettered"],
+        expired=tally["expired"],
+        suppressed=tally["suppressed"],
+        held=tally["held"],
+        pending=tally["pending"],
+        lost=tally["lost"],
+        doubled=tally["doubled"],
+    )

@@ -1,0 +1,189 @@
+"""`golive run`: start what the target needs, run the scenarios, judge, write the run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.checks.verdict import decide
+from harness.cli import common, terminal
+from harness.cli.session import Findings, Selection, Session, suites
+from harness.clock import RunClock
+from harness.errors import HarnessError, PromiseBroken, UsageError
+from harness.readiness import rows
+from harness.records import RunRecord, TargetInfo
+from harness.stack.stack import Stack
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  golive run                                   the whole proof of the reference pipeline
+  golive run --suite gateways --suite smoke    two suites
+  golive run -k duplicate                      scenarios whose name says so
+  golive run --seed 7 --at 2026-03-01T12:00:00Z --json     the same bytes again, for a program
+  golive run --target ../mine/golive.toml      your own pipeline
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run", epilog=EXAMPLES)(run)
+
+
+def run(
+    suite: Annotated[list[str] | None, typer.Option(help="Only this suite; may be repeated.")] = None,
+    expression: Annotated[str, typer.Option("-k", help="Only scenarios that match (as pytest's -k).")] = "",
+    target: Annotated[
+        str | None, typer.Option(help="A target file; without one golive.toml, else the reference.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Every invented person and id follows from it.")] = None,
+    at: Annotated[str | None, typer.Option(help="When the run believes it begins, like 2026-03-01T12:00:00Z.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for the report.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Scenarios at the same time.")] = 3,
+    stop: Annotated[bool, typer.Option("-x", help="Stop at the first red scenario.")] = False,
+    last_failed: Annotated[bool, typer.Option("--last-failed", help="Only what was red the last time.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
+) -> None:
+    """Run scenarios against a target and say whether it may go live.
+
+    Exit code: 0 go · 1 no go · 2 usage or harness error · 3 inconclusive.
+    """
+    with common.exit_codes():
+        _known_suites(suite or [])
+        path, wanted = common.find_target(target)
+        clock, number = common.clock_of(at), common.seed_of(seed)
+        run_id, folder = common.new_run_folder(out)
+        selection = Selection(
+            suites=tuple(suite or ()),
+            expression=expression,
+            workers=workers,
+            stop_at_first=stop,
+            last_failed=last_failed,
+        )
+        again = common.reproduce_command("run", seed=number, clock=clock, target=target)
+        screen = terminal.console()
+        screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
+        began, started_at = time.monotonic(), common.wall_clock_iso()
+        with terminal.Progress(screen) as progress:
+            session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
+            findings = _observe(session, selection)
+            if keep:
+                progress.phase(_where(session.stack))
+                _until_ctrl_c()
+            session.stop()
+        record = _judge(
+            findings,
+            run_id=run_id,
+            seed=number,
+            clock=clock,
+            target=TargetInfo(name=wanted.name, commit=common.commit_here()),
+            command=again
+            + "".join(f" --suite {one}" for one in suite or ())
+            + (f" -k '{expression}'" if expression else ""),
+            started_at=started_at,
+            duration_s=time.monotonic() - began,
+        )
+        common.publish(record, folder)
+        terminal.show(record, folder, screen)
+        if as_json:
+            terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
+        raise typer.Exit(record.exit_code)
+
+
+def _as_asked(selection: Selection) -> str:
+    chosen = "".join(f" --suite {one}" for one in selection.suites)
+    return chosen + (f" -k {shlex.quote(selection.expression)}" if selection.expression else "")
+
+
+def _known_suites(chosen: list[str]) -> None:
+    known = suites()
+    for name in chosen:
+        if name not in known:
+            raise UsageError(f"No suite is called {name!r}.{common.nearest(name, known)} Known: {', '.join(known)}.")
+
+
+def _observe(session: Session, selection: Selection) -> Findings:
+    try:
+        session.start()
+        session.run(selection)
+        if not session.findings.harness_errors:
+            session.hunt()
+    except PromiseBroken as error:
+        session.findings.broken.append(str(error))
+    except UsageError:
+        session.stop()
+        raise
+    except HarnessError as error:
+        session.findings.harness_errors.append(str(error))
+    except BaseException:
+        session.stop()
+        raise
+    return session.findings
+
+
+def _judge(
+    findings: Findings,
+    *,
+    run_id: str,
+    seed: int,
+    clock: RunClock,
+    target: TargetInfo,
+    command: str,
+    started_at: str,
+    duration_s: float,
+) -> RunRecord:
+    scenarios = tuple(sorted(findings.scenarios, key=lambda one: (one.suite, one.id)))
+    stories, checklist = rows.judge(rows.load(), scenarios, (), reproduce=command)
+    plan = (*stories, *checklist)
+    judged = decide(
+        harness_errors=findings.harness_errors,
+        broken=findings.broken,
+        scenarios=scenarios,
+        ledger=findings.ledger(),
+        privacy=findings.privacy,
+        slo=(),
+        plan=plan,
+        required={row for one in scenarios for row in one.proves},
+    )
+    return RunRecord(
+        run_id=run_id,
+        kind="run",
+        seed=seed,
+        target=target,
+        clock_origin=clock.iso(),
+        started_at=started_at,
+        duration_s=round(duration_s, 2),
+        machine=common.machine_here(),
+        command=command,
+        verdict=judged.verdict,
+        exit_code=judged.exit_code,
+        headline=judged.headline,
+        reasons=judged.reasons,
+        not_observed=judged.not_observed,
+        next_steps=judged.next_steps,
+        harness_errors=tuple(findings.harness_errors),
+        scenarios=scenarios,
+        ledger=findings.ledger(),
+        privacy=findings.privacy,
+        stories=stories,
+        checklist=checklist,
+        timings={name: round(seconds, 2) for name, seconds in findings.timings.items()},
+    )
+
+
+def _where(stack: Stack) -> str:
+    target = stack.target
+    return f"kept: {target.base_url}  Meta {stack.meta_url}  {target.env.get('DATABASE_URL', '')}  Ctrl-C ends it"
+
+
+def _until_ctrl_c() -> None:
+    with suppress(KeyboardInterrupt):
+        signal.pause()

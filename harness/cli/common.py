@@ -1,0 +1,139 @@
+"""What several commands need: the target file, the run's folder, the machine and commit, how errors end."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import platform
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import typer
+from reports.write import point_latest, write_run
+from rich.markup import escape
+
+from harness.cli.terminal import console
+from harness.clock import RunClock
+from harness.errors import HarnessError, PromiseBroken, UsageError
+from harness.records import RunRecord
+from harness.target import Target
+
+OUT = Path("reports/out")
+
+
+def find_target(given: str | None) -> tuple[Path, Target]:
+    """The target file: the one named, else `golive.toml` here, else the reference's.
+
+    Raises:
+        UsageError: it is not there, or cannot be used.
+    """
+    if given and given != "reference":
+        path = Path(given)
+    elif not given and Path("golive.toml").exists():
+        path = Path("golive.toml")
+    else:
+        spec = find_spec("reference_impl")
+        if spec is None or not spec.submodule_search_locations:
+            raise UsageError("The reference is not installed (golive[reference]), and there is no golive.toml here.")
+        path = Path(next(iter(spec.submodule_search_locations))) / "target.toml"
+    return path, Target.load(path)
+
+
+def clock_of(at: str | None) -> RunClock:
+    """The run's clock: now, or the time that `--at` names."""
+    return RunClock.at(at) if at else RunClock.starting_now()
+
+
+def new_run_folder(out: Path | None) -> tuple[str, Path]:
+    """A run id, unique on this machine, and its folder, made.
+
+    Raises:
+        UsageError: the folder cannot be made, or is not empty.
+    """
+    started = "".join(one for one in wall_clock_iso() if one.isalnum())
+    run_id = f"{started}-{secrets.token_hex(2)}"
+    folder = out or OUT / run_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The run cannot be written to {folder}: {error.strerror}.") from None
+    if any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; a run never overwrites another. Give --out a new folder.")
+    (folder / "logs").mkdir()
+    return run_id, folder
+
+
+def wall_clock_iso() -> str:
+    """The machine's own time, for names and notes; it never goes onto a wire."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251 -- said above
+
+
+def commit_here() -> str:
+    """The commit of the working folder, with `-dirty` where files differ; `unknown` outside git."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def machine_here() -> str:
+    """Enough to know whether two runs can be compared."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def seed_of(given: int | None) -> int:
+    """The seed given, or a new one (printed with the run, so that it can be given again)."""
+    return secrets.randbelow(10**6) if given is None else given
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what can go wrong into a sentence and an exit code: 2 ours or usage, 1 the target's, 130 Ctrl-C."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    out = console()
+    try:
+        yield
+    except PromiseBroken as error:
+        out.print(f"[bold red]NO GO[/]  {escape(str(error))}")
+        raise typer.Exit(1) from None
+    except UsageError as error:
+        out.print(f"[bold]golive:[/] {escape(str(error))}")
+        raise typer.Exit(2) from None
+    except HarnessError as error:
+        out.print(f"[bold magenta]harness error[/]  {escape(str(error))}")
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        out.print("stopped; everything that was started has been ended")
+        raise typer.Exit(130) from None
+
+
+def _as_interrupt(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def reproduce_command(command: str, *, seed: int, clock: RunClock, target: str | None) -> str:
+    """The command that gives the same bytes again."""
+    named = f" --target {target}" if target else ""
+    return f"golive {command} --seed {seed} --at {clock.iso()}{named}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'x'?`, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def publish(record: RunRecord, folder: Path) -> None:
+    """Write the run's files, and let `latest` point at them where the run lies in the usual place."""
+    write_run(record, folder)
+    if folder.resolve().parent == OUT.resolve():
+        point_latest(folder)

@@ -1,0 +1,263 @@
+"""One run of scenarios: the stack, pytest's two passes, what they found.
+
+Scenarios run in pytest's own processes and report over the control socket. Exactly one process, this one, starts and
+kills parts of the stack, notices when one dies, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.checks import privacy
+from harness.clock import RunClock
+from harness.errors import HarnessError, UsageError
+from harness.probes.database import DatabaseProbe
+from harness.probes.meta import MetaProbe, hashes_of
+from harness.pytest_plugin import STACK_VARIABLE
+from harness.readiness.rows import expand
+from harness.records import Ledger, PrivacyResult, ScenarioResult
+from harness.stack.processes import Death, tail
+from harness.stack.stack import Stack
+from harness.target import Target
+
+#: pytest's exit codes that say nothing against golive: all passed, some failed, none collected.
+_PYTEST_FINE = (0, 1, 5)
+_PYTEST_NOTHING = 5
+
+
+class Watcher(Protocol):
+    """Who looks on while a run goes: a terminal, a log, nobody."""
+
+    def phase(self, name: str) -> None:
+        """A new part of the run begins."""
+
+    def started(self, name: str) -> None:
+        """A scenario begins."""
+
+    def finished(self, result: ScenarioResult) -> None:
+        """A scenario has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which scenarios are to run, and how."""
+
+    suites: tuple[str, ...] = ()
+    expression: str = ""
+    workers: int = 3
+    stop_at_first: bool = False
+    last_failed: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What a run has seen, as it grows."""
+
+    scenarios: list[ScenarioResult] = field(default_factory=list)
+    canaries: set[tuple[str, str]] = field(default_factory=set)
+    deaths: list[Death] = field(default_factory=list)
+    harness_errors: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """Promises broken outside of any scenario: a target process died, the target did not start."""
+    privacy: PrivacyResult = field(default_factory=PrivacyResult)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def ledger(self) -> Ledger:
+        """Over all scenarios."""
+        return sum((one.ledger for one in self.scenarios), Ledger())
+
+
+def scenarios_home() -> Path:
+    """The folder of the scenarios, found without importing them."""
+    spec = find_spec("scenarios")
+    if spec is None or not spec.submodule_search_locations:
+        raise HarnessError("The package `scenarios` is not installed.")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def suites() -> tuple[str, ...]:
+    """The names of all suites that have scenarios."""
+    home = scenarios_home()
+    return tuple(sorted(one.name for one in home.iterdir() if one.is_dir() and any(one.glob("test_*.py"))))
+
+
+class Session:
+    """Runs scenarios against one target."""
+
+    def __init__(
+        self, target: Target, *, clock: RunClock, seed: int, folder: Path, watcher: Watcher, reproduce: str
+    ) -> None:
+        self.findings = Findings()
+        self._watcher = watcher
+        self._folder = folder
+        self._reproduce = reproduce
+        self._abort = threading.Event()
+        self._lock = threading.Lock()
+        self.stack = Stack(
+            target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
+        )
+
+    def _died(self, death: Death) -> None:
+        with self._lock:
+            self.findings.deaths.append(death)
+            where = self.findings.harness_errors if death.owner == "harness" else self.findings.broken
+            where.append(death.sentence())
+        self._abort.set()
+
+    # -- running ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bring the stack up."""
+        self.stack.start(
+            operations={
+                "started": lambda request: self._watcher.started(request["nodeid"].rpartition("::")[2]),
+                "finished": lambda request: self._finished(request["result"]),
+                "canaries": lambda request: self.findings.canaries.update(map(tuple, request["canaries"])),
+            }
+        )
+
+    def run(self, selection: Selection) -> None:
+        """Both passes: what shares the stack in parallel, then what must be alone."""
+        began = time.monotonic()
+        parallel = self._pass("parallel", selection, workers=selection.workers, mark="not exclusive")
+        self.findings.timings["scenarios in parallel"] = time.monotonic() - began
+        stop = selection.stop_at_first and any(one.outcome in ("failed", "error") for one in self.findings.scenarios)
+        began = time.monotonic()
+        alone = parallel
+        if not (self._abort.is_set() or stop):
+            alone = self._pass("exclusive", selection, workers=0, mark="exclusive")
+            self.findings.timings["scenarios alone"] = time.monotonic() - began
+        if parallel == alone == _PYTEST_NOTHING:
+            raise UsageError(
+                f"No scenario matches {selection.expression!r} in {', '.join(selection.suites) or 'any suite'}. "
+                "`golive list scenarios` shows what there is."
+            )
+
+    def _pass(self, name: str, selection: Selection, *, workers: int, mark: str) -> int:
+        self._watcher.phase(f"scenarios, {name}")
+        log = self._folder / "logs" / f"pytest-{name}.log"
+        child = self.stack.nursery.start(
+            f"pytest ({name})",
+            self._argv(selection, workers=workers, mark=mark),
+            owner="harness",
+            env={**os.environ, STACK_VARIABLE: str(self.stack.info_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            log=log,
+        )
+        child.expected = True
+        while child.running() and not self._abort.is_set():
+            try:
+                child.process.wait(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                continue
+        if self._abort.is_set():
+            child.kill()
+            return 0
+        code = child.process.wait()
+        if code not in _PYTEST_FINE:
+            raise HarnessError(f"pytest could not run the scenarios (exit code {code}). The end of {log}:\n{tail(log)}")
+        return code
+
+    def _argv(self, selection: Selection, *, workers: int, mark: str) -> list[str]:
+        home = scenarios_home()
+        places = [str(home / suite) for suite in selection.suites] or [str(home / suite) for suite in suites()]
+        argv = [sys.executable, "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)]
+        argv += ["-q", "--no-header", "-m", mark, "-p", "harness.pytest_plugin"]
+        argv += ["-o", f"cache_dir={self._folder.parent / '.pytest_cache'}"]
+        if workers > 1:
+            argv += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "worksteal"]
+        if selection.expression:
+            argv += ["-k", selection.expression]
+        if selection.stop_at_first:
+            argv += ["-x"]
+        if selection.last_failed:
+            argv += ["--last-failed", "--last-failed-no-failures", "none"]
+        return [*argv, *places]
+
+    def _finished(self, told: dict[str, Any]) -> None:
+        details = told.get("details", {})
+        proves = [row for claim in told.get("proves", ()) for row in expand(claim, told.get("gateway"))]
+        story, _, criterion = (proves[0] if proves else "").rpartition("/")
+        message = told.get("message", "")
+        if harness_error := details.get("harness_error"):
+            told.update(outcome="error", blame="harness")
+            message = f"{message} {harness_error}".strip()
+        result = ScenarioResult(
+            id=told.get("key", told["nodeid"]),
+            title=told.get("title", ""),
+            story=story,
+            criterion=criterion,
+            proves=tuple(proves),
+            suite=told.get("suite", ""),
+            outcome=told["outcome"],
+            duration_s=round(told["duration_s"], 3),
+            given=told.get("given", ""),
+            when=told.get("when", ""),
+            then=told.get("then", ""),
+            message=message,
+            blame=told.get("blame", ""),
+            evidence=tuple(details.get("evidence", ())),
+            reproduce=f"{self._reproduce} -k '{told.get('key', '')}'",
+            ledger=Ledger(**details.get("ledger", {})),
+            wire_sha256=details.get("wire_sha256", ""),
+        )
+        with self._lock:
+            self.findings.scenarios.append(result)
+        self._watcher.finished(result)
+
+    # -- after the scenarios ---------------------------------------------------------------------------------
+
+    def hunt(self) -> None:
+        """Search everything that the target has written for the people whom the run invented."""
+        self._watcher.phase("hunt for personal data")
+        began = time.monotonic()
+        canaries = [privacy.Canary(kind=kind, text=text) for kind, text in sorted(self.findings.canaries)]
+        hunt = privacy.Hunt(canaries)
+        target = self.stack.target
+        places: dict[str, Any] = {}
+        for role in ("prepare", "provision", *target.start):
+            log = self.stack.logs / f"target-{role}.log"
+            if log.exists():
+                places[f"log {log.name}"] = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        if target.probes.database_url:
+            database = DatabaseProbe(target.probes.database_url)
+            for schema, table in database.tables():
+                places[f"table {schema}.{table}"] = list(database.rows(schema, table))
+            database.close()
+        for tenant in self.stack.tenants.values():
+            calls = MetaProbe(self.stack.meta_url, tenant.pixel_id).calls()
+            told = [_without_hashes(event) for call in calls for event in call["events"]]
+            places.setdefault("what Meta was told", []).extend(told)
+        self.findings.privacy = PrivacyResult(
+            canaries=len(canaries), places=tuple(places), leaks=privacy.leaks(hunt, places)
+        )
+        self.findings.timings["hunt for personal data"] = time.monotonic() - began
+
+    def stop(self) -> None:
+        """End everything; safe to call twice."""
+        began = time.monotonic()
+        self.stack.stop()
+        self.findings.timings = {**self.stack.timings, **self.findings.timings}
+        self.findings.timings.setdefault("shut down", time.monotonic() - began)
+
+
+def _without_hashes(event: dict[str, Any]) -> str:
+    # The hashes themselves belong there; everything else is searched.
+    known = set(hashes_of(event))
+    return " ".join(text for text in _strings(event) if text not in known)
+
+
+def _strings(value: Any) -> Sequence[str]:
+    if isinstance(value, dict):
+        return [text for one in value.values() for text in _strings(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in _strings(one)]
+    return [str(value)]

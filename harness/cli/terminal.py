@@ -1,0 +1,159 @@
+"""What a person sees while a run goes and when it ends. Colour and movement only on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from harness.records import RowState, RunRecord, ScenarioResult, Verdict
+
+_MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "error": "[magenta]![/]"}
+_STYLES = {
+    Verdict.GO: "bold green",
+    Verdict.GO_WITH_CONCERNS: "bold yellow",
+    Verdict.NO_GO: "bold red",
+    Verdict.INCONCLUSIVE: "bold yellow",
+}
+
+
+def console() -> Console:
+    """Standard error: standard output belongs to `--json`."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Progress:
+    """A line that lives on a terminal; plain lines elsewhere: one for each phase and each red scenario."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+        self._began = time.monotonic()
+        self._counts: Counter[str] = Counter()
+        self._phase = ""
+        self._running: list[str] = []
+        self._live = Live(self._line(), console=out, refresh_per_second=8, transient=True) if out.is_terminal else None
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _line(self) -> Text:
+        counted = "  ".join(f"{self._counts[name]} {name}" for name in _MARKS if self._counts[name])
+        now = f"  {self._running[-1]}" if self._running else ""
+        return Text(f"{time.monotonic() - self._began:5.1f} s  {self._phase}  {counted}{now}"[: self._out.width - 1])
+
+    def _refresh(self) -> None:
+        if self._live:
+            self._live.update(self._line())
+
+    def phase(self, name: str) -> None:
+        """A new part of the run begins."""
+        self._phase, self._running = name, []
+        if not self._live:
+            self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(name)}")
+        self._refresh()
+
+    def started(self, name: str) -> None:
+        """A scenario begins."""
+        self._running.append(name)
+        self._refresh()
+
+    def finished(self, result: ScenarioResult) -> None:
+        """A scenario has ended; red ones are said at once."""
+        self._counts[result.outcome] += 1
+        if result.outcome in ("failed", "error"):
+            self._out.print(f"{_MARKS[result.outcome]} [bold]{escape(result.id)}[/]  {escape(result.title)}")
+            self._out.print(f"    {escape(result.message.splitlines()[0] if result.message else '')}")
+        self._refresh()
+
+
+def show(record: RunRecord, folder: Path, out: Console) -> None:
+    """The closing tables, the verdict, and where to read on."""
+    if record.scenarios:
+        out.print(_suites_table(record))
+    if record.ledger.deliveries:
+        out.print(_ledger_line(record))
+    if record.slo:
+        out.print(_slo_table(record))
+    if record.timings:
+        spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in record.timings.items())
+        out.print(f"[dim]time: {escape(spent)}  total {record.duration_s:.1f} s[/]")
+    out.print()
+    word = record.verdict.value.replace("_", " ") if record.verdict else "HARNESS ERROR"
+    style = _STYLES[record.verdict] if record.verdict else "bold magenta"
+    out.print(f"[{style}]{word}[/]  {escape(_without_verdict(record.headline, word))}")
+    for reason in record.reasons[:8]:
+        out.print(f"  • {escape(reason)}")
+    if len(record.reasons) > 8:
+        out.print(f"  … and {len(record.reasons) - 8} more in the report")
+    for step in record.next_steps[:4]:
+        out.print(f"  → {escape(step)}")
+    shown = folder / "index.html"
+    out.print(f"[dim]report: {os.path.relpath(shown)}   again: {escape(record.command)}[/]")
+
+
+def _without_verdict(headline: str, word: str) -> str:
+    return headline.removeprefix(word).lstrip(": ") or headline
+
+
+def _suites_table(record: RunRecord) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("suite", "passed", "failed", "error", "not observed", "seconds"):
+        table.add_column(title, justify="left" if title == "suite" else "right")
+    for suite in dict.fromkeys(sorted(one.suite for one in record.scenarios)):
+        of_suite = [one for one in record.scenarios if one.suite == suite]
+        counts = Counter(one.outcome for one in of_suite)
+        table.add_row(
+            suite,
+            str(counts["passed"]),
+            f"[red]{counts['failed']}[/]" if counts["failed"] else "0",
+            f"[magenta]{counts['error']}[/]" if counts["error"] else "0",
+            str(counts["skipped"]),
+            f"{sum(one.duration_s for one in of_suite):.1f}",
+        )
+    return table
+
+
+def _ledger_line(record: RunRecord) -> str:
+    book = record.ledger
+    parts = [f"{book.deliveries} webhooks", f"{book.rejected} refused", f"{book.accepted} accepted"]
+    parts += [f"{book.conversions} sales → {book.delivered} counted by Meta"]
+    ends = ("dead_lettered", "expired", "suppressed", "held")
+    parts += [f"{getattr(book, name)} {name.replace('_', ' ')}" for name in ends if getattr(book, name)]
+    style = "red" if not book.closed else "green"
+    parts += [f"[{style}]{book.lost} lost, {book.doubled} doubled, {book.pending} pending[/]"]
+    met = sum(one.state is RowState.MET for one in (*record.stories, *record.checklist))
+    rows = len(record.stories) + len(record.checklist)
+    privacy = f"{record.privacy.canaries} pieces of personal data hunted in {len(record.privacy.places)} places: "
+    privacy += f"[{'red' if record.privacy.leaks else 'green'}]{len(record.privacy.leaks)} leaks[/]"
+    return "ledger: " + " · ".join(parts) + f"\nprivacy: {privacy}\nlaunch plan: {met} of {rows} rows met in this run"
+
+
+def _slo_table(record: RunRecord) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("service level", "target", "measured", "95 % interval", "samples", ""):
+        table.add_column(title)
+    for one in record.slo:
+        words = {True: "[green]met[/]", False: "[red]refuted[/]", None: "[yellow]undecided[/]"}
+        interval = f"{one.ci95[0]:.4g} – {one.ci95[1]:.4g}" if one.ci95 else "–"
+        measured = "–" if one.measured is None else f"{one.measured:.4g} {one.unit}"
+        table.add_row(one.name, f"{one.target:g} {one.unit}", measured, interval, str(one.samples), words[one.met])
+    return table
+
+
+def print_json(text: str) -> None:
+    """To standard output, for a program."""
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,83 @@
+"""What a target's own PostgreSQL says. Read only: the harness never writes into a target's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from harness.errors import HarnessError
+from harness.records import Conversion
+
+
+class DatabaseProbe:
+    """Looks into every table, without knowing what they are called."""
+
+    def __init__(self, url: str, *, conversions: str | None = None) -> None:
+        self._url = url
+        self._conversions = conversions
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    @contextmanager
+    def _cursor(self) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+                self._connection.execute("SET default_transaction_read_only = on")
+            with self._connection.cursor() as cursor:
+                yield cursor
+        except psycopg.Error as error:
+            self.close()
+            raise HarnessError(f"the target's database cannot be read: {str(error).strip().splitlines()[0]}") from error
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def conversions(self, tenant: str) -> list[Conversion] | None:
+        """All conversions of a tenant; None where the target file gives no query for them."""
+        if self._conversions is None:
+            return None
+        with self._cursor() as cursor:
+            cursor.execute(self._conversions.encode(), {"tenant": tenant})
+            names = [column.name for column in cursor.description or ()]
+            return [Conversion(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+    def tables(self) -> list[tuple[str, str]]:
+        """Every table and materialised view that is not PostgreSQL's own: (schema, name)."""
+        with self._cursor() as cursor:
+            cursor.execute(
+                "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                "WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
+                "AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1, 2"
+            )
+            return [(str(schema), str(name)) for schema, name in cursor.fetchall()]
+
+    def rows(self, schema: str, table: str, *, mentioning: str | None = None) -> Iterator[str]:
+        """The rows of a table as text, in any column; only those in which `mentioning` stands, if given."""
+        query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table))
+        if mentioning is not None:
+            query += sql.SQL(" WHERE position({} IN t::text) > 0").format(sql.Literal(mentioning))
+        with self._cursor() as cursor:
+            for row in cursor.execute(query):
+                yield str(row[0])
+
+    def places_of(self, tenant: str) -> Mapping[str, int]:
+        """How many rows of each table mention a tenant (or any other word)."""
+        counted = {}
+        for schema, table in self.tables():
+            if found := sum(1 for _ in self.rows(schema, table, mentioning=tenant)):
+                counted[f"{schema}.{table}"] = found
+        return counted
+
+    def value(self, query: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """The one value of a query of our own."""
+        with self._cursor() as cursor:
+            cursor.execute(query.encode(), parameters or {})
+            row: Sequence[Any] | None = cursor.fetchone()
+            return row[0] if row else None

@@ -1,0 +1,119 @@
+"""What the fake Meta has seen of one pixel, and the faults armed for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import requests
+
+from harness.errors import HarnessError, NotSeenInTime
+from harness.records import Arrival
+
+#: One long poll; the whole wait may be longer.
+POLL_S = 10
+
+
+class MetaProbe:
+    """One pixel's inbox. Waiting is a long poll: the fake answers when the fact happens."""
+
+    def __init__(self, url: str, pixel_id: str) -> None:
+        self._url = url
+        self.pixel_id = pixel_id
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._session.request(method, f"{self._url}/_golive/{path}", timeout=POLL_S + 5, **options)
+        except requests.RequestException as error:
+            raise HarnessError(f"the fake Meta does not answer: {type(error).__name__}") from error
+        if not answer.ok:
+            raise HarnessError(f"the fake Meta refused {method} {path}: {answer.status_code} {answer.text[:300]}")
+        return answer.json() if answer.content else None
+
+    def calls(self, *, after: int = 0, count: int = 0, wait_s: float = 0) -> list[dict[str, Any]]:
+        """Calls with `seq` > after; waits until there are `count` of them, or `wait_s` is over.
+
+        Raises:
+            HarnessError: the inbox has dropped calls, so nothing can be concluded from it.
+        """
+        params = {"pixel": self.pixel_id, "after": after, "count": count, "wait_s": f"{wait_s:.3f}"}
+        answer = self._call("GET", "seen", params=params)
+        if answer.get("dropped"):
+            raise HarnessError(f"the fake Meta's inbox dropped {answer['dropped']} calls of pixel {self.pixel_id}")
+        found: list[dict[str, Any]] = answer["calls"]
+        return found
+
+    def arrivals(self) -> list[Arrival]:
+        """Every event of every call so far, in the order of their coming."""
+        return [_arrival(event, call) for call in self.calls() for event in call["events"]]
+
+    def wait_for(
+        self, enough: Callable[[list[dict[str, Any]]], bool], *, goal: str, within_s: float
+    ) -> list[dict[str, Any]]:
+        """All calls, once they are enough.
+
+        Raises:
+            NotSeenInTime: with a summary of the calls that did come.
+        """
+        deadline = time.monotonic() + within_s
+        calls = self.calls()
+        while not enough(calls):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise NotSeenInTime(goal, within_s, [summary(call) for call in calls])
+            seq = calls[-1]["seq"] if calls else 0
+            calls += self.calls(after=seq, count=1, wait_s=min(left_s, POLL_S))
+        return calls
+
+    def arm(self, fault: str, *, strikes: int | None, probability: float, seed: int, **parameters: Any) -> None:
+        """Arm a fault for this pixel only."""
+        body = {"fault": fault, "strikes": strikes, "probability": probability, "seed": seed, **parameters}
+        self._call("POST", f"pixels/{self.pixel_id}/faults", json=body)
+
+    def disarm(self) -> None:
+        """Take every fault off this pixel."""
+        self._call("DELETE", f"pixels/{self.pixel_id}/faults")
+
+    def set_token(self, token: str, *, state: str, expires_at_s: int | None = None) -> None:
+        """Let a token die, or live again."""
+        self._call("PUT", f"tokens/{token}", json={"state": state, "expires_at_s": expires_at_s})
+
+    def set_tokens(self, tokens: Sequence[str]) -> None:
+        """Say which tokens may write to this pixel; the others may not any more."""
+        body = {"tokens": [{"token": one, "expires_at_s": None, "state": "valid"} for one in tokens]}
+        self._call("PUT", f"pixels/{self.pixel_id}", json=body)
+
+
+def summary(call: dict[str, Any]) -> str:
+    """One call in a few words without personal data."""
+    fault = f" by {call['fault']}" if call.get("fault") else ""
+    names = ", ".join(f"{event.get('event_name')} {event.get('verdict')}" for event in call["events"][:3])
+    code = f" code {call['code']}/{call['subcode']}" if call.get("code") else ""
+    return f"call {call['seq']}: {call['status']}{code}{fault} ({names})"
+
+
+def hashes_of(event: dict[str, Any]) -> tuple[str, ...]:
+    """The hashed e-mails and phones that an event carries."""
+    user_data = event.get("user_data") or {}
+    found: list[str] = []
+    for key in ("em", "ph"):
+        value = user_data.get(key) or []
+        found += [value] if isinstance(value, str) else [str(one) for one in value]
+    return tuple(found)
+
+
+def _arrival(event: dict[str, Any], call: dict[str, Any]) -> Arrival:
+    custom = event.get("custom_data") or {}
+    order_id = custom.get("order_id")
+    return Arrival(
+        event_id=event.get("event_id"),
+        event_name=str(event.get("event_name")),
+        order_id=None if order_id is None else str(order_id),
+        keys=hashes_of(event),
+        counted=event["verdict"] == "counted",
+        refused=event["verdict"] == "refused",
+        at_s=float(call["at_s"]),
+    )

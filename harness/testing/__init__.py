@@ -1,0 +1,33 @@
+"""The words that a scenario may use. Scenarios import this package and nothing else of golive.
+
+A scenario reads like the promise it proves:
+
+    order = pipeline.gateway("stripe").order()
+    order.deliver()
+    pipeline.meta.wait_until_counted(order)
+"""
+
+from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
+from harness.testing.answers import Answer, Click, sha256
+from harness.testing.database import DatabaseView
+from harness.testing.gateway import Gateway, PlacedOrder
+from harness.testing.meta import MetaView
+from harness.testing.pipeline import Pipeline
+from harness.testing.stack_info import StackInfo
+from harness.testing.target import TargetView
+
+__all__ = [
+    "Answer",
+    "Click",
+    "DatabaseView",
+    "Gateway",
+    "HarnessError",
+    "MetaView",
+    "NotSeenInTime",
+    "Pipeline",
+    "PlacedOrder",
+    "PromiseBroken",
+    "StackInfo",
+    "TargetView",
+    "sha256",
+]

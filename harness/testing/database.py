@@ -1,0 +1,72 @@
+"""The target's tables, as far as the scenario's tenant goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.checks import privacy
+from harness.errors import PromiseBroken
+from harness.probes.database import DatabaseProbe
+from harness.records import Conversion, ConversionState
+from harness.testing.answers import not_observable
+from harness.testing.gateway import PlacedOrder
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from harness.testing.pipeline import Pipeline
+
+
+class DatabaseView:
+    """The target's tables, as far as this scenario's tenant goes."""
+
+    def __init__(self, probe: DatabaseProbe, pipeline: Pipeline) -> None:
+        self._probe = probe
+        self._pipeline = pipeline
+
+    def conversions(self) -> list[Conversion]:
+        """All of this tenant's conversions."""
+        found = self._probe.conversions(self._pipeline.tenant.tenant)
+        if found is None:
+            not_observable("the target file gives no probes.conversions query")
+        return found
+
+    def conversion(self, order: PlacedOrder) -> Conversion | None:
+        """What is stored of an order, if anything."""
+        rows = [one for one in self.conversions() if one.sale == order.sale_id and one.gateway == order.gateway.name]
+        if len(rows) > 1:
+            raise PromiseBroken(f"sale {order.sale_id} is stored {len(rows)} times")
+        return rows[0] if rows else None
+
+    def wait_for_state(
+        self, order: PlacedOrder, state: ConversionState, *, within_s: float | None = None
+    ) -> Conversion:
+        """The conversion, once it is in that state."""
+        limit_s = self._pipeline.timings.dispatch_s if within_s is None else within_s
+        found = wait_until(
+            lambda: self.conversion(order),
+            lambda one: one is not None and one.state == state,
+            goal=f"sale {order.sale_id} {state} in the target's database",
+            within_s=limit_s,
+        )
+        assert found is not None
+        return found
+
+    def stored_nothing_of(self, order: PlacedOrder) -> None:
+        """A broken promise if any row of any table mentions the sale or its buyer."""
+        buyer = order.order.buyer
+        for word in filter(None, (order.sale_id, order.email_hash, order.phone_hash, buyer.email, buyer.phone_e164)):
+            if places := self._probe.places_of(word):
+                raise PromiseBroken(
+                    f"sale {order.sale_id} was refused and is stored all the same, in {', '.join(places)}"
+                )
+
+    def leaks(self, orders: Sequence[PlacedOrder]) -> tuple[str, ...]:
+        """Where in any table something of these buyers stands in plain text."""
+        hunt = privacy.Hunt(canary for order in orders for canary in order.canaries())
+        places = {f"table {schema}.{table}": self._probe.rows(schema, table) for schema, table in self._probe.tables()}
+        return privacy.leaks(hunt, places)
+
+    def value(self, query: str) -> Any:
+        """The one value of a query; `%(tenant)s` is this scenario's tenant."""
+        return self._probe.value(query, {"tenant": self._pipeline.tenant.tenant})

@@ -1,0 +1,182 @@
+"""A fake gateway aimed at the target, and the orders that it tells of."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from harness.checks import privacy
+from harness.records import Delivery
+from harness.tenants import GatewayAccount, Tenant
+from harness.testing.answers import Answer, Click, sha256
+from simulators import gateways as fakes
+from simulators.gateways import _tamper as tampering
+from simulators.people import Order
+from simulators.people import order as make_order
+
+if TYPE_CHECKING:
+    from harness.testing.pipeline import Pipeline
+
+
+class Gateway:
+    """A fake payment gateway that sends to one tenant of the target."""
+
+    def __init__(self, pipeline: Pipeline, name: str, tenant: Tenant) -> None:
+        self._pipeline = pipeline
+        self.name = name
+        self.tenant = tenant
+        self.account: GatewayAccount = tenant.gateways[name]
+        self.fake = fakes.gateway(name)
+
+    @property
+    def dialect(self) -> str:
+        """`plan` or `vendor`."""
+        return self.account.dialect
+
+    @property
+    def authenticates_body(self) -> bool:
+        """Whether this vendor's scheme would notice a changed byte."""
+        return self.fake.authenticates_body[self.dialect]
+
+    @property
+    def path(self) -> str:
+        """The target's path for this gateway and tenant."""
+        return self._pipeline.info.target.paths.webhook.format(gateway=self.name, tenant=self.tenant.tenant)
+
+    @property
+    def public_url(self) -> str:
+        """What the vendor believes it sends to."""
+        target = self._pipeline.info.target
+        return (target.public_url or target.base_url) + self.path
+
+    def events(self) -> Mapping[str, fakes.Event]:
+        """What can happen to an order here, by our names."""
+        return self.fake.events(self.dialect)
+
+    def order(self, *, click: Click | None = None, paid_ago_s: int = 0, **changes: Any) -> PlacedOrder:
+        """A new order by a new buyer; with a click, one that came from it."""
+        pipeline = self._pipeline
+        key = f"{pipeline.info.seed}/{pipeline.scenario}/{self.name}/{pipeline.next_number()}"
+        if click is not None:
+            changes.setdefault("tracking", {"click_id": click.click_id, "fbclid": click.fbclid, "fbp": click.fbp})
+        # A minute before the run's origin: a payment is never confirmed in the receiver's future.
+        order = make_order(key, now_s=pipeline.info.clock.origin_s - 60 - paid_ago_s, **changes)
+        placed = PlacedOrder(pipeline, self, order)
+        pipeline.orders.append(placed)
+        return placed
+
+
+class PlacedOrder:
+    """One order, which its gateway may tell of as often and as badly as the scenario wants."""
+
+    def __init__(self, pipeline: Pipeline, gateway: Gateway, order: Order) -> None:
+        self._pipeline = pipeline
+        self.gateway = gateway
+        self.order = order
+
+    @property
+    def sale_id(self) -> str:
+        """The sale's own id, as the vendor writes it."""
+        return self.gateway.fake.sale_id(self.order)
+
+    @property
+    def email_hash(self) -> str:
+        """What Meta should be given for the e-mail."""
+        return sha256(self.order.buyer.email.strip().lower())
+
+    @property
+    def phone_hash(self) -> str | None:
+        """What Meta should be given for the phone, if there is one."""
+        phone = self.order.buyer.phone_e164
+        return sha256(re.sub(r"\D", "", phone)) if phone else None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """By which Meta's inbox is searched for this order."""
+        return tuple(key for key in (self.email_hash, self.phone_hash) if key)
+
+    @property
+    def amount(self) -> Decimal:
+        """Major units."""
+        return self.order.amount
+
+    def canaries(self) -> list[privacy.Canary]:
+        """What of this buyer must never be found in plain text."""
+        buyer = self.order.buyer
+        found = [
+            privacy.Canary(kind="email", text=buyer.email),
+            privacy.Canary(kind="document", text=buyer.document),
+            privacy.Canary(kind="name", text=buyer.full_name),
+        ]
+        if buyer.phone_e164:
+            found.append(privacy.Canary(kind="phone", text=buyer.phone_e164))
+        return found
+
+    def webhook(self, event: str = "approved", *, secret: str | None = None) -> fakes.Webhook:
+        """What the vendor would send now."""
+        return fakes.webhook(
+            self.gateway.fake,
+            self.order,
+            event,
+            dialect=self.gateway.dialect,
+            secret=self.gateway.account.secret if secret is None else secret,
+            url=self.gateway.public_url,
+            now_s=self._pipeline.info.clock.stamp_s(),
+        )
+
+    def tampered(self, kind: str, event: str = "approved") -> fakes.Webhook:
+        """A webhook that somebody, or some middlebox, has been at; see `golive list` for the kinds."""
+        return tampering.tamper(
+            kind,
+            self.webhook(event),
+            gateway=self.gateway.name,
+            dialect=self.gateway.dialect,
+            secret=self.gateway.account.secret,
+            url=self.gateway.public_url,
+            now_s=self._pipeline.info.clock.stamp_s(),
+        )
+
+    def deliver(
+        self, event: str = "approved", *, webhook: fakes.Webhook | None = None, times: int = 1, to: str | None = None
+    ) -> Answer:
+        """Send it (`times` times, one after the other); the last answer. `to` is another path of the target."""
+        sent = webhook or self.webhook(event)
+        answer = Answer(status=None)
+        for _ in range(times):
+            answer = self._send(event, sent, to)
+        return answer
+
+    def deliver_at_once(self, count: int, event: str = "approved") -> list[Answer]:
+        """Send it `count` times in the same moment."""
+        sent = self.webhook(event)
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(lambda _: self._send(event, sent, None), range(count)))
+
+    def _send(self, event: str, sent: fakes.Webhook, to: str | None) -> Answer:
+        query = sent.url.partition("?")[2]
+        path = to or self.gateway.path
+        began_s = self._pipeline.info.clock.now_s()
+        answer = self._pipeline.target.post(f"{path}?{query}" if query else path, sent.body, headers=sent.headers)
+        wire = hashlib.sha256(f"{path}?{query}\n{sorted(sent.headers.items())}\n".encode() + sent.body).hexdigest()
+        spec = self.gateway.events()[event]
+        self._pipeline.deliveries.append(
+            Delivery(
+                scenario=self._pipeline.scenario,
+                tenant=self.gateway.tenant.tenant,
+                gateway=self.gateway.name,
+                dialect=self.gateway.dialect,
+                event=event,
+                meaning=spec.outcome,
+                sale=self.sale_id,
+                buyer_keys=self.keys,
+                status=answer.status,
+                answer_ms=answer.took_ms,
+                sent_at_s=began_s,
+                wire_sha256=wire,
+            )
+        )
+        return answer

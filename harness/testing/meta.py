@@ -1,0 +1,107 @@
+"""What Meta has seen of the scenario's pixel, and what it should answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import PromiseBroken
+from harness.probes.meta import MetaProbe, hashes_of, summary
+from harness.testing.answers import sha256
+from harness.testing.gateway import PlacedOrder
+
+if TYPE_CHECKING:
+    from harness.testing.pipeline import Pipeline
+
+
+class MetaView:
+    """What Meta has seen of this scenario's pixel, and what it should answer."""
+
+    def __init__(self, probe: MetaProbe, pipeline: Pipeline) -> None:
+        self.probe = probe
+        self._pipeline = pipeline
+
+    def events_about(self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+        """All Purchase events about an order, refused and duplicate ones too, each with its call under `call`."""
+        found = []
+        for call in self.probe.calls() if calls is None else calls:
+            for event in call["events"]:
+                custom = event.get("custom_data") or {}
+                by_id = custom.get("order_id") == order.sale_id
+                by_buyer = not set(order.keys).isdisjoint(hashes_of(event))
+                if event.get("event_name") == "Purchase" and (by_id or by_buyer):
+                    found.append({**event, "call": call})
+        return found
+
+    def wait_until_counted(self, order: PlacedOrder, *, within_s: float | None = None) -> dict[str, Any]:
+        """The event that Meta counted for this order."""
+        return self.wait_for_events(order, verdict="counted", within_s=within_s)[0]
+
+    def wait_for_events(
+        self, order: PlacedOrder, *, count: int = 1, verdict: str | None = None, within_s: float | None = None
+    ) -> list[dict[str, Any]]:
+        """At least `count` events about an order, of that verdict if one is named."""
+        limit_s = self._pipeline.timings.dispatch_s if within_s is None else within_s
+        wanted = f"{verdict} by Meta" if verdict else "at Meta"
+
+        def relevant(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [one for one in self.events_about(order, calls) if verdict in (None, one["verdict"])]
+
+        calls = self.probe.wait_for(
+            lambda seen: len(relevant(seen)) >= count,
+            goal=f"{count} × sale {order.sale_id} {wanted}",
+            within_s=limit_s,
+        )
+        return relevant(calls)
+
+    def wait_for_calls(
+        self, count: int, *, status: int | None = None, within_s: float | None = None
+    ) -> list[dict[str, Any]]:
+        """At least `count` requests to this pixel, of that status if one is named."""
+        limit_s = self._pipeline.timings.dispatch_s if within_s is None else within_s
+
+        def relevant(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [one for one in calls if status in (None, one["status"])]
+
+        calls = self.probe.wait_for(
+            lambda seen: len(relevant(seen)) >= count,
+            goal=f"{count} calls to Meta (status {status or 'any'})",
+            within_s=limit_s,
+        )
+        return relevant(calls)
+
+    def wait_for_change(self, *, within_s: float) -> None:
+        """Return when the next call comes, or after that time."""
+        calls = self.probe.calls()
+        self.probe.calls(after=calls[-1]["seq"] if calls else 0, count=1, wait_s=within_s)
+
+    def counted(self, order: PlacedOrder) -> int:
+        """How often Meta has counted an order so far."""
+        return sum(one["verdict"] == "counted" for one in self.events_about(order))
+
+    def seen_nothing_of(self, order: PlacedOrder) -> None:
+        """A broken promise if Meta was told of this order at all."""
+        if found := self.events_about(order):
+            raise PromiseBroken(f"Meta was told of sale {order.sale_id}: {summary(found[0]['call'])}")
+
+    def arm(self, fault: str, *, strikes: int | None = None, probability: float = 1.0, **parameters: Any) -> None:
+        """Arm a fault for this pixel: so many strikes, then it is over; None: until disarmed."""
+        self.probe.arm(fault, strikes=strikes, probability=probability, seed=self._pipeline.info.seed, **parameters)
+
+    def disarm(self) -> None:
+        """Meta is well again."""
+        self.probe.disarm()
+
+    def expire_token(self) -> None:
+        """The tenant's token dies, as after 60 days."""
+        self.probe.set_token(
+            self._pipeline.tenant.meta_token, state="expired", expires_at_s=self._pipeline.info.clock.origin_s - 1
+        )
+
+    def renew_token(self) -> str:
+        """Meta gives out a new token for the pixel; the old one stays dead. The target learns of it by its action."""
+        token = "EAA" + sha256(self._pipeline.tenant.meta_token)[:60]
+        self.probe.set_tokens([token])
+        given = {"tenant": self._pipeline.tenant.tenant, "meta_token": token, "meta_token_expires_at_s": None}
+        self._pipeline.info.control.call("action", name="set_meta_token", input=given)
+        return token

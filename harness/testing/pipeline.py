@@ -1,0 +1,183 @@
+"""The running target as one scenario sees it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+
+from harness.checks import ledger, privacy
+from harness.errors import PromiseBroken
+from harness.probes.database import DatabaseProbe
+from harness.probes.meta import MetaProbe
+from harness.probes.queue import QueueProbe
+from harness.records import Delivery, Ledger
+from harness.target import Timings
+from harness.tenants import Tenant
+from harness.testing.answers import Answer, Click, not_observable
+from harness.testing.database import DatabaseView
+from harness.testing.gateway import Gateway, PlacedOrder
+from harness.testing.meta import MetaView
+from harness.testing.stack_info import StackInfo
+from harness.testing.target import TargetView
+
+
+class Pipeline:
+    """The running target as one scenario sees it: its own tenant, its own pixel, its own orders."""
+
+    def __init__(self, info: StackInfo, tenants: Sequence[Tenant], *, scenario: str, gateway: str | None) -> None:
+        self.info = info
+        self.scenario = scenario
+        self.tenants = tenants
+        self.tenant = tenants[0]
+        self.deliveries: list[Delivery] = []
+        self.orders: list[PlacedOrder] = []
+        self.evidence: list[str] = []
+        self._default_gateway = gateway
+        self._numbers = itertools.count(1)
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=32))
+        probes = info.target.probes
+        self.meta = MetaView(MetaProbe(info.meta_url, self.tenant.pixel_id), self)
+        self.target = TargetView(self)
+        self._database = (
+            DatabaseProbe(probes.database_url, conversions=probes.conversions) if probes.database_url else None
+        )
+
+    # -- the parts -------------------------------------------------------------------------------------------
+
+    @property
+    def timings(self) -> Timings:
+        """How long this target needs for what; see the target file."""
+        return self.info.target.timings
+
+    @property
+    def database(self) -> DatabaseView:
+        """The target's tables; the scenario is skipped as not observed where they cannot be seen."""
+        if self._database is None:
+            not_observable("the target file names no probes.database_url")
+        return DatabaseView(self._database, self)
+
+    @property
+    def queue(self) -> QueueProbe:
+        """The queue that carries dispatches."""
+        return self._queue(self.info.target.probes.queue, "queue")
+
+    @property
+    def dead_letters(self) -> QueueProbe:
+        """The dead-letter queue."""
+        return self._queue(self.info.target.probes.dead_letters, "dead_letters")
+
+    def _queue(self, name: str | None, probe: str) -> QueueProbe:
+        aws_url = self.info.target.probes.aws_url
+        if not (name and aws_url):
+            not_observable(f"the target file names no probes.{probe} and probes.aws_url")
+        return QueueProbe(aws_url, name)
+
+    def gateway(self, name: str | None = None, *, tenant: Tenant | None = None) -> Gateway:
+        """A payment gateway that this tenant uses; without a name, the one the scenario is run for."""
+        chosen = name or self._default_gateway or next(iter(self.tenant.gateways))
+        owner = tenant or self.tenant
+        if chosen not in owner.gateways:
+            not_observable(f"the target does not speak {chosen}")
+        return Gateway(self, chosen, owner)
+
+    @property
+    def other_tenant(self) -> Tenant:
+        """A second customer; the scenario's mark says `tenants=2`."""
+        return self.tenants[1]
+
+    def note(self, sentence: str) -> None:
+        """Leave a sentence of evidence in the report."""
+        self.evidence.append(sentence)
+
+    def next_number(self) -> int:
+        """1, 2, 3 … within the scenario."""
+        return next(self._numbers)
+
+    # -- tracking --------------------------------------------------------------------------------------------
+
+    def click(self, **changes: Any) -> Click:
+        """A visitor arrives from an ad: the tracking endpoint gives out a short click id."""
+        rng = random.Random(f"{self.info.seed}/{self.scenario}/click/{self.next_number()}")
+        fbclid = "IwAR" + "".join(rng.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", k=57))
+        fbp = f"fb.1.{self.info.clock.origin_s * 1000 - 60_000}.{rng.randrange(10**9, 10**10)}"
+        body = {
+            "url": f"https://vendas.example.com.br/oferta?utm_source=facebook&utm_campaign=lancamento&fbclid={fbclid}",
+            "fbclid": fbclid,
+            "fbp": fbp,
+            "consent": "granted",
+            "utm_source": "facebook",
+            "utm_campaign": "lancamento",
+            **changes,
+        }
+        answer = self.track("click", body)
+        if answer.status != 202:
+            raise PromiseBroken(f"a click must be answered with 202; it was {answer.status} {answer.text[:200]}")
+        click_id = answer.json().get("click_id")
+        if not click_id:
+            raise PromiseBroken("the answer to a click holds no click_id")
+        return Click(click_id=str(click_id), fbclid=str(body["fbclid"]), fbp=str(body["fbp"]))
+
+    def track(self, what: str, body: Mapping[str, Any] | bytes) -> Answer:
+        """One tracking request: click, pageview or checkout."""
+        template = getattr(self.info.target.paths, what)
+        if template is None:
+            not_observable(f"the target file names no paths.{what}")
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.target.post(template.format(tenant=self.tenant.tenant), raw)
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def settle(self, *, within_s: float | None = None) -> ledger.Closing:
+        """Wait until nothing of this scenario is on its way, and close its ledger.
+
+        Raises:
+            PromiseBroken: something is lost, doubled, still pending, or came from nowhere.
+        """
+        limit_s = self.timings.dispatch_s if within_s is None else within_s
+        deadline = time.monotonic() + limit_s
+        closing = self.ledger()
+        while closing.ledger.pending or (closing.ledger.lost and not self._sees_conversions()):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                break
+            self.meta.wait_for_change(within_s=min(0.25, left_s))
+            closing = self.ledger()
+        if closing.findings:
+            raise PromiseBroken("the ledger does not close: " + "; ".join(closing.findings[:5]))
+        return closing
+
+    def ledger(self) -> ledger.Closing:
+        """The ledger as it stands now, over all tenants of this scenario."""
+        whole = ledger.Closing(ledger=Ledger(), findings=())
+        for tenant in self.tenants:
+            stored = self._database.conversions(tenant.tenant) if self._database else None
+            arrivals = MetaProbe(self.info.meta_url, tenant.pixel_id).arrivals()
+            one = ledger.close(self.deliveries_of(tenant), arrivals, stored)
+            whole = ledger.Closing(ledger=whole.ledger + one.ledger, findings=whole.findings + one.findings)
+        return whole
+
+    def _sees_conversions(self) -> bool:
+        # Without a look into its tables, a target that is slow and one that has lost it look the same.
+        return self._database is not None and self.info.target.probes.conversions is not None
+
+    def deliveries_of(self, tenant: Tenant) -> list[Delivery]:
+        """What was sent to one tenant's address."""
+        return [one for one in self.deliveries if one.tenant == tenant.tenant]
+
+    def canaries(self) -> list[privacy.Canary]:
+        """Everything personal that this scenario has invented."""
+        return [canary for order in self.orders for canary in order.canaries()]
+
+    def close(self) -> None:
+        """Let connections go."""
+        self.http.close()
+        if self._database:
+            self._database.close()

@@ -1,0 +1,74 @@
+"""The target itself: its front door and its processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import requests
+
+from harness.testing.answers import Answer, not_observable
+
+if TYPE_CHECKING:
+    from harness.testing.pipeline import Pipeline
+
+#: A webhook that is not answered by then counts as unanswered. Vendors give up after five to ten seconds.
+ANSWER_LIMIT_S = 10
+
+
+class TargetView:
+    """The target itself: its front door and its processes."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def request(
+        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Any request, exactly as given; no answer within ten seconds is an answer of None."""
+        began = time.monotonic()
+        try:
+            answer = self._pipeline.http.request(
+                method,
+                self._pipeline.info.target.base_url + path,
+                data=body,
+                headers=dict(headers or {}),
+                timeout=ANSWER_LIMIT_S,
+                allow_redirects=False,
+            )
+        except requests.RequestException:
+            return Answer(status=None, took_ms=(time.monotonic() - began) * 1000)
+        return Answer(
+            status=answer.status_code,
+            text=answer.text,
+            content_type=answer.headers.get("Content-Type", ""),
+            took_ms=(time.monotonic() - began) * 1000,
+            headers=answer.headers,
+        )
+
+    def post(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """One POST with exactly these bytes; JSON unless the headers say otherwise."""
+        names = {name.lower() for name in headers or {}}
+        given = dict(headers or {})
+        if "content-type" not in names:
+            given["Content-Type"] = "application/json"
+        return self.request("POST", path, body=body, headers=given)
+
+    def kill(self, role: str) -> None:
+        """`kill -9` one of its processes, and wait until it is gone."""
+        self._roles(role)
+        self._pipeline.info.control.call("kill", role=role)
+
+    def start(self, role: str) -> None:
+        """Start it again, and wait until the target is ready."""
+        self._pipeline.info.control.call("start", role=role)
+
+    def restart(self, role: str) -> None:
+        """Kill and start."""
+        self.kill(role)
+        self.start(role)
+
+    def _roles(self, role: str) -> None:
+        if role not in self._pipeline.info.target.start:
+            not_observable(f"the harness does not start the target's {role}, so it cannot kill it")

@@ -1,0 +1,1 @@
+"""What each payment gateway may rely on."""

@@ -1,0 +1,1 @@
+"""Nobody's e-mail, phone or name leaves memory."""

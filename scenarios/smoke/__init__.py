@@ -1,0 +1,1 @@
+"""One click, one purchase, one event at Meta."""

@@ -1,0 +1,1 @@
+"""From the ad click to the match."""
