@@ -7,6 +7,7 @@ started in (never an xdist worker) reports every scenario to the owner of the st
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Generator, Iterator
@@ -24,6 +25,11 @@ from harness.testing import Pipeline, StackInfo
 STACK_VARIABLE = "GOLIVE_STACK"
 
 _STEP = re.compile(r"^(Given|When|Then)\s+(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `golive` itself asks of pytest."""
+    parser.addoption("--golive-list", action="store_true", help="print every collected scenario as a JSON line")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -94,6 +100,10 @@ def tenants_of(item: pytest.Item, info: StackInfo) -> list[Tenant]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Have every tenant of every chosen scenario made at once: one command, however many there are."""
+    if session.config.getoption("--golive-list"):
+        for item in session.items:
+            print(json.dumps(describe(item), ensure_ascii=False))  # noqa: T201 -- `golive list` reads it
+        return
     info = session.config.stash[_INFO]
     is_xdist_controller = session.config.pluginmanager.hasplugin("dsession")
     if info is None or is_xdist_controller or session.config.option.collectonly:

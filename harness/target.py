@@ -65,6 +65,10 @@ class Probes(_Section):
     database_url: str | None = None
     conversions: str | None = None
     """SQL with %(tenant)s: sale, gateway, event_id, state (one of records.ConversionState)."""
+    breaker: str | None = None
+    """SQL with %(tenant)s: one value, closed, open or half_open."""
+    match_method: str | None = None
+    """SQL with %(tenant)s: one value, how the last purchase was matched, or null."""
     queue: str | None = None
     """The name of the SQS queue that carries dispatches."""
     dead_letters: str | None = None

@@ -2,12 +2,21 @@
 
 Every e-mail, phone, name and document invented here is a rare canary: found anywhere in a target's tables or
 logs, it can only have come from us.
+
+Does not imitate: companies (CNPJ), buyers from abroad, streets. E-mail hosts and IP addresses come from the ranges
+reserved for documentation (RFC 2606, 5737, 3849), so that nothing here can belong to anybody.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
+
+from faker.providers.person.pt_BR import Provider as Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,4 +58,161 @@ class Order:
     """What rode along the checkout link: click_id, fbclid, fbp, fbc, utm_source …; whatever is known."""
 
 
-# def order(key: str, *, now_s: int, **changes) -> Order  -- built by the module's owner
+def order(key: str, *, now_s: int, buyer: Buyer | Mapping[str, Any] | None = None, **changes: Any) -> Order:
+    """The order that belongs to `key`, created and paid within the 20 minutes before `now_s` (seconds, UTC).
+
+    Of the same key come the same buyer, product and amount whatever `now_s` is, in every process, however many
+    orders were made before. `changes` replaces fields of the Order (`amount=Decimal("10")`, `tracking={…}`), and
+    `buyer` fields of its Buyer (`buyer={"phone_e164": None}`) or all of it.
+
+    Raises:
+        TypeError: a change names a field that does not exist.
+    """
+    draw = random.Random(int.from_bytes(hashlib.sha256(key.encode()).digest()))
+    person = _buyer(draw)
+    if isinstance(buyer, Buyer):
+        person = buyer
+    elif buyer:
+        person = replace(person, **buyer)
+    product_number, product_name = _product(draw)
+    paid_at_s = now_s - draw.randrange(5, 300)
+    drawn = Order(
+        key=key,
+        buyer=person,
+        product_id=product_number,
+        product_name=product_name,
+        amount=Decimal(draw.randrange(990, 199_700)).scaleb(-2),
+        currency="BRL",
+        created_at_s=paid_at_s - draw.randrange(20, 900),
+        paid_at_s=paid_at_s,
+    )
+    return replace(drawn, **changes) if changes else drawn
+
+
+def canaries(buyer: Buyer) -> dict[str, str]:
+    """What of a buyer must be found nowhere, under a name that may be printed: `email_token`, `surname` ….
+
+    Each value is rare by itself, which a first name or a city would not be. A hunter still has to look for its
+    other spellings: case, punctuation, NFC/NFD, backslash-u escapes.
+    """
+    digits = (buyer.phone_e164 or "").removeprefix("+55").removeprefix("+")
+    found = {
+        "email": buyer.email,
+        "email_token": buyer.email.partition("@")[0].rpartition(".")[2],
+        "surname": buyer.last_name.rpartition(" ")[2],
+        "document": buyer.document,
+        "phone": digits,
+    }
+    return {name: value for name, value in found.items() if len(value) >= 6}
+
+
+def _buyer(draw: random.Random) -> Buyer:
+    first = draw.choice(_FIRST_NAMES)
+    last = f"{draw.choice(_LAST_NAMES)} {_rare_surname(draw)}"
+    city, state, zip_prefix, area_code = draw.choice(_CITIES)
+    return Buyer(
+        full_name=f"{first} {last}",
+        first_name=first,
+        last_name=last,
+        email=_email(draw, first),
+        phone_e164=f"+55{area_code}9{draw.randrange(10_000_000, 100_000_000)}",
+        document=_cpf(draw),
+        ip_address=_ip_address(draw),
+        user_agent=_user_agent(draw),
+        city=city,
+        state=state,
+        zip_code=f"{zip_prefix}{draw.randrange(1000):03}",
+    )
+
+
+def _rare_surname(draw: random.Random) -> str:
+    """A surname that nobody bears, with an accent: four syllables, some 10**7 of them."""
+    syllables = [draw.choice(_ONSETS) + draw.choice("aeiou") for _ in range(3)]
+    return "".join(syllables).capitalize() + draw.choice(_ONSETS) + draw.choice("áéíóúãâô")
+
+
+def _email(draw: random.Random, first_name: str) -> str:
+    # A letter and a digit at fixed places: never a word, never a number.
+    middle = "".join(draw.choices(_CONSONANTS + "23456789", k=5))
+    token = f"{draw.choice(_CONSONANTS)}{draw.randrange(10)}{middle}{draw.randrange(10)}"
+    plain = first_name.partition(" ")[0].translate(_WITHOUT_ACCENTS)
+    return f"{plain}.{token}@{draw.choice(_EMAIL_HOSTS)}"
+
+
+def _cpf(draw: random.Random) -> str:
+    """Eleven digits, the last two computed from the first nine by the Receita Federal's modulo-11 rule."""
+    digits = [draw.randrange(10) for _ in range(9)]
+    if len(set(digits)) == 1:  # 000.000.000-00 and its like have right check digits and are refused all the same
+        digits[8] = (digits[8] + 1) % 10
+    for _ in range(2):
+        rest = sum(weight * digit for weight, digit in enumerate(reversed(digits), start=2)) * 10 % 11
+        digits.append(rest % 10)
+    return "".join(map(str, digits))
+
+
+def _ip_address(draw: random.Random) -> str:
+    if draw.random() < 0.5:
+        return f"2001:db8:{draw.randrange(1, 0x10000):x}:{draw.randrange(1, 0x10000):x}::{draw.randrange(1, 0x10000):x}"
+    return f"{draw.choice(('203.0.113', '198.51.100', '192.0.2'))}.{draw.randrange(1, 255)}"
+
+
+def _user_agent(draw: random.Random) -> str:
+    chrome = f"{draw.randrange(128, 144)}.0.0.0"
+    ios = f"{draw.randrange(16, 19)}_{draw.randrange(7)}"
+    return draw.choice(_USER_AGENTS).format(chrome=chrome, ios=ios, ios_dotted=ios.replace("_", "."))
+
+
+def _product(draw: random.Random) -> tuple[str, str]:
+    return f"prod-{draw.randrange(100_000, 10_000_000)}", draw.choice(_PRODUCTS)
+
+
+_FIRST_NAMES: tuple[str, ...] = tuple(dict.fromkeys((*Names.first_names_male, *Names.first_names_female)))
+_LAST_NAMES: tuple[str, ...] = tuple(Names.last_names)
+_ONSETS = ("b", "br", "c", "d", "f", "g", "j", "l", "m", "n", "nh", "p", "qu", "r", "s", "t", "v", "x", "z")
+_CONSONANTS = "bcdfghjkmnpqrstvwxz"
+_WITHOUT_ACCENTS = str.maketrans("áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÇ", "aaaaeeiooouucAAAAEEIOOOUC")
+_EMAIL_HOSTS = ("Correio.example.com", "Mail.Example.com", "caixa.example.org", "Example.net")
+
+# City, state, five-digit postcode prefix, the area code that rings there (Anatel's national numbering plan). 55 is
+# among them: a number of area 55 looks as if it had its country code already.
+_CITIES = (
+    ("São Paulo", "SP", "01310", "11"),
+    ("Campinas", "SP", "13015", "19"),
+    ("Ribeirão Preto", "SP", "14010", "16"),
+    ("Rio de Janeiro", "RJ", "20040", "21"),
+    ("Vitória", "ES", "29010", "27"),
+    ("Belo Horizonte", "MG", "30130", "31"),
+    ("Uberlândia", "MG", "38400", "34"),
+    ("Curitiba", "PR", "80010", "41"),
+    ("Maringá", "PR", "87013", "44"),
+    ("Florianópolis", "SC", "88010", "48"),
+    ("Porto Alegre", "RS", "90010", "51"),
+    ("Santa Maria", "RS", "97010", "55"),
+    ("Brasília", "DF", "70040", "61"),
+    ("Goiânia", "GO", "74003", "62"),
+    ("Cuiabá", "MT", "78005", "65"),
+    ("Salvador", "BA", "40010", "71"),
+    ("Recife", "PE", "50010", "81"),
+    ("São Luís", "MA", "65010", "98"),
+    ("Fortaleza", "CE", "60010", "85"),
+    ("Belém", "PA", "66010", "91"),
+    ("Manaus", "AM", "69005", "92"),
+)
+
+_USER_AGENTS = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{chrome} Mobile Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{chrome} Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS {ios} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/{ios_dotted} Mobile/15E148 Safari/604.1",
+)
+
+_PRODUCTS = (
+    "Violão do Zero ao Palco",
+    "Método Pão Artesanal em Casa",
+    "Inglês para Viagem: 30 Lições",
+    "Planilha Finanças & Orçamento",
+    'Curso "Fotografia de Celular"',
+    "Comunidade Ioga às Manhãs",
+    "Programação para Não Técnicos",
+    "Confeitaria Lucrativa — Edição 2",
+)

@@ -30,6 +30,11 @@ def console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def output() -> Console:
+    """Standard output, for what was asked for in words."""
+    return Console(highlight=False, soft_wrap=True)
+
+
 class Progress:
     """A line that lives on a terminal; plain lines elsewhere: one for each phase and each red scenario."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from harness.tenants import GatewayAccount, Tenant
 from harness.testing.answers import Answer, Click, sha256
 from simulators import gateways as fakes
 from simulators.gateways import _tamper as tampering
-from simulators.people import Order
+from simulators.people import Order, canaries
 from simulators.people import order as make_order
 
 if TYPE_CHECKING:
@@ -106,15 +107,18 @@ class PlacedOrder:
 
     def canaries(self) -> list[privacy.Canary]:
         """What of this buyer must never be found in plain text."""
-        buyer = self.order.buyer
-        found = [
-            privacy.Canary(kind="email", text=buyer.email),
-            privacy.Canary(kind="document", text=buyer.document),
-            privacy.Canary(kind="name", text=buyer.full_name),
-        ]
-        if buyer.phone_e164:
-            found.append(privacy.Canary(kind="phone", text=buyer.phone_e164))
-        return found
+        return [privacy.Canary(kind=kind, text=text) for kind, text in canaries(self.order.buyer).items()]
+
+    @property
+    def carries_phone(self) -> bool:
+        """Whether this vendor's webhook tells the buyer's phone at all."""
+        phone = self.order.buyer.phone_e164
+        return bool(phone) and str(phone)[-8:].encode() in self.webhook().body.replace(b"-", b"")
+
+    @property
+    def carries_email(self) -> bool:
+        """Whether this vendor's webhook tells the buyer's e-mail at all."""
+        return self.order.buyer.email.encode() in self.webhook().body
 
     def webhook(self, event: str = "approved", *, secret: str | None = None) -> fakes.Webhook:
         """What the vendor would send now."""
@@ -128,17 +132,27 @@ class PlacedOrder:
             now_s=self._pipeline.info.clock.stamp_s(),
         )
 
-    def tampered(self, kind: str, event: str = "approved") -> fakes.Webhook:
-        """A webhook that somebody, or some middlebox, has been at; see `golive list` for the kinds."""
-        return tampering.tamper(
-            kind,
-            self.webhook(event),
-            gateway=self.gateway.name,
+    def _signing(self) -> tampering.Signing:
+        return tampering.Signing(
+            gateway=self.gateway.fake,
             dialect=self.gateway.dialect,
             secret=self.gateway.account.secret,
             url=self.gateway.public_url,
             now_s=self._pipeline.info.clock.stamp_s(),
         )
+
+    def tampered(self, kind: str, event: str = "approved") -> fakes.Webhook:
+        """A webhook that somebody, or some middlebox, has been at."""
+        return tampering.tamper(kind, self.webhook(event), self._signing())
+
+    def must_be_refused(self, kind: str) -> bool:
+        """Whether the vendor's own scheme lets a receiver notice that tampering."""
+        return tampering.expected(kind, self.gateway.name, self.gateway.dialect) == "refused"
+
+    def without_sale_id(self) -> fakes.Webhook:
+        """A rightly signed body from which the sale's own id is missing, wherever it stood."""
+        body = _without(json.loads(self.webhook().body), self.sale_id)
+        return self._signing().sign(json.dumps(body, ensure_ascii=False).encode())
 
     def deliver(
         self, event: str = "approved", *, webhook: fakes.Webhook | None = None, times: int = 1, to: str | None = None
@@ -180,3 +194,11 @@ class PlacedOrder:
             )
         )
         return answer
+
+
+def _without(value: Any, unwanted: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(one, unwanted) for key, one in value.items() if one != unwanted}
+    if isinstance(value, list):
+        return [_without(one, unwanted) for one in value]
+    return value

@@ -25,6 +25,7 @@ from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
+from harness.waiting import wait_until
 
 
 class Pipeline:
@@ -132,6 +133,64 @@ class Pipeline:
             not_observable(f"the target file names no paths.{what}")
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.target.post(template.format(tenant=self.tenant.tenant), raw)
+
+    # -- what must not happen --------------------------------------------------------------------------------
+
+    def now_s(self) -> float:
+        """The present of this run, in seconds since 1970."""
+        return self.info.clock.now_s()
+
+    def a_later_order_arrives(self) -> None:
+        """A barrier: an order that is sent now has been through the whole pipeline; what came before it has too."""
+        later = self.gateway().order()
+        answer = later.deliver()
+        if answer.status != 202:
+            raise PromiseBroken(f"a genuine order was answered with {answer.status} {answer.text[:200]}")
+        self.meta.wait_until_counted(later)
+
+    def nothing_is_sent_about(self, order: PlacedOrder) -> None:
+        """A broken promise if Meta hears of this order, even after a later one has gone through."""
+        self.a_later_order_arrives()
+        self.meta.seen_nothing_of(order)
+
+    def refused_means_refused(self, order: PlacedOrder) -> None:
+        """Nothing stored (where the target lets us look), nothing sent."""
+        if self._database is not None:
+            self.database.stored_nothing_of(order)
+        self.nothing_is_sent_about(order)
+
+    # -- the target's inside, where it lets us look ----------------------------------------------------------
+
+    def breaker(self) -> str | None:
+        """The state of this tenant's circuit breaker: closed, open, half_open; None: it never had a reason to be."""
+        query = self.info.target.probes.breaker
+        if query is None:
+            not_observable("the target file gives no probes.breaker query")
+        state = self.database.value(query)
+        return None if state is None else str(state)
+
+    def wait_until_breaker(self, state: str) -> None:
+        """Return once the breaker is in that state."""
+        wait_until(
+            self.breaker,
+            lambda seen: seen == state,
+            goal=f"the breaker of pixel {self.tenant.pixel_id} {state}",
+            within_s=self.timings.dispatch_s,
+        )
+
+    def match_method(self) -> str | None:
+        """How this tenant's last purchase was matched to a click: click_id, fbclid, email, phone; None: it was not."""
+        query = self.info.target.probes.match_method
+        if query is None:
+            not_observable("the target file gives no probes.match_method query")
+        method = self.database.value(query)
+        return None if method is None else str(method)
+
+    def wait_for_messages(self) -> list[str]:
+        """The bodies of what stands in the queue, once there is something."""
+        return wait_until(
+            self.queue.bodies, bool, goal="a message in the dispatch queue", within_s=self.timings.dispatch_s
+        )
 
     # -- the end ---------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import requests
 from harness.testing.answers import Answer, not_observable
 
 if TYPE_CHECKING:
+    from harness.testing.gateway import PlacedOrder
     from harness.testing.pipeline import Pipeline
 
 #: A webhook that is not answered by then counts as unanswered. Vendors give up after five to ten seconds.
@@ -54,6 +56,19 @@ class TargetView:
         if "content-type" not in names:
             given["Content-Type"] = "application/json"
         return self.request("POST", path, body=body, headers=given)
+
+    def event_id_of(self, order: PlacedOrder) -> str:
+        """What a new process of the target computes as the event id of an order's purchase."""
+        if "event_id" not in self._pipeline.info.target.actions:
+            not_observable("the target file declares no action event_id")
+        sale = {
+            "tenant": order.gateway.tenant.tenant,
+            "gateway": order.gateway.name,
+            "sale_id": order.sale_id,
+            "kind": "purchase",
+        }
+        said = self._pipeline.info.control.call("action", name="event_id", input=sale)
+        return str(json.loads(said)["event_id"])
 
     def kill(self, role: str) -> None:
         """`kill -9` one of its processes, and wait until it is gone."""

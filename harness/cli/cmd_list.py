@@ -1,0 +1,105 @@
+"""`golive list`: what there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from harness.cli import common, terminal
+from harness.cli.session import scenarios_home, suites
+from harness.errors import HarnessError, UsageError
+from simulators import gateways as fakes
+from simulators.gateways._tamper import TAMPERINGS
+from simulators.meta.faults import FAULTS
+
+KINDS = ("suites", "scenarios", "events", "tamperings", "faults")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("list", epilog="golive list scenarios   ·   golive list events --json")(list_all)
+
+
+def list_all(
+    what: Annotated[str, typer.Argument(help=" | ".join(KINDS))] = "scenarios",
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Show what can be run, sent and broken."""
+    with common.exit_codes():
+        if what not in KINDS:
+            raise UsageError(f"golive cannot list {what!r}.{common.nearest(what, KINDS)} It lists: {', '.join(KINDS)}.")
+        rows = list({"scenarios": _scenarios, "suites": _suites, "events": _events}.get(what, _named)(what))
+        if as_json:
+            terminal.print_json(json.dumps(rows, ensure_ascii=False, indent=2))
+            return
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in rows[0] if rows else ():
+            table.add_column(title)
+        for row in rows:
+            table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in row.values()))
+        terminal.output().print(table)
+
+
+def _suites(_: str) -> Iterator[dict[str, Any]]:
+    for name in suites():
+        files = sorted((scenarios_home() / name).glob("test_*.py"))
+        text = (scenarios_home() / name / "__init__.py").read_text(encoding="utf-8")
+        yield {"suite": name, "promises": len(files), "about": text.strip().strip('"')}
+
+
+def _scenarios(_: str) -> Iterator[dict[str, Any]]:
+    home = scenarios_home()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)),
+            *(
+                "--collect-only",
+                "-q",
+                "-p",
+                "harness.pytest_plugin",
+                "-p",
+                "no:cacheprovider",
+                "--golive-list",
+                str(home),
+            ),
+        ],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith('{"key"')]
+    if not lines:
+        raise HarnessError(f"the scenarios cannot be listed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    found: dict[str, dict[str, Any]] = {}
+    for one in map(json.loads, lines):
+        name = one["key"].partition("[")[0]
+        row = {"id": name, "suite": one["suite"], "title": one["title"], "variants": 0, "proves": one["proves"]}
+        found.setdefault(name, row)["variants"] += 1
+    yield from sorted(found.values(), key=lambda row: (row["suite"], row["id"]))
+
+
+def _events(_: str) -> Iterator[dict[str, Any]]:
+    for name, fake in fakes.known().items():
+        for dialect in fake.dialects:
+            for event in fake.events(dialect).values():
+                yield {
+                    "gateway": name,
+                    "dialect": dialect,
+                    "event": event.name,
+                    "vendor's word": event.vendor_name,
+                    "means": event.outcome,
+                }
+
+
+def _named(what: str) -> Iterator[dict[str, Any]]:
+    known: Mapping[str, object] = TAMPERINGS if what == "tamperings" else FAULTS
+    for name, thing in known.items():
+        yield {"name": name, "what it does": (thing.__doc__ or "").strip().splitlines()[0]}

@@ -1,0 +1,90 @@
+"""`golive readiness`: every line of the launch plan, and what the newest run knows of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from harness.checks.verdict import decide
+from harness.cli import common, terminal
+from harness.cli.cmd_report import load_run
+from harness.readiness import rows
+from harness.records import RowState, RunRecord
+
+_STYLES = {
+    RowState.MET: "green",
+    RowState.NOT_MET: "red",
+    RowState.UNDECIDED: "yellow",
+    RowState.NOT_OBSERVED: "yellow",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("readiness", epilog="golive readiness   ·   golive readiness --run latest --json")(readiness)
+
+
+def readiness(
+    run: Annotated[str, typer.Option(help="The run to judge by: an id, a folder, or latest.")] = "latest",
+    as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
+) -> None:
+    """Say of every line of the launch plan whether it is met; what nobody has looked at is never a pass.
+
+    Exit code: 0 go · 1 no go · 2 usage or harness error · 3 inconclusive.
+    """
+    with common.exit_codes():
+        seen, _ = load_run(run)
+        run_id, folder = common.new_run_folder(None)
+        record = _judge(seen, run_id)
+        common.publish(record, folder)
+        screen = terminal.console()
+        screen.print(_table(record))
+        terminal.show(replace(record, scenarios=(), timings={}), folder, screen)
+        if as_json:
+            terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
+        raise typer.Exit(record.exit_code)
+
+
+def _judge(seen: RunRecord, run_id: str) -> RunRecord:
+    stories, checklist = rows.judge(rows.load(), seen.scenarios, seen.slo, reproduce=seen.command)
+    plan = (*stories, *checklist)
+    judged = decide(
+        harness_errors=seen.harness_errors,
+        broken=(),
+        scenarios=seen.scenarios,
+        ledger=seen.ledger,
+        privacy=seen.privacy,
+        slo=seen.slo,
+        plan=plan,
+        required={row.id for row in plan if row.state is not RowState.OUT_OF_SCOPE},
+    )
+    return replace(
+        seen,
+        run_id=run_id,
+        kind="readiness",
+        started_at=common.wall_clock_iso(),
+        command=f"golive readiness --run {seen.run_id}",
+        verdict=judged.verdict,
+        exit_code=judged.exit_code,
+        headline=judged.headline,
+        reasons=judged.reasons,
+        not_observed=judged.not_observed,
+        next_steps=judged.next_steps,
+        stories=stories,
+        checklist=checklist,
+    )
+
+
+def _table(record: RunRecord) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("row", "state", "what the plan says"):
+        table.add_column(title)
+    for row in (*record.stories, *record.checklist):
+        style = _STYLES.get(row.state, "dim")
+        table.add_row(row.id, f"[{style}]{row.state.value.replace('_', ' ')}[/]", escape(row.text))
+    return table

@@ -1,0 +1,48 @@
+"""`golive report`: render a run again from its report.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from reports.write import write_run
+
+from harness.cli import common, terminal
+from harness.errors import UsageError
+from harness.records import RunRecord
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report", epilog="golive report latest")(report)
+
+
+def load_run(run: str) -> tuple[RunRecord, Path]:
+    """A run by its id, its folder, or `latest`.
+
+    Raises:
+        UsageError: there is no such run, or it cannot be read.
+    """
+    folder = Path(run) if Path(run).is_dir() else common.OUT / run
+    try:
+        return RunRecord.from_json(json.loads((folder / "report.json").read_text(encoding="utf-8"))), folder
+    except FileNotFoundError:
+        runs = sorted(one.name for one in common.OUT.glob("*/") if not one.name.startswith("."))
+        raise UsageError(f"There is no run {run!r}. Known: {', '.join(runs[-5:]) or 'none yet'}.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{folder}/report.json cannot be read: {error}") from None
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="A run id, a folder, or latest.")] = "latest",
+    as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
+) -> None:
+    """Render a run again and show its closing table."""
+    with common.exit_codes():
+        record, folder = load_run(run)
+        write_run(record, folder)
+        terminal.show(record, folder, terminal.console())
+        if as_json:
+            terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))

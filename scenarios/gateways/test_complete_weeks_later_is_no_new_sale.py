@@ -1,0 +1,27 @@
+"""G-21  The end of the guarantee is not a second sale.
+
+Given  a sale that Meta has counted
+When   the vendor confirms the same transaction again after the guarantee (Hotmart's COMPLETE, PerfectPay's completed)
+Then   it is accepted, and Meta hears nothing new
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("G-21", proves=("gateway/idempotent",))
+@pytest.mark.each_gateway(only=("hotmart", "perfectpay"), dialects=("vendor",))
+def test_complete_weeks_later_is_no_new_sale(pipeline: Pipeline) -> None:
+    # Given
+    gateway = pipeline.gateway()
+    order = gateway.order()
+    order.deliver("approved")
+    pipeline.meta.wait_until_counted(order)
+    # When
+    answer = order.deliver("complete" if gateway.name == "hotmart" else "completed")
+    # Then
+    assert answer.status == 202
+    pipeline.a_later_order_arrives()
+    told = len(pipeline.meta.events_about(order))
+    assert told == 1, f"Meta must hear of the sale once; it heard {told} times"

@@ -1,0 +1,24 @@
+"""G-14  A body that cannot be read is refused with a clear JSON error, never a crash.
+
+Given  a signed body that is no JSON at all
+When   it is delivered
+Then   the answer is a 4xx with a JSON error, without a stack trace; nothing is stored
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("G-14", proves=("011.1/waf-malformed", "gateway/normalised"))
+@pytest.mark.each_gateway
+def test_malformed_body_is_refused(pipeline: Pipeline) -> None:
+    # Given
+    order = pipeline.gateway().order()
+    # When
+    answer = order.deliver(webhook=order.tampered("malformed_json"))
+    # Then
+    assert answer.refused, f"a malformed body must be refused with a 4xx; it was {answer.status}"
+    assert answer.json()["error"]["message"], "the refusal must say why, in JSON"
+    assert "Traceback" not in answer.text
+    pipeline.refused_means_refused(order)

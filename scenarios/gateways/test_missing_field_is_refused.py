@@ -1,0 +1,26 @@
+"""G-15  A genuine body without the field that names the sale is refused as such.
+
+Given  a rightly signed body in which the sale's own id is missing
+When   it is delivered
+Then   the answer is 422 with a JSON error that names no personal data; nothing is stored and nothing is sent
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("G-15", proves=("gateway/normalised",))
+@pytest.mark.each_gateway
+def test_missing_field_is_refused(pipeline: Pipeline) -> None:
+    # Given
+    order = pipeline.gateway().order()
+    # When
+    answer = order.deliver(webhook=order.without_sale_id())
+    # Then
+    assert answer.status == 422, (
+        f"a missing sale id must be refused with 422; it was {answer.status} {answer.text[:200]}"
+    )
+    assert answer.json()["error"]["message"]
+    assert order.order.buyer.email not in answer.text
+    pipeline.refused_means_refused(order)

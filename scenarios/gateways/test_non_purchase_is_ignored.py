@@ -1,0 +1,28 @@
+"""G-10  A message that is no purchase is accepted and comes to nothing.
+
+Given  an order that is pending, and one that was refused by the bank
+When   the gateway tells of both
+Then   each is answered with a 2xx, so that the vendor does not retry, and Meta hears of neither
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("G-10", proves=("gateway/normalised",))
+@pytest.mark.each_gateway
+@pytest.mark.parametrize("event", ["pending", "refused"])
+def test_non_purchase_is_ignored(pipeline: Pipeline, event: str) -> None:
+    # Given
+    gateway = pipeline.gateway()
+    order = gateway.order()
+    if event not in gateway.events():
+        pipeline.note(f"{gateway.name} ({gateway.dialect}) has no {event}")
+        return
+    # When
+    answer = order.deliver(event)
+    # Then
+    assert answer.status is not None
+    assert 200 <= answer.status < 300, f"{event} must be accepted; it was {answer.status} {answer.text[:200]}"
+    pipeline.nothing_is_sent_about(order)

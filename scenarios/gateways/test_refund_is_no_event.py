@@ -1,0 +1,30 @@
+"""G-12  A refund is no event: Meta has no negative purchases.
+
+Given  a sale that Meta has counted
+When   the buyer is paid back
+Then   the webhook is accepted, and Meta hears nothing more about the sale
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("G-12", proves=("gateway/normalised",))
+@pytest.mark.each_gateway
+def test_refund_is_no_event(pipeline: Pipeline) -> None:
+    # Given
+    gateway = pipeline.gateway()
+    order = gateway.order()
+    if "refunded" not in gateway.events():
+        pipeline.note(f"{gateway.name} ({gateway.dialect}) has no refund")
+        return
+    order.deliver("approved")
+    pipeline.meta.wait_until_counted(order)
+    # When
+    answer = order.deliver("refunded")
+    # Then
+    assert answer.status == 202, f"a refund must be accepted; it was {answer.status} {answer.text[:200]}"
+    pipeline.a_later_order_arrives()
+    told = len(pipeline.meta.events_about(order))
+    assert told == 1, f"Meta must hear of the sale once; it heard {told} times"

@@ -1,0 +1,29 @@
+"""T-02  A buyer whose click id was lost is matched by the e-mail they left at the checkout.
+
+Given  a click, and a checkout at which the same visitor left an e-mail
+When   the gateway's webhook carries no click id, but that e-mail
+Then   the purchase is matched to the click, and Meta is given its fbclid
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("T-02", proves=("011.6/smoke-match",))
+@pytest.mark.each_gateway(only=("hotmart",), dialects=("vendor",))
+def test_match_by_email(pipeline: Pipeline) -> None:
+    # Given
+    click = pipeline.click()
+    order = pipeline.gateway().order()
+    checkout = pipeline.track("checkout", {"click_id": click.click_id, "email": order.order.buyer.email})
+    assert checkout.status == 202, (
+        f"a checkout must be answered with 202; it was {checkout.status} {checkout.text[:200]}"
+    )
+    # When
+    order.deliver()
+    # Then
+    event = pipeline.meta.wait_until_counted(order)
+    assert event["user_data"].get("fbc", "").endswith("." + click.fbclid)
+    method = pipeline.match_method()
+    assert method == "email", f"the purchase must be matched by the hashed e-mail; the stored method is {method!r}"

@@ -1,0 +1,235 @@
+"""What an attacker, a bad proxy or a bad receiver's own framework does to a webhook, by name, as pure functions.
+
+`tamper("one_byte", webhook, signing)` gives the request as it arrives then; `expected("one_byte", "hotmart",
+"vendor")` says what a right receiver makes of it: `refused`, or `accepted` where the vendor's own scheme cannot
+notice. Where the signature sits is found out by signing twice, so a new gateway needs no edit here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from simulators.gateways import FakeGateway, UnknownName, Webhook, gateway
+from simulators.gateways._json import compact, parse, pretty
+
+Expected = Literal["refused", "accepted"]
+
+STALE_S = 3_600
+"""How old a stale signature is: twelve times Stripe's tolerance of 300 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """All that is needed to sign once more: who, how, with what, to where (without the vendor's query), when."""
+
+    gateway: FakeGateway
+    dialect: str
+    secret: str = field(repr=False)
+    url: str
+    now_s: int
+
+    def sign(self, body: bytes, *, secret: str | None = None, now_s: int | None = None) -> Webhook:
+        """That body, with another secret or at another time if given."""
+        return self.gateway.sign(
+            body,
+            dialect=self.dialect,
+            secret=self.secret if secret is None else secret,
+            url=self.url,
+            now_s=self.now_s if now_s is None else now_s,
+        )
+
+    def other_secret(self) -> str:
+        """A secret of the same shape that is not ours; a function of ours."""
+        return self.gateway.new_secret("not " + hashlib.sha256(self.secret.encode()).hexdigest())
+
+
+class NothingToTamper(ValueError):
+    """The webhook has nothing that this tampering could change: a test that used it would prove nothing."""
+
+
+Apply = Callable[[Webhook, Signing], Webhook]
+
+
+def one_byte(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """One digit is another one, of the amount if there is any; still valid JSON, still the genuine signature."""
+    found = next(filter(None, (place.search(sent.body) for place in _WHERE_A_DIGIT_IS)), None)
+    if found is None:
+        raise NothingToTamper("No digit stands in this body.")
+    at = found.end() - 1
+    # 9 -> 8, any other digit -> the next: never a leading zero, never the same amount.
+    digit = b"8" if sent.body[at : at + 1] == b"9" else bytes([sent.body[at] + 1])
+    return replace(sent, body=sent.body[:at] + digit + sent.body[at + 1 :])
+
+
+def reserialised(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """The same JSON value in other bytes: printed over several lines, or compact if it was so printed."""
+    value = parse(sent.body)
+    other = next((body for body in (pretty(value), compact(value)) if body != sent.body), sent.body + b"\n")
+    return replace(sent, body=other)
+
+
+def missing_signature(sent: Webhook, how: Signing) -> Webhook:
+    """The signature or token is not there at all: no header, no query parameter, no key in the body."""
+    return _edit_signature(sent, how, None)
+
+
+def truncated_signature(sent: Webhook, how: Signing) -> Webhook:
+    """The last two characters of the signature or token are gone: catches a comparison of prefixes."""
+    return _edit_signature(sent, how, lambda text: text[:-2])
+
+
+def uppercase_signature(sent: Webhook, how: Signing) -> Webhook:
+    """The signature or token in capitals: no vendor writes it so, and a token is not the same any more."""
+    return _edit_signature(sent, how, str.upper)
+
+
+def wrong_secret(sent: Webhook, how: Signing) -> Webhook:
+    """Signed rightly, with a secret of the right shape that is somebody else's."""
+    body = sent.body.replace(how.secret.encode(), how.other_secret().encode()) if how.secret else sent.body
+    return how.sign(body, secret=how.other_secret())
+
+
+def stale_timestamp(sent: Webhook, how: Signing) -> Webhook:
+    """Captured an hour ago and sent again. Where no time is signed these are the genuine bytes."""
+    return how.sign(sent.body, now_s=how.now_s - STALE_S)
+
+
+def malformed_json(sent: Webhook, how: Signing) -> Webhook:
+    """The closing brace is missing, and these very bytes are rightly signed: only the JSON is at fault."""
+    cut = sent.body.rstrip()[:-1]
+    return how.sign(cut)
+
+
+def not_json_type(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """Genuine in all but its Content-Type, which says text/plain."""
+    return replace(sent, headers={**sent.headers, "Content-Type": "text/plain; charset=utf-8"})
+
+
+TAMPERINGS: Mapping[str, Apply] = {
+    apply.__name__: apply
+    for apply in (
+        one_byte,
+        reserialised,
+        missing_signature,
+        truncated_signature,
+        uppercase_signature,
+        wrong_secret,
+        stale_timestamp,
+        malformed_json,
+        not_json_type,
+    )
+}
+
+_TOUCH_ONLY_THE_BODY = frozenset({"one_byte", "reserialised"})
+
+
+def tamper(name: str, webhook: Webhook, signing: Signing) -> Webhook:
+    """The webhook after the tampering of that name.
+
+    Raises:
+        UnknownName: no such tampering.
+        NothingToTamper: it would change nothing here.
+    """
+    try:
+        apply = TAMPERINGS[name]
+    except KeyError:
+        raise UnknownName("tampering", name, TAMPERINGS) from None
+    return apply(webhook, signing)
+
+
+def expected(name: str, gateway_name: str, dialect: str) -> Expected:
+    """What a right receiver does with it. `accepted` is the vendor's weakness, not the receiver's.
+
+    Raises:
+        UnknownName: no such tampering, gateway or dialect.
+    """
+    fake = gateway(gateway_name)
+    fake.events(dialect)  # raises for a dialect that it does not speak
+    if name not in TAMPERINGS:
+        raise UnknownName("tampering", name, TAMPERINGS)
+    if name in _TOUCH_ONLY_THE_BODY:
+        return "refused" if fake.authenticates_body[dialect] else "accepted"
+    if name == "stale_timestamp":
+        return "refused" if _signs_the_time(fake, dialect) else "accepted"
+    return "refused"
+
+
+def _signs_the_time(fake: FakeGateway, dialect: str) -> bool:
+    first, second = (
+        fake.sign(b"{}", dialect=dialect, secret=fake.new_secret("probe"), url="http://127.0.0.1/", now_s=at_s)
+        for at_s in (1_000_000_000, 1_000_000_001)
+    )
+    return first != second
+
+
+# The leading digit of an amount; else of any number; else any digit (Kiwify's abandoned cart has no number).
+_WHERE_A_DIGIT_IS = (
+    re.compile(rb'"(?:amount|value|sale_amount|charge_amount|amount_total)"\s*:\s*"?[0-9]'),
+    re.compile(rb'":\s*-?[0-9]'),
+    re.compile(rb"[0-9]"),
+)
+_TOKEN = re.compile(r"[0-9A-Za-z_\-]+\Z")
+
+
+def _edit_signature(sent: Webhook, how: Signing, edit: Callable[[str], str] | None) -> Webhook:
+    """The webhook with its signature edited, or without it when `edit` is None.
+
+    The signature is whatever differs when the same body is signed with another secret: a header, a parameter of the
+    query, or (nothing differs) the secret itself inside the body.
+    """
+    forged = how.sign(sent.body, secret=how.other_secret())
+    for name, value in sent.headers.items():
+        if forged.headers.get(name) != value:
+            return _edit_header(sent, name, edit)
+    if forged.url != sent.url:
+        return _edit_query(sent, forged, edit)
+    return _edit_body(sent, how.secret, edit)
+
+
+def _edit_header(sent: Webhook, name: str, edit: Callable[[str], str] | None) -> Webhook:
+    headers = dict(sent.headers)
+    if edit is None:
+        del headers[name]
+    else:
+        # Several items with a scheme each (Stripe: t=…,v1=…,v0=…): all but the time are edited.
+        items = [item if item.startswith("t=") else _edit_end(item, edit) for item in headers[name].split(",")]
+        headers[name] = _changed(headers[name], ",".join(items))
+    return replace(sent, headers=headers)
+
+
+def _edit_query(sent: Webhook, forged: Webhook, edit: Callable[[str], str] | None) -> Webhook:
+    ours, theirs = (dict(parse_qsl(urlsplit(one.url).query, keep_blank_values=True)) for one in (sent, forged))
+    name = next(key for key, value in ours.items() if theirs.get(key) != value)
+    pair = f"{name}={ours[name]}"
+    if edit is None:
+        url = re.sub(rf"[?&]{re.escape(pair)}", "", sent.url)
+    else:
+        url = sent.url.replace(pair, f"{name}={edit(ours[name])}")
+    return replace(sent, url=_changed(sent.url, url))
+
+
+def _edit_body(sent: Webhook, secret: str, edit: Callable[[str], str] | None) -> Webhook:
+    quoted = re.escape(f'"{secret}"'.encode())
+    if edit is None:
+        member = re.compile(rb'"\w+"\s*:\s*' + quoted + rb'\s*,\s*|,?\s*"\w+"\s*:\s*' + quoted)
+        body = member.sub(b"", sent.body, count=1)
+    else:
+        body = re.sub(quoted, lambda _: f'"{edit(secret)}"'.encode(), sent.body, count=1)
+    if not secret or body == sent.body:
+        raise NothingToTamper("No signature and no token was found in this webhook.")
+    return replace(sent, body=body)
+
+
+def _edit_end(item: str, edit: Callable[[str], str]) -> str:
+    return _TOKEN.sub(lambda found: edit(found.group()), item)
+
+
+def _changed(before: str, after: str) -> str:
+    if before == after:
+        raise NothingToTamper("The signature looks the same after this tampering.")
+    return after

@@ -1,0 +1,301 @@
+"""What holds for every fake gateway, in every dialect, for every event; and the official Stripe SDK as judge."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulators.gateways import FakeGateway, UnknownName, Webhook, gateway, known, webhook
+from simulators.gateways._tamper import Signing, expected, tamper
+from simulators.people import Order, order
+
+NOW_S = 1_772_366_400
+URL = "http://127.0.0.1:8080/api/v1/webhooks/x/t-1"
+TRACKING = {"click_id": "c-9f2c", "fbclid": "IwAR0aBcD", "fbp": "fb.1.1772366400.123", "utm_source": "meta"}
+SPOKEN = [(name, dialect) for name, fake in sorted(known().items()) for dialect in fake.dialects]
+SAID = [(name, dialect, event) for name, dialect in SPOKEN for event in sorted(gateway(name).events(dialect))]
+SALES = [
+    (name, dialect, event)
+    for name, dialect, event in SAID
+    if gateway(name).events(dialect)[event].outcome == "purchase"
+]
+
+every_dialect = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
+every_event = pytest.mark.parametrize(("name", "dialect", "event"), SAID)
+
+
+def say(name: str, dialect: str, event: str, sale: Order, *, now_s: int = NOW_S, url: str = URL) -> Webhook:
+    fake = gateway(name)
+    return webhook(fake, sale, event, dialect=dialect, secret=fake.new_secret("s"), url=url, now_s=now_s)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from leaves(one)
+    else:
+        yield value
+
+
+def amount_in(body: Mapping[str, Any], name: str, dialect: str) -> Decimal:
+    """The amount where the vendor's own documentation has it, in major units of BRL."""
+    if dialect == "plan":
+        return Decimal(body[{"hotmart": "amount", "kiwify": "value", "perfectpay": "sale_amount"}[name]])
+    match name:
+        case "hotmart":
+            return Decimal(body["data"]["purchase"]["price"]["value"])
+        case "kiwify":
+            assert isinstance(body["Commissions"]["charge_amount"], int)
+            return Decimal(body["Commissions"]["charge_amount"]) / 100
+        case "perfectpay":
+            return Decimal(body["sale_amount"])
+        case "stripe":
+            assert isinstance(body["data"]["object"]["amount_received"], int)
+            return Decimal(body["data"]["object"]["amount_received"]) / 100
+    raise AssertionError(f"no place known for {name}")
+
+
+def test_the_four_gateways_are_there() -> None:
+    """The plan's four gateways each have a fake; Stripe speaks one dialect, the others two."""
+    assert {name: set(fake.dialects) for name, fake in known().items()} == {
+        "hotmart": {"plan", "vendor"},
+        "kiwify": {"plan", "vendor"},
+        "perfectpay": {"plan", "vendor"},
+        "stripe": {"vendor"},
+    }
+
+
+@every_dialect
+def test_every_dialect_tells_a_sale(name: str, dialect: str) -> None:
+    """`approved` is a purchase everywhere, at least one event is not, and what is missing is said."""
+    events = gateway(name).events(dialect)
+    assert events["approved"].outcome == "purchase"
+    assert any(event.outcome != "purchase" for event in events.values())
+    assert all(key == event.name for key, event in events.items())
+    assert gateway(name).does_not_imitate
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_vendor_dialects_tell_what_becomes_of_a_sale(name: str) -> None:
+    """Pending, refused, abandoned are ignored; refunded and chargeback reverse."""
+    outcomes = {event: told.outcome for event, told in gateway(name).events("vendor").items()}
+    assert [outcomes[event] for event in ("pending", "refused", "abandoned")] == ["ignored"] * 3
+    assert [outcomes[event] for event in ("refunded", "chargeback")] == ["reversal"] * 2
+
+
+@every_event
+def test_every_event_is_a_json_object_with_the_buyer_or_the_sale_in_it(name: str, dialect: str, event: str) -> None:
+    """UTF-8, one object, no NaN; it can be told whose it is."""
+    sale = order("7/contract/1", now_s=NOW_S, tracking=TRACKING)
+    body = json.loads(say(name, dialect, event, sale).body.decode(), parse_constant=pytest.fail)
+    assert isinstance(body, dict)
+    assert {sale.buyer.email, gateway(name).sale_id(sale)} & set(leaves(body))
+
+
+@pytest.mark.parametrize(("name", "dialect", "event"), SALES)
+def test_a_purchase_names_its_sale_its_buyer_and_its_click(name: str, dialect: str, event: str) -> None:
+    """Sale id, e-mail as typed, click id and fbclid all come through unchanged."""
+    sale = order("7/contract/2", now_s=NOW_S, tracking=TRACKING)
+    found = set(leaves(json.loads(say(name, dialect, event, sale).body)))
+    assert {gateway(name).sale_id(sale), sale.buyer.email, "c-9f2c", "IwAR0aBcD"} <= found
+
+
+@every_event
+def test_same_arguments_same_bytes(name: str, dialect: str, event: str) -> None:
+    """Rendering twice gives equal URL, headers and body; another order gives another body."""
+    sale = order("7/contract/3", now_s=NOW_S)
+    assert say(name, dialect, event, sale) == say(name, dialect, event, order("7/contract/3", now_s=NOW_S))
+    assert say(name, dialect, event, sale).body != say(name, dialect, event, order("7/contract/4", now_s=NOW_S)).body
+
+
+def digest_of_everything() -> str:
+    digest = hashlib.sha256()
+    for name, dialect, event in SAID:
+        told = say(name, dialect, event, order("7/process", now_s=NOW_S, tracking=TRACKING))
+        digest.update(repr((told.url, sorted(told.headers.items()), told.body)).encode())
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "4242"])
+def test_same_bytes_in_a_fresh_process(hash_seed: str) -> None:
+    """Every event of every gateway is the same in a process with another PYTHONHASHSEED, time zone and locale."""
+    program = (
+        f"import importlib.util as u; s = u.spec_from_file_location('contract', {__file__!r}); "
+        "m = u.module_from_spec(s); s.loader.exec_module(m); print(m.digest_of_everything())"
+    )
+    env = {**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert answer.stdout.strip() == digest_of_everything()
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_a_sale_keeps_its_id_and_deliveries_have_their_own(name: str) -> None:
+    """Approved and refunded name one sale; where the vendor numbers deliveries, each has its own number."""
+    sale, fake = order("7/contract/5", now_s=NOW_S), gateway(name)
+    bodies = [json.loads(say(name, "vendor", event, sale).body) for event in ("approved", "refunded")]
+    assert all(fake.sale_id(sale) in set(leaves(body)) for body in bodies)
+    if "id" in bodies[0]:
+        assert bodies[0]["id"] != bodies[1]["id"]
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_sale_ids_do_not_collide(name: str) -> None:
+    """20,000 orders have 20,000 sale ids: a collision would look like a lost conversion."""
+    first = order("7/contract/6", now_s=NOW_S)
+    ids = {gateway(name).sale_id(dataclasses.replace(first, key=f"k{number}")) for number in range(20_000)}
+    assert len(ids) == 20_000
+
+
+texts = st.text(min_size=1, max_size=60)
+orders = st.builds(
+    lambda key, cents, text, when_s, click, phone: order(
+        key,
+        now_s=when_s,
+        amount=Decimal(cents).scaleb(-2),
+        product_name=text,
+        buyer={"full_name": text, "phone_e164": phone},
+        tracking={"click_id": click} if click else {},
+    ),
+    key=texts,
+    cents=st.integers(min_value=0, max_value=99_999_999),
+    text=texts,
+    when_s=st.integers(min_value=1_500_000_000, max_value=2_500_000_000),
+    click=st.text(alphabet="abcXYZ019-_", max_size=30),
+    phone=st.sampled_from([None, "+5511987654321", "+5555987654321", "+351912345678"]),
+)
+
+
+@every_dialect
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(sale=orders)
+def test_amounts_and_texts_survive_exactly(name: str, dialect: str, sale: Order) -> None:
+    """Any amount from 0.00 to 999,999.99, any text: what is parsed (decimals exact) is what was sold."""
+    body = json.loads(say(name, dialect, "approved", sale).body, parse_float=Decimal)
+    assert amount_in(body, name, dialect) == sale.amount
+    if dialect == "vendor":
+        assert sale.product_name in set(leaves(body))
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_secrets_have_one_shape_and_follow_their_seed(name: str) -> None:
+    """Same seed, same secret; another seed, another; none is short."""
+    fake: FakeGateway = gateway(name)
+    assert fake.new_secret("a") == fake.new_secret("a") != fake.new_secret("b")
+    assert len(fake.new_secret("a")) >= 16
+
+
+@every_dialect
+def test_unknown_names_say_what_is_known(name: str, dialect: str) -> None:
+    """A misspelt event or dialect is refused with the nearest that exists."""
+    sale = order("7/contract/7", now_s=NOW_S)
+    with pytest.raises(UnknownName, match="Did you mean 'approved'"):
+        say(name, dialect, "aproved", sale)
+    with pytest.raises(UnknownName, match="Did you mean 'vendor'"):
+        say(name, "vendr", "approved", sale)
+
+
+@pytest.mark.parametrize("name", ["hotmart", "kiwify", "perfectpay"])
+def test_the_plan_dialect_signs_the_raw_body(name: str) -> None:
+    """X-Signature is sha256= and the HMAC-SHA256 of exactly the bytes that are sent."""
+    told, secret = say(name, "plan", "approved", order("7/contract/8", now_s=NOW_S)), gateway(name).new_secret("s")
+    assert told.url == URL
+    assert told.headers["X-Signature"] == "sha256=" + hmac.digest(secret.encode(), told.body, "sha256").hex()
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("hotmart", ["order_id", "customer", "amount", "currency", "status", "event_time", "product_id"]),
+        ("kiwify", ["purchase_id", "buyer", "value", "currency", "status", "created_at"]),
+        ("perfectpay", ["sale_code", "customer", "sale_amount", "currency", "status", "approved_at"]),
+    ],
+)
+def test_the_plan_dialect_has_exactly_the_plans_fields(name: str, fields: list[str]) -> None:
+    """Field for field as mission.md has them, and `tracking` only when there is any."""
+    for event in gateway(name).events("plan"):
+        bare = json.loads(say(name, "plan", event, order("7/contract/9", now_s=NOW_S)).body)
+        assert list(bare) == fields
+        told = json.loads(say(name, "plan", event, order("7/contract/9", now_s=NOW_S, tracking=TRACKING)).body)
+        assert list(told) == [*fields, "tracking"]
+        assert told["tracking"] == TRACKING
+
+
+@every_dialect
+def test_the_documentation_lists_every_event(name: str, dialect: str) -> None:
+    """docs/fakes.md has a row for each gateway and dialect, and in it exactly the events that can be told."""
+    page = (Path(__file__).parents[2] / "docs" / "fakes.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| {name} | {dialect} |"))
+    assert set(re.findall(r"`(\w+)`", row)) == set(gateway(name).events(dialect))
+
+
+def judged_by_stripe(told: Webhook, secret: str) -> stripe.Event:
+    return stripe.Webhook.construct_event(told.body, told.headers.get("Stripe-Signature"), secret)
+
+
+@pytest.mark.parametrize("event", sorted(gateway("stripe").events("vendor")))
+def test_the_official_sdk_accepts_the_fake_stripe(event: str) -> None:
+    """construct_event verifies the signature against the present and reads the type and the object."""
+    now_s = int(time.time())  # the SDK compares with the wall clock
+    fake, sale = gateway("stripe"), order("7/stripe/1", now_s=now_s)
+    read = judged_by_stripe(say("stripe", "vendor", event, sale, now_s=now_s), fake.new_secret("s"))
+    assert read.type == fake.events("vendor")[event].vendor_name
+    assert read.data.object["object"] in {"payment_intent", "charge", "refund", "dispute", "checkout.session"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("one_byte", "No signatures found matching"),
+        ("reserialised", "No signatures found matching"),
+        ("wrong_secret", "No signatures found matching"),
+        ("truncated_signature", "No signatures found matching"),
+        ("uppercase_signature", "No signatures found matching"),
+        ("missing_signature", "header"),
+        ("stale_timestamp", "Timestamp outside the tolerance zone"),
+    ],
+)
+def test_the_official_sdk_refuses_what_was_tampered_with(kind: str, reason: str) -> None:
+    """Each tampering is refused by construct_event for its own reason, as `expected` says."""
+    now_s, fake = int(time.time()), gateway("stripe")
+    signing = Signing(gateway=fake, dialect="vendor", secret=fake.new_secret("s"), url=URL, now_s=now_s)
+    sent = say("stripe", "vendor", "approved", order("7/stripe/2", now_s=now_s), now_s=now_s)
+    assert expected(kind, "stripe", "vendor") == "refused"
+    with pytest.raises(stripe.SignatureVerificationError, match=reason):
+        judged_by_stripe(tamper(kind, sent, signing), signing.secret)
+
+
+def test_the_official_sdk_verifies_before_it_parses() -> None:
+    """Malformed JSON with a right signature is refused as JSON, not as a signature."""
+    now_s, fake = int(time.time()), gateway("stripe")
+    signing = Signing(gateway=fake, dialect="vendor", secret=fake.new_secret("s"), url=URL, now_s=now_s)
+    sent = say("stripe", "vendor", "approved", order("7/stripe/3", now_s=now_s), now_s=now_s)
+    with pytest.raises(json.JSONDecodeError):
+        judged_by_stripe(tamper("malformed_json", sent, signing), signing.secret)
+
+
+def test_the_sdks_own_generator_writes_the_same_header() -> None:
+    """stripe.WebhookSignature.generate_signature_header agrees on t and v1."""
+    fake = gateway("stripe")
+    told = say("stripe", "vendor", "approved", order("7/stripe/4", now_s=NOW_S))
+    theirs = stripe.WebhookSignature.generate_signature_header(told.body.decode(), fake.new_secret("s"), NOW_S)
+    assert told.headers["Stripe-Signature"] == theirs

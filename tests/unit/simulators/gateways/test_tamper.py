@@ -1,0 +1,149 @@
+"""Tampering by name: each changes what it says, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from simulators.gateways import UnknownName, Webhook, gateway, known, webhook
+from simulators.gateways._tamper import STALE_S, TAMPERINGS, NothingToTamper, Signing, expected, tamper
+from simulators.people import order
+
+NOW_S = 1_772_366_400
+URL = "http://127.0.0.1:8080/hook?tenant=t-1"
+SPOKEN = [(name, dialect) for name, fake in sorted(known().items()) for dialect in fake.dialects]
+EVENTS = [(name, dialect, event) for name, dialect in SPOKEN for event in sorted(gateway(name).events(dialect))]
+NO_INTEGRITY = {("hotmart", "vendor"), ("perfectpay", "vendor")}
+every_dialect = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
+
+
+def signing(name: str, dialect: str) -> Signing:
+    fake = gateway(name)
+    return Signing(gateway=fake, dialect=dialect, secret=fake.new_secret("7"), url=URL, now_s=NOW_S)
+
+
+def genuine(name: str, dialect: str, event: str = "approved") -> Webhook:
+    how = signing(name, dialect)
+    sale = order("7/tamper", now_s=NOW_S)
+    return webhook(how.gateway, sale, event, dialect=dialect, secret=how.secret, url=URL, now_s=NOW_S)
+
+
+def is_genuine(told: Webhook, name: str, dialect: str) -> bool:
+    """What the sender itself says: would it have sent this, signed for that very body?"""
+    how = signing(name, dialect)
+    again = how.sign(told.body)
+    in_body = (name, dialect) == ("perfectpay", "vendor")
+    token_is_there = not in_body or _token_in(told.body) == how.secret
+    return (again.url, again.headers, again.body) == (told.url, told.headers, told.body) and token_is_there
+
+
+def _token_in(body: bytes) -> object:
+    try:
+        return json.loads(body).get("token")
+    except json.JSONDecodeError:  # malformed on purpose: as text then
+        return body.partition(b'"token":"')[2].partition(b'"')[0].decode()
+
+
+@pytest.mark.parametrize(("name", "dialect", "event"), EVENTS)
+@pytest.mark.parametrize("kind", sorted(TAMPERINGS))
+def test_every_tampering_bites_on_every_event(name: str, dialect: str, event: str, kind: str) -> None:
+    """The request differs from the genuine one, unless `expected` says that the vendor signs nothing of the kind."""
+    before, how = genuine(name, dialect, event), signing(name, dialect)
+    after = tamper(kind, before, how)
+    no_time_is_signed = kind == "stale_timestamp" and name != "stripe"
+    assert (after == before) == no_time_is_signed
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    "kind",
+    ["one_byte", "reserialised", "missing_signature", "truncated_signature", "uppercase_signature", "wrong_secret"],
+)
+def test_expected_agrees_with_the_senders_own_arithmetic(name: str, dialect: str, kind: str) -> None:
+    """Refused exactly where signing the received body once more gives something else than was received."""
+    after = tamper(kind, genuine(name, dialect), signing(name, dialect))
+    assert expected(kind, name, dialect) == ("accepted" if is_genuine(after, name, dialect) else "refused")
+
+
+@every_dialect
+def test_one_byte_is_one_byte_of_valid_json(name: str, dialect: str) -> None:
+    """Same length, one byte apart, another value; signature and URL untouched."""
+    before, after = genuine(name, dialect), tamper("one_byte", genuine(name, dialect), signing(name, dialect))
+    assert (after.url, after.headers) == (before.url, before.headers)
+    assert len(after.body) == len(before.body)
+    assert sum(one != other for one, other in zip(before.body, after.body, strict=True)) == 1
+    assert json.loads(after.body) != json.loads(before.body)
+
+
+@every_dialect
+def test_reserialised_is_the_same_value_in_other_bytes(name: str, dialect: str) -> None:
+    """Equal as JSON, to the last decimal, and unequal as bytes."""
+    before, after = genuine(name, dialect), tamper("reserialised", genuine(name, dialect), signing(name, dialect))
+    assert after.body != before.body
+    assert json.loads(after.body, parse_float=Decimal) == json.loads(before.body, parse_float=Decimal)
+    assert (after.url, after.headers) == (before.url, before.headers)
+
+
+@every_dialect
+def test_missing_signature_takes_it_away_and_nothing_else(name: str, dialect: str) -> None:
+    """One header, one parameter or one key fewer; the rest of the query and of the body stays."""
+    before, after = genuine(name, dialect), tamper("missing_signature", genuine(name, dialect), signing(name, dialect))
+    headers = set(before.headers) - set(after.headers)
+    keys = set(json.loads(before.body)) - set(json.loads(after.body))
+    assert "tenant=t-1" in after.url
+    gone = (headers, "signature=" in before.url and "signature=" not in after.url, keys)
+    assert gone == {
+        ("hotmart", "vendor"): ({"X-HOTMART-HOTTOK"}, False, set()),
+        ("kiwify", "vendor"): (set(), True, set()),
+        ("perfectpay", "vendor"): (set(), False, {"token"}),
+        ("stripe", "vendor"): ({"Stripe-Signature"}, False, set()),
+    }.get((name, dialect), ({"X-Signature"}, False, set()))
+
+
+@every_dialect
+def test_malformed_json_is_rightly_signed(name: str, dialect: str) -> None:
+    """Only the JSON is at fault: the sender would sign these bytes so."""
+    after = tamper("malformed_json", genuine(name, dialect), signing(name, dialect))
+    assert is_genuine(after, name, dialect)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(after.body)
+
+
+def test_stale_is_signed_an_hour_ago() -> None:
+    """Stripe's t is an hour old and the signature right for that time."""
+    sent, how = genuine("stripe", "vendor"), signing("stripe", "vendor")
+    assert tamper("stale_timestamp", sent, how) == how.sign(sent.body, now_s=NOW_S - STALE_S)
+
+
+@every_dialect
+def test_only_static_tokens_miss_a_changed_body(name: str, dialect: str) -> None:
+    """Vendor Hotmart and vendor PerfectPay accept a changed byte; every other dialect refuses it."""
+    wanted = "accepted" if (name, dialect) in NO_INTEGRITY else "refused"
+    assert {expected(kind, name, dialect) for kind in ("one_byte", "reserialised")} == {wanted}
+    assert expected("wrong_secret", name, dialect) == "refused"
+
+
+def test_nothing_to_tamper_is_said() -> None:
+    """A body without a digit, and a webhook that has lost its signature already, are errors and not false greens."""
+    how = signing("kiwify", "plan")
+    with pytest.raises(NothingToTamper, match="No digit"):
+        tamper("one_byte", how.sign(b'{"a":"b"}'), how)
+    token = signing("perfectpay", "vendor")
+    bare = tamper("missing_signature", genuine("perfectpay", "vendor"), token)
+    with pytest.raises(NothingToTamper, match="No signature"):
+        tamper("missing_signature", bare, token)
+
+
+def test_an_unknown_tampering_is_refused() -> None:
+    """With the nearest name that exists, in `tamper` and in `expected`."""
+    with pytest.raises(UnknownName, match="Did you mean 'one_byte'"):
+        tamper("one_bite", genuine("stripe", "vendor"), signing("stripe", "vendor"))
+    with pytest.raises(UnknownName, match="Did you mean 'one_byte'"):
+        expected("one_bite", "stripe", "vendor")
+
+
+def test_every_tampering_says_what_it_does() -> None:
+    """The registry is what `golive list` prints."""
+    assert all((apply.__doc__ or "").strip() for apply in TAMPERINGS.values())
