@@ -14,7 +14,10 @@ and answers of the target are never given back. Sends to this machine only.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import ipaddress
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +26,6 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -111,6 +113,35 @@ def send(webhook: Webhook) -> tuple[int, float]:
         return answer.status_code, answer.elapsed.total_seconds() * 1000
 
 
+async def _aside(call: Callable[[], tuple[int, float]]) -> tuple[int, float]:
+    """The call's answer or exception, from a thread that dies with the process.
+
+    A thread pool would be joined at exit: SIGTERM would then wait for a target that does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[tuple[int, float]] = loop.create_future()
+
+    def settle(result: tuple[int, float] | None, error: Exception | None) -> None:
+        if answer.done():  # whoever asked is gone
+            return
+        if error is not None:
+            answer.set_exception(error)
+        elif result is not None:
+            answer.set_result(result)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except requests.RequestException as failure:
+            error = failure
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await answer
+
+
 def catalogue() -> dict[str, Any]:
     """All gateways, events and tamperings, as `GET /_golive/events` tells them."""
     fakes = known().values()
@@ -158,7 +189,7 @@ def create_app(clock: Clock) -> ASGIApp:
         except (ValueError, LookupError) as error:
             return _error(400, _CODES.get(type(error), "bad_request"), str(error.args[0]))
         try:
-            status, elapsed_ms = await run_in_threadpool(send, webhook)
+            status, elapsed_ms = await _aside(lambda: send(webhook))
         except requests.RequestException as error:
             return _error(502, "unreachable", f"Nobody answered: {type(error).__name__}.")
         return JSONResponse({"status": status, "sale_id": sale_id, "elapsed_ms": round(elapsed_ms, 3)})

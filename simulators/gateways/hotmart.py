@@ -317,42 +317,14 @@ def _checkout_country(order: Order) -> dict[str, str]:
 
 def _other_data(order: Order, event: str, now_s: int) -> dict[str, Any]:
     """`data` of the events that are no purchase; as captured (facts 1.7), the abandoned cart [?] as described."""
-    name, email, phone = order.buyer.full_name, order.buyer.email, (order.buyer.phone_e164 or "").removeprefix("+55")
-    product, plan, next_s = _short_product(order), _subscription_plan(order), order.paid_at_s + 30 * _DAY_S
-    subscriber = {**_code(order), "name": name, "email": email}
-    number = {"dddPhone": "", "phone": "", "dddCell": phone[:2], "cell": phone[2:]}
-    user = {"name": name, "email": email}
+    user, product = {"name": order.buyer.full_name, "email": order.buyer.email}, _short_product(order)
     bodies: dict[str, dict[str, Any]] = {
         "abandoned": {
             "affiliate": False,
             "product": product,
-            "buyer": {**user, "phone": phone},
+            "buyer": {**user, "phone": _national_phone(order)},
             "offer": {"code": shapes.code(shapes.ALNUM, 8, "hotmart/offer", order.product_id).lower()},
             "checkout_country": _checkout_country(order),
-        },
-        "subscription_canceled": {
-            "date_next_charge": next_s * 1000,
-            "cancellation_date": now_s * 1000,
-            "actual_recurrence_value": shapes.shortest(order.amount),
-            "product": product,
-            "subscriber": {**subscriber, "phone": number},
-            "subscription": {"id": shapes.number(8, "hotmart/subscription", order.key), "plan": plan},
-        },
-        "plan_switched": {
-            "switch_plan_date": now_s * 1000,
-            "plans": [{**plan, "current": True, "offer": {"key": "abc12345"}}],
-            "subscription": {
-                "subscriber_code": _code(order)["code"], "status": "ACTIVE",
-                "product": product, "user": {"email": email},
-            },
-        },
-        "charge_date_updated": {
-            "subscriber": subscriber,
-            "subscription": {
-                "product": product, "status": "ACTIVE", "old_charge_day": 5, "new_charge_day": 20,
-                "date_next_charge": shapes.iso_z(next_s),
-            },
-            "plan": {**plan, "offer": {"code": "abc12345"}},
         },
         "club_first_access": {"product": product, "user": user},
         "club_module_completed": {
@@ -360,5 +332,42 @@ def _other_data(order: Order, event: str, now_s: int) -> dict[str, Any]:
             "user": user,
             "module": {"id": "0a1b2c", "name": "Módulo 1"},
         },
-    }  # fmt: skip
+    }
+    return bodies[event] if event in bodies else _subscription_data(order, event, now_s)
+
+
+def _subscription_data(order: Order, event: str, now_s: int) -> dict[str, Any]:
+    """`data` of the events about a subscription: no transaction in any of them."""
+    plan, code, product = _subscription_plan(order), _code(order), _short_product(order)
+    subscriber = {**code, "name": order.buyer.full_name, "email": order.buyer.email}
+    next_s, phone = order.paid_at_s + 30 * _DAY_S, _national_phone(order)
+    bodies: dict[str, dict[str, Any]] = {
+        "subscription_canceled": {
+            "date_next_charge": next_s * 1000,
+            "cancellation_date": now_s * 1000,
+            "actual_recurrence_value": shapes.shortest(order.amount),
+            "product": product,
+            "subscriber": {
+                **subscriber,
+                "phone": {"dddPhone": "", "phone": "", "dddCell": phone[:2], "cell": phone[2:]},
+            },
+            "subscription": {"id": shapes.number(8, "hotmart/subscription", order.key), "plan": plan},
+        },
+        "plan_switched": {
+            "switch_plan_date": now_s * 1000,
+            "plans": [{**plan, "current": True, "offer": {"key": "abc12345"}}],
+            "subscription": {"subscriber_code": code["code"], "status": "ACTIVE", "product": product}
+            | {"user": {"email": order.buyer.email}},
+        },
+        "charge_date_updated": {
+            "subscriber": subscriber,
+            "subscription": {"product": product, "status": "ACTIVE", "old_charge_day": 5, "new_charge_day": 20}
+            | {"date_next_charge": shapes.iso_z(next_s)},
+            "plan": {**plan, "offer": {"code": "abc12345"}},
+        },
+    }
     return bodies[event]
+
+
+def _national_phone(order: Order) -> str:
+    return (order.buyer.phone_e164 or "").removeprefix("+55")

@@ -54,6 +54,22 @@ _THREE_DECIMAL = "BHD JOD KWD OMR TND"
 _METADATA_KEYS, _METADATA_KEY_CHARS, _METADATA_VALUE_CHARS = 50, 40, 500
 _UNPAID = frozenset({"requires_payment_method", "requires_action", "canceled", "processing"})
 _DAY_S = 86_400
+# Fields of a payment intent that are null in a plain card sale.
+_INTENT_NULLS = (
+    "application",
+    "application_fee_amount",
+    "customer",
+    "on_behalf_of",
+    "payment_method_configuration_details",
+    "review",
+    "setup_future_usage",
+    "shipping",
+    "source",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +163,11 @@ class Gateway:
     def _intent(self, order: Order, told: _Told, happened_s: int) -> dict[str, Any]:
         amount, unpaid = _minor(order), told.status in _UNPAID
         begun = told.type not in {"payment_intent.created", "payment_intent.canceled"}
-        return {
-            "id": self.sale_id(order),
-            "object": "payment_intent",
+        told_fields = {
             "amount": amount,
             "amount_capturable": 0,
             "amount_details": {"tip": {}},
             "amount_received": 0 if unpaid else amount,
-            "application": None,
-            "application_fee_amount": None,
             "automatic_payment_methods": {"allow_redirects": "always", "enabled": True},
             "canceled_at": happened_s if told.status == "canceled" else None,
             "cancellation_reason": "abandoned" if told.status == "canceled" else None,
@@ -164,30 +176,22 @@ class Gateway:
             "confirmation_method": "automatic",
             "created": order.created_at_s,
             "currency": order.currency.lower(),
-            "customer": None,
             "description": order.product_name,
             "last_payment_error": _decline(order) if told.type.endswith("payment_failed") else None,
             "latest_charge": _id("ch_", order) if begun and told.status != "requires_action" else None,
             "livemode": self.livemode,
             "metadata": _metadata(order),
             "next_action": {"type": "use_stripe_sdk"} if told.status == "requires_action" else None,
-            "on_behalf_of": None,
             "payment_method": _id("pm_", order) if begun and not told.type.endswith("payment_failed") else None,
-            "payment_method_configuration_details": None,
             "payment_method_options": {"card": {"installments": None, "request_three_d_secure": "automatic"}},
             "payment_method_types": ["card"],
             "processing": {"type": "card"} if told.status == "processing" else None,
             "receipt_email": order.buyer.email,
-            "review": None,
-            "setup_future_usage": None,
-            "shipping": None,
-            "source": None,
-            "statement_descriptor": None,
-            "statement_descriptor_suffix": None,
             "status": told.status,
-            "transfer_data": None,
-            "transfer_group": None,
         }
+        # Stripe prints id and object first, the rest by the alphabet.
+        rest = dict(sorted((told_fields | dict.fromkeys(_INTENT_NULLS)).items()))
+        return {"id": self.sale_id(order), "object": "payment_intent", **rest}
 
     def _charge(self, order: Order, told: _Told, happened_s: int) -> dict[str, Any]:
         amount, buyer = _minor(order), order.buyer

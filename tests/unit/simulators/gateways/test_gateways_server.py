@@ -96,6 +96,24 @@ def test_it_says_where_it_listens_and_ends_when_told(how: signal.Signals) -> Non
         assert child.stdout.read() == ""
 
 
+def test_a_target_that_never_answers_does_not_keep_it_alive() -> None:
+    """SIGTERM ends it at once (the send's own limit is 10 s), with exit 0 and nothing to complain about."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, start() as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        url = json.loads(child.stdout.readline())["url"]
+        body = json.dumps(wish(f"http://127.0.0.1:{silent.getsockname()[1]}/hook")).encode()
+        head = f"POST /_golive/send HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as asking:
+            asking.sendall(head + body)
+            silent.settimeout(5)
+            with silent.accept()[0] as taken:
+                assert taken.recv(4) == b"POST"  # the webhook is on its way, and its answer will never come
+                child.terminate()
+                assert child.wait(timeout=5) == 0
+        assert child.stderr.read() == ""
+
+
 def test_a_taken_port_is_a_sentence() -> None:
     """Exit 1 and which port, instead of a stack trace."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

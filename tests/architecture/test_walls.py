@@ -1,0 +1,84 @@
+"""The walls of the design are executable: a planted forbidden import is caught, and nothing is reached by stealth."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("harness", "simulators", "scenarios", "load", "reference_impl", "reports")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's packages and rules, to plant things in."""
+    folder = tmp_path_factory.mktemp("walls")
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "out"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """import-linter over a folder, with that folder's own packages."""
+    command = Path(sys.executable).parent / "lint-imports"
+    return subprocess.run(
+        [str(command), "--no-cache"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(folder)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "planted", "contract"),
+    [
+        ("reference_impl/domain/planted.py", "import simulators", "The reference is an island"),
+        ("reference_impl/domain/planted.py", "import requests", "domain and gateways do no I/O"),
+        ("simulators/meta/planted.py", "import harness.records", "The simulators are an island"),
+        ("simulators/gateways/_planted.py", "import requests", "fakes' rules and the checks do no I/O"),
+        ("harness/checks/planted.py", "import reports", "Only the command line writes reports"),
+        ("harness/cli/planted.py", "import reference_impl", "The harness only launches"),
+        ("harness/probes/planted.py", "import harness.cli.common", "The command line is the roof"),
+        ("reports/planted.py", "import simulators", "Reports know the records"),
+        ("scenarios/smoke/planted.py", "import harness.stack.stack", "Scenarios speak in the words"),
+        ("load/planted.py", "import psycopg", "keeps databases and AWS out"),
+        ("harness/planted.py", "import locust", "Only load imports locust"),
+    ],
+)
+def test_a_planted_import_breaks_its_contract(copy: Path, place: str, planted: str, contract: str) -> None:
+    """Each wall, climbed once, is reported by its own contract."""
+    path = copy / place
+    path.write_text(f'"""Planted."""\n\n{planted}\n', encoding="utf-8")
+    try:
+        done = lint(copy)
+    finally:
+        path.unlink()
+    broken = [line for line in done.stdout.splitlines() if line.endswith("BROKEN")]
+    assert done.returncode != 0
+    assert any(contract in line for line in broken), done.stdout[-2000:] + done.stderr[-500:]
+
+
+def test_the_command_line_does_not_load_the_reference() -> None:
+    """Not by name, not dynamically: after `golive --help` the reference and locust are not in the process."""
+    code = (
+        "import sys, pkgutil, importlib, harness.cli as home\n"
+        "for one in pkgutil.iter_modules(home.__path__): importlib.import_module(f'harness.cli.{one.name}')\n"
+        "print([name for name in ('reference_impl', 'load', 'scenarios', 'locust', 'flask') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_core_needs_no_extras() -> None:
+    """Importing the words of scenarios and the plugin loads neither boto3 nor SQLAlchemy: start-up stays cheap."""
+    code = (
+        "import sys, harness.testing, harness.pytest_plugin\n"
+        "print([name for name in ('boto3', 'sqlalchemy', 'alembic', 'granian') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,178 @@
+"""`golive run` as its users start it: what it says, how it ends, and that nothing is left running after any ending."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+GOLIVE = str(Path(sys.executable).parent / "golive")
+LIMIT_S = 120
+
+
+class Running:
+    """A `golive run` in its own session, with everything that it started."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [GOLIVE, "run", "--out", str(folder), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "COLUMNS": "200"},
+        )
+        self.family: dict[int, psutil.Process] = {}
+        self.said: list[str] = []
+
+    def wait_until_says(self, words: str) -> None:
+        """Read standard error until these words stand in a line."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line)
+            self.note_family()
+            if words in line:
+                return
+        raise AssertionError(f"golive never said {words!r}: {''.join(self.said)}")
+
+    def note_family(self) -> None:
+        """Remember all descendants, so that they can be looked for afterwards."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            self.family[child.pid] = child
+
+    def member(self, words: str) -> psutil.Process:
+        """The descendant whose command line holds these words."""
+        self.note_family()
+        for child in self.family.values():
+            if child.is_running() and words in " ".join(child.cmdline()):
+                return child
+        raise AssertionError(f"no process {words!r} among {[child.cmdline() for child in self.family.values()]}")
+
+    def end(self) -> int:
+        """Its exit code, once it has ended; what it said is kept."""
+        out, err = self.process.communicate(timeout=LIMIT_S)
+        self.said += [out, err]
+        return self.process.returncode
+
+    def text(self) -> str:
+        """Everything that it said."""
+        return "".join(self.said)
+
+    def assert_nothing_left(self) -> None:
+        """No descendant is alive a moment after the end."""
+        _, alive = psutil.wait_procs(list(self.family.values()), timeout=5)
+        assert not [" ".join(one.cmdline()) for one in alive]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start runs that are certainly ended when the test is."""
+    running: list[Running] = []
+
+    def begin(*arguments: str) -> Running:
+        running.append(Running(tmp_path / f"run{len(running)}", *arguments))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+        for stream in (one.process.stdout, one.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def report(running: Running) -> dict[str, Any]:
+    """The run's report.json."""
+    content: dict[str, Any] = json.loads((running.folder / "report.json").read_text(encoding="utf-8"))
+    return content
+
+
+def test_the_same_seed_and_time_give_the_same_bytes(start: Callable[..., Running]) -> None:
+    """Twice the same command: every scenario has put the same bytes on the wire, and both runs are GO."""
+    command = ("--suite", "gateways", "-k", "G-07", "--seed", "7", "--at", "2026-03-01T12:00:00Z", "--json")
+    runs = [start(*command) for _ in range(2)]
+    assert [one.end() for one in runs] == [0, 0], runs[0].text()
+    wires = [{one["id"]: one["wire_sha256"] for one in report(run)["scenarios"]} for run in runs]
+    assert wires[0] == wires[1]
+    assert len(wires[0]) == 7
+    assert len(set(wires[0].values())) == 7
+
+
+def test_another_seed_gives_other_bytes(start: Callable[..., Running]) -> None:
+    """The digest is of what was sent, not of the scenario's name."""
+    runs = [start("-k", "S-01[stripe-vendor]", "--at", "2026-03-01T12:00:00Z", "--seed", seed) for seed in ("7", "8")]
+    assert [one.end() for one in runs] == [0, 0], runs[0].text()
+    first, second = (report(one)["scenarios"][0]["wire_sha256"] for one in runs)
+    assert first != second
+
+
+def test_a_fake_that_dies_is_a_harness_error(start: Callable[..., Running]) -> None:
+    """Exit 2 and a sentence about what died and where its log is; nothing is said of the target."""
+    run = start("--suite", "gateways")
+    run.wait_until_says("scenarios, parallel")
+    run.member("simulators meta").send_signal(signal.SIGKILL)
+    assert run.end() == 2
+    assert "fake meta was killed by SIGKILL" in run.text()
+    assert "fake-meta.log" in run.text()
+    assert report(run)["verdict"] is None
+    run.assert_nothing_left()
+
+
+def test_a_target_process_that_dies_is_a_broken_promise(start: Callable[..., Running]) -> None:
+    """Exit 1, and the reason names the process."""
+    run = start("--suite", "gateways")
+    run.wait_until_says("scenarios, parallel")
+    run.member("reference_impl consumer").send_signal(signal.SIGKILL)
+    assert run.end() == 1
+    assert "consumer was killed by SIGKILL" in run.text()
+    assert report(run)["verdict"] == "NO_GO"
+    run.assert_nothing_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_behind(start: Callable[..., Running], number: signal.Signals) -> None:
+    """In the middle of a run: everything that was started is ended."""
+    run = start("--suite", "gateways")
+    run.wait_until_says("scenarios, parallel")
+    run.member("reference_impl web")
+    run.process.send_signal(number)
+    assert run.end() == 130
+    run.assert_nothing_left()
+
+
+def test_a_killed_run_leaves_nothing_behind(start: Callable[..., Running]) -> None:
+    """Even `kill -9` of golive itself."""
+    run = start("--suite", "gateways")
+    run.wait_until_says("scenarios, parallel")
+    run.member("reference_impl web")
+    run.process.kill()
+    assert run.end() == -signal.SIGKILL
+    run.assert_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--suite", "gatewys"), "Did you mean 'gateways'?"),
+        (("-k", "nothing_is_called_that"), "golive list scenarios"),
+        (("--at", "noon"), "is not a time"),
+        (("--target", "nowhere.toml"), "There is no target file nowhere.toml"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_help(
+    start: Callable[..., Running], arguments: tuple[str, ...], words: str
+) -> None:
+    """Exit 2, what is wrong, the nearest guess or the next step; never a stack trace."""
+    run = start(*arguments)
+    assert run.end() == 2
+    assert words in " ".join(run.text().split())
+    assert "Traceback" not in run.text()
