@@ -39,7 +39,7 @@ class Webhook:
 
     url: str
     """Where to; with whatever the vendor itself appends to the query (Kiwify: `signature`)."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Of the vendor's own, in the vendor's spelling; no Host, no Content-Length."""
     body: bytes = field(repr=False)
 
