@@ -202,6 +202,8 @@ class PlanRow:
     reproduce: str = ""
     how: str = ""
     """How it can be seen: scenario, load, readiness, attestation, out_of_scope."""
+    story_title: str = ""
+    """What the plan calls the story, or the part of the checklist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

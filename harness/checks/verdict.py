@@ -1,0 +1,287 @@
+"""One word from everything that was seen. Pure.
+
+The order is the rule: a harness error says nothing of the target (exit 2); else anything broken is NO_GO (1); else
+anything required and not known is INCONCLUSIVE (3); else waivers make it GO_WITH_CONCERNS (0); else it is GO (0).
+Unknown is never a pass: nothing required, or nothing observed, is never GO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict
+
+HARNESS_ERROR_EXIT = 2
+
+#: What settles a row for good.
+_SETTLED = (RowState.MET, RowState.ATTESTED, RowState.OUT_OF_SCOPE)
+_OPEN = (RowState.NOT_OBSERVED, RowState.UNDECIDED)
+_OBSERVED = (RowState.MET, RowState.NOT_MET, RowState.ATTESTED)
+
+_HOW_TO_SEE = {
+    "scenario": "golive run",
+    "load": "golive load baseline",
+    "readiness": "golive readiness",
+    "attestation": "golive readiness",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a run record says of itself in one word, and why."""
+
+    verdict: Verdict | None
+    """None: a harness error."""
+    exit_code: int
+    headline: str
+    reasons: tuple[str, ...]
+    not_observed: tuple[str, ...]
+    """`row id: what the plan says`, for every row that nobody has seen or that could not be decided."""
+    next_steps: tuple[str, ...]
+
+
+def decide(
+    *,
+    harness_errors: Sequence[str] = (),
+    broken: Sequence[str] = (),
+    scenarios: Sequence[ScenarioResult] = (),
+    ledger: Ledger,
+    privacy: PrivacyResult,
+    slo: Sequence[SloResult] = (),
+    plan: Sequence[PlanRow] = (),
+    required: Collection[str] = (),
+    waivers: Mapping[str, str] | None = None,
+) -> Judgement:
+    """Judge a run.
+
+    `broken` are promises broken outside of scenarios (a target process died). `required` are ids of rows that this
+    run has to settle; one that the plan does not know counts as not observed. `waivers` maps a row's id to its
+    reason: it excuses a row that is not known, never one that is broken.
+    """
+    ours = _harness_errors(harness_errors, scenarios, ledger)
+    red = _broken(broken, scenarios, ledger, privacy) + _refuted(slo, plan, scenarios)
+    missing, excused = _gaps(plan, required, waivers or {})
+    missing += [
+        f"{one.id} ({one.title}) was skipped." for one in scenarios if one.outcome == "skipped" and not one.proves
+    ]
+    if not required:
+        missing = ["Nothing that ran proves a line of the launch plan, so nothing can be said of it."]
+    not_observed = tuple(f"{row.id}: {row.text}" for row in plan if row.state in _OPEN)
+    if ours:
+        # What was broken is still told: it may be why we failed, but it is no verdict.
+        verdict, reasons = None, [*ours, *(f"Seen before that: {one}" for one in red)]
+    elif red:
+        verdict, reasons = Verdict.NO_GO, red
+    elif missing:
+        verdict, reasons = Verdict.INCONCLUSIVE, missing
+    elif excused:
+        verdict, reasons = Verdict.GO_WITH_CONCERNS, excused
+    else:
+        verdict, reasons = Verdict.GO, _good_reasons(scenarios, ledger, privacy, slo)
+    return Judgement(
+        verdict=verdict,
+        exit_code=verdict.exit_code if verdict else HARNESS_ERROR_EXIT,
+        headline=_headline(verdict, reasons, plan, required),
+        reasons=tuple(reasons),
+        not_observed=not_observed,
+        next_steps=tuple(_next_steps(verdict, scenarios, plan, required)),
+    )
+
+
+# -- what is wrong -------------------------------------------------------------------------------------------------
+
+
+def _is_ours(one: ScenarioResult) -> bool:
+    return one.outcome == "error" or (one.outcome == "failed" and one.blame == "harness")
+
+
+def _harness_errors(told: Sequence[str], scenarios: Sequence[ScenarioResult], ledger: Ledger) -> list[str]:
+    said = [*told]
+    said += [
+        f"{one.id} ({one.title}) could not be carried out: {_first_line(one)}" for one in scenarios if _is_ours(one)
+    ]
+    if not _adds_up(ledger):
+        said.append("The ledger's own sums do not add up, so it cannot be believed.")
+    return said
+
+
+def _adds_up(ledger: Ledger) -> bool:
+    ends = (ledger.delivered, ledger.dead_lettered, ledger.expired, ledger.suppressed, ledger.held, ledger.pending)
+    return (
+        ledger.deliveries == ledger.unanswered + ledger.rejected + ledger.accepted
+        and ledger.conversions == sum(ends) + ledger.lost
+    )
+
+
+def _broken(
+    told: Sequence[str], scenarios: Sequence[ScenarioResult], ledger: Ledger, privacy: PrivacyResult
+) -> list[str]:
+    """Sentences, each with the promise first."""
+    reasons = [f"{_sentence(one.title)} Broken in {one.id}: {_first_line(one)}" for one in _failed(scenarios)]
+    reasons += [f"The target keeps running. Broken: {one}" for one in told]
+    reasons += _ledger_reasons(ledger)
+    reasons += [f"No personal data is written down in plain text. Broken in {leak}." for leak in privacy.leaks]
+    return reasons
+
+
+def _failed(scenarios: Sequence[ScenarioResult]) -> list[ScenarioResult]:
+    return [one for one in scenarios if one.outcome == "failed" and not _is_ours(one)]
+
+
+def _refuted(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Sequence[ScenarioResult]) -> list[str]:
+    refuted = [one for one in slo if one.met is False]
+    reasons = [f"{one.name} {_against(one)} {one.target:g} {one.unit}. Refuted: {_measured(one)}." for one in refuted]
+    failed = _failed(scenarios)
+    explained = {row for one in failed for row in one.proves}
+    traces = [*(one.name for one in refuted), *(one.id for one in failed)]
+    return reasons + [
+        f"{row.id}, “{row.text}”, is not met{': ' + row.evidence[0] if row.evidence else ''}."
+        for row in plan
+        # Saying a thing twice would hide the third reason; what no reason above explains is said.
+        if row.state is RowState.NOT_MET
+        and row.id not in explained
+        and not any(trace in " ".join(row.evidence) for trace in traces)
+    ]
+
+
+def _ledger_reasons(ledger: Ledger) -> list[str]:
+    said = []
+    if ledger.lost:
+        said.append(
+            f"No accepted conversion is lost. Broken: {_count(ledger.lost, 'was', 'were')} never counted by Meta."
+        )
+    if ledger.doubled:
+        said.append(f"No conversion is counted twice. Broken: {_count(ledger.doubled, 'was', 'were')} counted twice.")
+    if ledger.pending:
+        said.append(
+            f"No accepted conversion gets stuck. Broken: {_count(ledger.pending, 'was', 'were')} still on the way."
+        )
+    return said
+
+
+def _gaps(
+    plan: Sequence[PlanRow], required: Collection[str], waivers: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """Sentences about required rows that are not settled: those that nothing excuses, and those that are waived."""
+    missing, excused = [], []
+    rows = {row.id: row for row in plan}
+    for name in sorted(required):
+        row = rows.get(name)
+        if row is not None and row.state in _SETTLED:
+            continue
+        words = f"{name}, “{row.text}”" if row else f"{name}, which the launch plan does not know"
+        if name in waivers or (row is not None and row.state is RowState.WAIVED):
+            reason = waivers.get(name) or (row.evidence[0] if row and row.evidence else "no reason given")
+            excused.append(f"{words}, is waived: {reason}.")
+        else:
+            known = f": {row.evidence[0]}" if row and row.evidence else ""
+            state = row.state.value.replace("_", " ") if row else "not observed"
+            missing.append(f"{words}, is {state}{known}.")
+    return missing, excused
+
+
+# -- words ---------------------------------------------------------------------------------------------------------
+
+
+def _headline(
+    verdict: Verdict | None, reasons: Sequence[str], plan: Sequence[PlanRow], required: Collection[str]
+) -> str:
+    in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
+    seen = [row for row in in_scope if row.state in _OBSERVED]
+    of_plan = f"{len(seen)} of {len(in_scope)} rows of the launch plan were observed"
+    if verdict is None:
+        return f"HARNESS ERROR: golive itself failed, so nothing can be said of the target. {reasons[0]}"
+    if verdict is Verdict.NO_GO:
+        many = f"{len(reasons)} promises are broken" if len(reasons) > 1 else "1 promise is broken"
+        return f"NO GO: {many}; {of_plan}"
+    if verdict is Verdict.INCONCLUSIVE:
+        if not required:
+            return f"INCONCLUSIVE: nothing that ran proves a line of the launch plan; {of_plan}"
+        unknown = f"{len(reasons)} of {len(required)} required rows are not known"
+        return f"INCONCLUSIVE: nothing is broken, but {unknown}; {of_plan}"
+    all_met = f"{of_plan}, all of them met"
+    if verdict is Verdict.GO_WITH_CONCERNS:
+        return f"GO WITH CONCERNS: {all_met}; {_count(len(reasons), 'is', 'are', 'required row')} waived"
+    return f"GO: {all_met}"
+
+
+def _good_reasons(
+    scenarios: Sequence[ScenarioResult], ledger: Ledger, privacy: PrivacyResult, slo: Sequence[SloResult]
+) -> list[str]:
+    said = []
+    passed = sum(one.outcome == "passed" for one in scenarios)
+    if passed:
+        said.append(f"Every promise that was tested was kept: {passed} scenarios passed, none failed.")
+    if ledger.accepted:
+        said.append(
+            f"Of {ledger.conversions:,} accepted conversions none is lost, none counted twice, none still on its way."
+        )
+    if privacy.places:
+        hunted = f"{privacy.canaries:,} invented pieces of personal data"
+        said.append(f"{hunted} were searched for in {len(privacy.places)} places, and none was found.")
+    met = [one for one in slo if one.met]
+    if met:
+        said.append(f"{_count(len(met), 'was', 'were', 'service level')} met: {', '.join(one.name for one in met)}.")
+    return said
+
+
+def _next_steps(
+    verdict: Verdict | None, scenarios: Sequence[ScenarioResult], plan: Sequence[PlanRow], required: Collection[str]
+) -> list[str]:
+    if verdict is None:
+        return ["Read the end of the log that the error names (logs/ in this run's folder), then run again."]
+    if verdict is Verdict.NO_GO:
+        red = [one for one in scenarios if one.outcome == "failed" and one.reproduce]
+        steps = [f"See {one.id} fail again: `{one.reproduce}`" for one in red[:5]]
+        steps += [f"… and {len(red) - 5} more: `golive run --last-failed`"] if len(red) > 5 else []
+        return [*steps, "When it is mended: `golive run`"]
+    wanted = [row for row in plan if row.state in _OPEN and (verdict is Verdict.GO or row.id in required)]
+    return _how_to_see(wanted) or ["Nothing is left to do for this verdict."]
+
+
+def _how_to_see(rows: Sequence[PlanRow]) -> list[str]:
+    steps = []
+    for how, words in (
+        ("scenario", "Run every scenario against a target whose file names its probes"),
+        ("load", "Measure under load"),
+        ("readiness", "Check the environment"),
+        ("attestation", "Ask who knows"),
+    ):
+        of_kind = [row.id for row in rows if row.how == how]
+        if of_kind:
+            steps.append(
+                f"{words}: `{_HOW_TO_SEE[how]}` ({_count(len(of_kind), '', '', 'row').strip()}: {_some(of_kind)})"
+            )
+    return steps
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+
+
+def _count(number: int, one: str, many: str, noun: str = "conversion") -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'} {one if number == 1 else many}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _first_line(one: ScenarioResult) -> str:
+    return next(iter(one.message.splitlines()), "") or "no reason was given"
+
+
+def _against(one: SloResult) -> str:
+    # A rate has to be over its target, everything else under it.
+    return "is over" if one.unit == "%" else "is under"
+
+
+def _measured(one: SloResult) -> str:
+    value = (
+        "more than 5 % of the requests were never answered"
+        if one.measured is None
+        else f"{one.measured:.6g} {one.unit}"
+    )
+    interval = f", 95 % interval {one.ci95[0]:.6g} to {one.ci95[1]:.6g}" if one.ci95 else ""
+    return f"measured {value}{interval} over {one.samples:,} samples" if one.measured is not None else value

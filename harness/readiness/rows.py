@@ -1,0 +1,243 @@
+"""What a run knows of each line of the launch plan. Pure: scenarios and numbers in, rows out.
+
+A row is met when something that can see it looked and everything that looked agreed. One failure is enough for *not
+met*. Part of it seen is *undecided*; nothing seen is *not observed*, and says who can supply it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from harness.errors import HarnessError
+from harness.readiness.plan import Plan, Row, load
+from harness.records import PlanRow, RowState, ScenarioResult, SloResult
+
+__all__ = ["expand", "judge", "load", "required_by"]
+
+#: `gateway/hmac` stands for the row of whatever gateway a scenario is run for.
+TEMPLATE = "gateway/"
+
+_SHOWN = 8
+_SETTLED = (RowState.MET, RowState.ATTESTED, RowState.WAIVED, RowState.OUT_OF_SCOPE)
+_Seen = tuple[RowState, tuple[str, ...], str]
+"""State, evidence, and the command that repeats it."""
+
+
+def expand(claim: str, gateway: str | None) -> tuple[str, ...]:
+    """The row ids that a scenario's claim means: `gateway/hmac` is `011.4a/hmac` when it is run for hotmart.
+
+    Raises:
+        HarnessError: there is no such row, a scenario cannot prove it, or the claim needs a gateway and there is none.
+    """
+    plan = load()
+    name = _of_gateway(plan, claim, gateway) if claim.startswith(TEMPLATE) else claim
+    row = plan.rows.get(name)
+    if row is None:
+        raise HarnessError(f"No row of the launch plan is called {name!r}.{_nearest(name, plan)}")
+    if not row.claimable:
+        raise HarnessError(f"A scenario cannot prove {name!r}: {_seen_by(row)}. Let it claim what it does prove.")
+    return (name,)
+
+
+def _of_gateway(plan: Plan, claim: str, gateway: str | None) -> str:
+    if gateway is None:
+        raise HarnessError(
+            f"{claim!r} is claimed by a scenario that is not run for each gateway. Name the story instead, "
+            f"like {claim.replace('gateway', '011.4c')!r} for Stripe."
+        )
+    if gateway not in plan.gateways:
+        raise HarnessError(f"No story belongs to the gateway {gateway!r}: name it under [gateways] in stories.toml.")
+    return f"{plan.gateways[gateway]}/{claim.removeprefix(TEMPLATE)}"
+
+
+def _nearest(name: str, plan: Plan) -> str:
+    close = difflib.get_close_matches(name, plan.rows, n=1)
+    return f" Did you mean {close[0]!r}?" if close else " The rows are in harness/readiness/*.toml."
+
+
+def _seen_by(row: Row) -> str:
+    if row.at_least:
+        return "it counts scenarios"
+    if row.all_of:
+        return "it follows from other rows"
+    return f"it is seen by {row.how}" if row.how != "out_of_scope" else f"it is out of scope ({row.reason})"
+
+
+def required_by(plan: Plan, slo: Sequence[SloResult]) -> frozenset[str]:
+    """The rows that a load run has to settle: those that its numbers decide."""
+    names = {one.name for one in slo}
+    return frozenset(row.id for row in plan.rows.values() if row.how == "load" and row.slo in names)
+
+
+def judge(
+    plan: Plan, scenarios: Sequence[ScenarioResult], slo: Sequence[SloResult], *, reproduce: str = ""
+) -> tuple[tuple[PlanRow, ...], tuple[PlanRow, ...]]:
+    """Judge every row: those of the stories, and those of the checklist.
+
+    `reproduce` is the run's own command, given where no scenario has a narrower one.
+    """
+    seen: dict[str, _Seen] = {}
+    for row in plan.rows.values():
+        if not row.all_of:
+            seen[row.id] = _look(row, scenarios, slo, reproduce)
+    # Some rows follow from rows that follow from others; the plan has no circles (see `_follow`).
+    for row in plan.rows.values():
+        if row.all_of:
+            _follow(row, plan, seen, on_the_way=())
+    judged = [_plan_row(row, seen[row.id]) for row in plan.rows.values()]
+    return (
+        tuple(row for row in judged if not row.id.startswith("checklist/")),
+        tuple(row for row in judged if row.id.startswith("checklist/")),
+    )
+
+
+def _plan_row(row: Row, seen: _Seen) -> PlanRow:
+    state, evidence, reproduce = seen
+    note = (f"Note: {row.note}.",) if row.note else ()
+    return PlanRow(
+        id=row.id,
+        story=row.story,
+        story_title=row.story_title,
+        text=row.text,
+        state=state,
+        evidence=(*evidence, *note),
+        reproduce=reproduce,
+        how=row.how,
+    )
+
+
+def _look(row: Row, scenarios: Sequence[ScenarioResult], slo: Sequence[SloResult], reproduce: str) -> _Seen:
+    if row.how == "out_of_scope":
+        return RowState.OUT_OF_SCOPE, (f"Out of scope: {row.reason}.",), ""
+    if row.how == "load":
+        return _by_number(row, slo, reproduce)
+    if row.how == "scenario":
+        return _by_count(row, scenarios, reproduce) if row.at_least else _by_scenarios(row, scenarios, reproduce)
+    shown = tuple(f"For comparison: {_number(one)}." for one in slo if one.name == row.slo)
+    return RowState.NOT_OBSERVED, (f"Can be supplied by {row.who}.", *shown), "golive readiness"
+
+
+# -- by scenarios --------------------------------------------------------------------------------------------------
+
+
+def _by_scenarios(row: Row, scenarios: Sequence[ScenarioResult], reproduce: str) -> _Seen:
+    claimants = [one for one in scenarios if row.id in one.proves]
+    if not claimants:
+        return RowState.NOT_OBSERVED, ("No scenario of this run looked at it.",), "golive run"
+    failed, passed, unclear = _sorted_out(claimants)
+    told = [f"{word}: {_ids(some)}." for word, some in _named(failed, passed, unclear) if some]
+    again = (failed or passed or unclear)[0].reproduce or reproduce
+    if failed:
+        return RowState.NOT_MET, tuple(told), again
+    if passed and not unclear:
+        return RowState.MET, tuple(told), again
+    told += sorted({one.message.splitlines()[0] for one in unclear if one.message})[:3]
+    ended = passed or any(one.outcome != "skipped" for one in unclear)
+    return (RowState.UNDECIDED if ended else RowState.NOT_OBSERVED), tuple(told), again
+
+
+def _by_count(row: Row, scenarios: Sequence[ScenarioResult], reproduce: str) -> _Seen:
+    """Different scenarios, not variants: two dialects of one promise are one scenario."""
+    of_story = [one for one in scenarios if any(name.startswith(f"{row.story}/") for name in one.proves)]
+    failed, passed, unclear = _sorted_out(of_story)
+    proven = {_base(one) for one in passed} - {_base(one) for one in (*failed, *unclear)}
+    told = f"{len(proven)} of at least {row.at_least} different scenarios passed for this gateway."
+    if failed:
+        return RowState.NOT_MET, (told, f"Failed: {_ids(failed)}."), failed[0].reproduce or reproduce
+    if len(proven) >= row.at_least:
+        return RowState.MET, (told, f"Passed: {', '.join(sorted(proven))}."), reproduce
+    return (RowState.UNDECIDED if proven else RowState.NOT_OBSERVED), (told,), "golive run"
+
+
+def _sorted_out(
+    scenarios: Sequence[ScenarioResult],
+) -> tuple[list[ScenarioResult], list[ScenarioResult], list[ScenarioResult]]:
+    """Failed, passed, and those that say nothing: skipped, or our own error."""
+    failed, passed, unclear = [], [], []
+    for one in scenarios:
+        if one.outcome == "passed":
+            passed.append(one)
+        elif one.outcome == "failed" and one.blame != "harness":
+            failed.append(one)
+        else:
+            unclear.append(one)
+    return failed, passed, unclear
+
+
+def _named(
+    failed: list[ScenarioResult], passed: list[ScenarioResult], unclear: list[ScenarioResult]
+) -> tuple[tuple[str, list[ScenarioResult]], ...]:
+    return ("Failed", failed), ("Passed", passed), ("Skipped or not carried out", unclear)
+
+
+def _base(one: ScenarioResult) -> str:
+    return one.id.partition("[")[0]
+
+
+def _ids(scenarios: Sequence[ScenarioResult]) -> str:
+    ids = sorted(one.id for one in scenarios)
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more
+
+
+# -- by numbers ----------------------------------------------------------------------------------------------------
+
+
+def _by_number(row: Row, slo: Sequence[SloResult], reproduce: str) -> _Seen:
+    again = "golive load baseline"
+    found = next((one for one in slo if row.slo and one.name == row.slo), None)
+    if found is None:
+        whole = next((one for one in slo if row.slo.startswith(f"{one.name}, ")), None)
+        if whole is None or whole.measured is None:
+            return RowState.NOT_OBSERVED, ("No load run has measured it.",), again
+        return RowState.UNDECIDED, (f"Measured over all gateways together only: {_number(whole)}.",), again
+    if found.measured is None and found.met is None:
+        return RowState.NOT_OBSERVED, (found.note or "No load run has measured it.",), again
+    if row.measured:
+        known = found.ci95 is not None
+        return (RowState.MET if known else RowState.UNDECIDED), (f"{_number(found)}.",), reproduce or again
+    state = {True: RowState.MET, False: RowState.NOT_MET, None: RowState.UNDECIDED}[found.met]
+    return state, (f"{_number(found)}.",), reproduce or again
+
+
+def _number(one: SloResult) -> str:
+    value = "no value" if one.measured is None else f"{one.measured:.6g} {one.unit}"
+    interval = f", 95 % interval {one.ci95[0]:.6g} to {one.ci95[1]:.6g}" if one.ci95 else ""
+    note = f" ({one.note})" if one.note else ""
+    return f"{one.name}: {value}{interval}, target {one.target:g} {one.unit}, {one.samples:,} samples{note}"
+
+
+# -- by other rows -------------------------------------------------------------------------------------------------
+
+
+def _follow(row: Row, plan: Plan, seen: dict[str, _Seen], *, on_the_way: tuple[str, ...]) -> None:
+    """Settle a row that follows from others, those first.
+
+    Raises:
+        HarnessError: the plan goes round in a circle.
+    """
+    if row.id in seen:
+        return
+    if row.id in on_the_way:
+        raise HarnessError(f"The launch plan goes round in a circle: {' → '.join((*on_the_way, row.id))}.")
+    for name in row.all_of:
+        if name not in seen:
+            _follow(plan.rows[name], plan, seen, on_the_way=(*on_the_way, row.id))
+    seen[row.id] = _from_members(row, seen)
+
+
+def _from_members(row: Row, seen: Mapping[str, _Seen]) -> _Seen:
+    states = {name: seen[name][0] for name in row.all_of}
+    settled = [name for name, state in states.items() if state in _SETTLED]
+    told = f"{len(settled)} of the {len(states)} rows that it follows from are settled"
+    broken = [name for name, state in states.items() if state is RowState.NOT_MET]
+    if broken:
+        return RowState.NOT_MET, (f"{told}; not met: {', '.join(broken[:_SHOWN])}.",), seen[broken[0]][2]
+    missing = [name for name in states if name not in settled]
+    if not missing:
+        return RowState.MET, (f"{told}.",), seen[row.all_of[0]][2]
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    touched = settled or any(states[name] is RowState.UNDECIDED for name in missing)
+    state = RowState.UNDECIDED if touched else RowState.NOT_OBSERVED
+    return state, (f"{told}; missing: {', '.join(missing[:3])}{more}.",), seen[missing[0]][2]

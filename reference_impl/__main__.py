@@ -1,0 +1,181 @@
+"""`python -m reference_impl COMMAND`: the pipeline's processes and its operator's commands.
+
+Each command imports only what it needs: these start often.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from reference_impl import logs
+from reference_impl.settings import BadSettings, Settings
+
+
+def _migrate(args: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl.db.migrate import migrate  # noqa: PLC0415 -- Alembic is slow to import
+
+    migrate(settings.database_url, args.down or "head")
+    return 0
+
+
+def _queues(_: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap, queues  # noqa: PLC0415 -- boto3 is slow to import
+
+    queues.create(bootstrap.sqs_client(), settings)
+    return 0
+
+
+def _tenant_create(args: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap, provisioning  # noqa: PLC0415 -- boto3 is slow to import
+
+    try:
+        wishes = provisioning.read_tenants(args.json.read())
+    except provisioning.NotProvisioned as error:
+        return _refuse(str(error))
+    store = bootstrap.secret_store()
+    with bootstrap.connect(settings) as connection:
+        for wish in wishes:
+            provisioning.put_tenant(connection, store, wish)
+    print(json.dumps({"tenants": [{"tenant": wish.tenant} for wish in wishes]}))  # noqa: T201 -- the command's answer
+    return 0
+
+
+def _tenant_token(args: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap, provisioning  # noqa: PLC0415 -- boto3 is slow to import
+
+    try:
+        wish = provisioning.read_token(args.json.read())
+        with bootstrap.connect(settings) as connection:
+            provisioning.put_token(connection, bootstrap.secret_store(), wish)
+    except provisioning.NotProvisioned as error:
+        return _refuse(str(error))
+    print(json.dumps({"tenant": wish.tenant}))  # noqa: T201 -- the command's answer
+    return 0
+
+
+def _event_id(args: argparse.Namespace, _: Settings) -> int:
+    from reference_impl.domain.event_id import event_id  # noqa: PLC0415 -- keeps the other commands light
+
+    try:
+        sale = json.load(args.json)
+        named = event_id(
+            tenant=sale["tenant"], gateway=sale["gateway"], sale_id=sale["sale_id"], kind=sale.get("kind", "purchase")
+        )
+    except (ValueError, KeyError, TypeError):
+        return _refuse("Wanted: {tenant, gateway, sale_id, kind}.")
+    print(json.dumps({"event_id": named}))  # noqa: T201 -- the command's answer
+    return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(json.dumps({"error": sentence}))  # noqa: T201 -- the command's answer
+    return 1
+
+
+def _web(args: argparse.Namespace, settings: Settings) -> int:
+    from granian.constants import Interfaces  # noqa: PLC0415 -- the web process only
+    from granian.log import LogLevels  # noqa: PLC0415 -- likewise
+    from granian.server import Server  # noqa: PLC0415 -- likewise
+
+    server = Server(
+        "reference_impl.bootstrap:web_app",
+        factory=True,
+        address=args.host,
+        port=args.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=settings.web_threads,
+        backlog=2048,
+        log_access=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=5,
+    )
+    server.serve()
+    return 0
+
+
+def _process(name: str) -> Callable[[argparse.Namespace, Settings], int]:
+    def run(args: argparse.Namespace, settings: Settings) -> int:
+        from reference_impl.dispatch import commands  # noqa: PLC0415 -- boto3 is slow to import
+
+        if name == "redrive":
+            return commands.run_redrive(settings, accept_duplicates=args.accept_duplicates)
+        runner: Callable[[Settings], int] = getattr(commands, f"run_{name}")
+        return runner(settings)
+
+    return run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m reference_impl", description="The reference pipeline.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    migrate = commands.add_parser("migrate", help="bring the schema up to date, or take it back")
+    migrate.add_argument("--down", metavar="REV", help="go back: a number of steps like -1, or base")
+    migrate.set_defaults(run=_migrate)
+    queues = commands.add_parser("queues", help="the SQS queues").add_subparsers(required=True, metavar="ACTION")
+    queues.add_parser("create", help="create them; again is no error").set_defaults(run=_queues)
+    tenant = commands.add_parser("tenant", help="tenants").add_subparsers(required=True, metavar="ACTION")
+    for name, run, told in (
+        ("create", _tenant_create, "make tenants known, all at once; again replaces them"),
+        ("token", _tenant_token, "give a tenant a new Meta token"),
+    ):
+        _takes_json(tenant.add_parser(name, help=told), run)
+    _takes_json(commands.add_parser("event-id", help="compute a sale's event id"), _event_id)
+    web = commands.add_parser("web", help="the front door")
+    web.add_argument("--host", default="127.0.0.1")
+    web.add_argument("--port", type=int, default=8000)
+    web.set_defaults(run=_web)
+    for name, told in (
+        ("relay", "moves the outbox to SQS"),
+        ("consumer", "moves SQS to Meta"),
+        ("scheduler", "renews tokens, finds strays, tidies up"),
+    ):
+        commands.add_parser(name, help=told).set_defaults(run=_process(name))
+    redrive = commands.add_parser("redrive", help="put dead letters back into the outbox")
+    redrive.add_argument("--accept-duplicates", action="store_true", help="also what Meta may have counted long ago")
+    redrive.add_argument("--json", type=argparse.FileType("r"), help=argparse.SUPPRESS)
+    redrive.set_defaults(run=_process("redrive"))
+    return parser
+
+
+def _takes_json(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Settings], int]) -> None:
+    parser.add_argument("--json", type=argparse.FileType("r"), default="-", help="a file; - is standard input")
+    parser.set_defaults(run=run)
+
+
+def main() -> int:
+    """Run one command; what can go wrong is one sentence and exit code 2, never a trace."""
+    args = _parser().parse_args()
+    try:
+        settings = Settings.from_env(os.environ)
+        logs.set_up(settings.log_level)
+        code: int = args.run(args, settings)
+    except BadSettings as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 -- an operator gets a sentence; the type says where to look
+        return _complain(f"{args.command} failed: {_said(error)}")
+    return code
+
+
+def _said(error: Exception) -> str:
+    name = type(error).__name__
+    if name in ("OperationalError", "ConnectionTimeout"):
+        return f"the database cannot be reached ({name})"
+    if name in ("EndpointConnectionError", "ConnectTimeoutError", "NoCredentialsError", "ClientError"):
+        return f"AWS cannot be reached or refuses ({name})"
+    return name
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(f"reference_impl: {sentence}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The only place where the parts are put together: what a process is made of, opened here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psycopg
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reference_impl import logs
+from reference_impl.secrets import GatewaySecrets, SecretStore
+from reference_impl.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from mypy_boto3_sqs import SQSClient
+
+#: boto3's own retries, with limits of time: nobody waits a minute for an endpoint that is gone.
+_AWS = Config(connect_timeout=2, read_timeout=25, retries={"max_attempts": 2, "mode": "standard"})
+
+
+def sqs_client() -> SQSClient:
+    """SQS, wherever `AWS_ENDPOINT_URL` and its kin say it is."""
+    return boto3.client("sqs", config=_AWS)
+
+
+def secret_store() -> SecretStore:
+    """Secrets Manager, likewise."""
+    return SecretStore(boto3.client("secretsmanager", config=_AWS))
+
+
+def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection in autocommit mode. Raises psycopg.OperationalError while the database is away."""
+    return psycopg.connect(settings.database_url, autocommit=True, connect_timeout=3)
+
+
+def queue_url(client: SQSClient, name: str) -> str:
+    """The URL of a queue. Raises what botocore raises when there is none."""
+    return client.get_queue_url(QueueName=name)["QueueUrl"]
+
+
+def web_app() -> Flask:
+    """The web process's application, from the environment; granian calls this in its worker."""
+    from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
+    from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
+
+    settings = Settings.from_env(os.environ)
+    logs.set_up(settings.log_level)
+    return create_app(
+        database=Database(settings.database_url, size=settings.web_threads),
+        secrets=GatewaySecrets(secret_store(), ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
+        queue_complaint=_queue_complaint(settings),
+        now_s=time.time,
+        window_s=settings.attribution_window_days * 86_400,
+        max_body_bytes=settings.max_body_bytes,
+    )
+
+
+def _queue_complaint(settings: Settings) -> Callable[[], str | None]:
+    client = sqs_client()
+
+    def complaint() -> str | None:
+        try:
+            queue_url(client, settings.queue_name)
+        except (BotoCoreError, ClientError):
+            return f"the queue {settings.queue_name} cannot be found: run `python -m reference_impl queues create`"
+        return None
+
+    return complaint

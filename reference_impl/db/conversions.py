@@ -1,0 +1,188 @@
+"""A webhook's meaning, written down: conversion, dedupe row, match and outbox in one transaction, before the 202."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+
+from reference_impl.domain.conversion import Purchase, Reversal
+from reference_impl.domain.event import has_match_keys, too_old
+from reference_impl.domain.event_id import event_id
+from reference_impl.domain.fbc import fbc_of
+from reference_impl.domain.matching import Candidate, Match, best_match
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Recorded = Literal["accepted", "duplicate", "held"]
+
+#: What the relays listen to.
+CHANNEL = "outbox"
+
+# A purchase and its refund that arrive in the same moment must see each other.
+_LOCK_SALE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_REGISTER = """
+INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
+VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_REVERSED = """
+SELECT 1 FROM dedupe_registry
+WHERE tenant_id = %s AND gateway = %s AND sale_id = %s AND kind IN ('refund', 'chargeback')
+"""
+_CANDIDATES = """
+SELECT click_id, extract(epoch FROM clicked_at)::float8, fbclid, fbp, em, ph, consent
+FROM clicks WHERE tenant_id = %(tenant)s
+  AND (click_id = %(click_id)s OR fbclid = %(fbclid)s OR em = %(em)s OR ph = %(ph)s)
+ORDER BY clicked_at DESC LIMIT 50
+"""
+_CONVERSION = """
+INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
+                         amount, currency, product_id, user_data, state, held_until, hold_reason)
+VALUES (%(id)s, %(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, 'Purchase', %(event_time)s,
+        %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s, %(state)s, NULL, %(reason)s)
+"""
+_MATCH = "INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at) VALUES (%s, %s, %s, %s, %s)"
+_OUTBOX = "INSERT INTO outbox (conversion_id) VALUES (%s)"
+# What is in flight at this moment is too late to stop.
+_SUPPRESS = """
+UPDATE conversions SET state = 'suppressed', held_until = NULL, hold_reason = %(reason)s,
+       user_data = user_data - 'client_ip_address' - 'client_user_agent'
+WHERE tenant_id = %(tenant)s AND gateway = %(gateway)s AND sale_id = %(sale_id)s AND kind = 'purchase'
+  AND state IN ('pending', 'queued', 'held') AND (claimed_until IS NULL OR claimed_until <= now())
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """Where and when a genuine webhook came in."""
+
+    tenant: str
+    gateway: str
+    at_s: float
+    """By the application's clock: seconds since 1970."""
+
+    @property
+    def at(self) -> datetime:
+        """The same, as PostgreSQL wants it."""
+        return datetime.fromtimestamp(self.at_s, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A purchase that is about to be stored: hashed, and nothing of it in plain text but address and browser."""
+
+    id: UUID
+    purchase: Purchase
+    user_data: dict[str, Any] = field(repr=False)
+    hold: bool
+    """The gateway's flag is `hold`: store, do not send."""
+    window_s: int
+    """The attribution window."""
+
+
+def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> Recorded:
+    """Write a purchase and everything that follows from it, or nothing."""
+    purchase = draft.purchase
+    sale = (arrived.tenant, arrived.gateway, purchase.sale_id)
+    named = event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=purchase.sale_id, kind="purchase")
+    with connection.transaction():
+        connection.execute(_LOCK_SALE, ["\x1f".join(sale)])
+        if not connection.execute(_REGISTER, [*sale, "purchase", named, arrived.at]).rowcount:
+            return "duplicate"
+        event_time_s = int(min(arrived.at_s if purchase.paid_at_s is None else purchase.paid_at_s, arrived.at_s))
+        found = _matched(connection, arrived, draft, event_time_s)
+        user_data = _with_click(draft, found)
+        reversed_ = connection.execute(_REVERSED, sale).fetchone() is not None
+        state, reason = _beginning(arrived, found, user_data, event_time_s, reversed_=reversed_, hold=draft.hold)
+        if state not in ("pending", "held"):
+            user_data = {key: user_data[key] for key in user_data if not key.startswith("client_")}
+        connection.execute(
+            _CONVERSION,
+            {
+                "id": draft.id,
+                "tenant": arrived.tenant,
+                "gateway": arrived.gateway,
+                "sale_id": purchase.sale_id,
+                "event_id": named,
+                "event_time": datetime.fromtimestamp(event_time_s, UTC),
+                "received_at": arrived.at,
+                "amount": purchase.amount,
+                "currency": purchase.currency,
+                "product_id": purchase.product_id,
+                "user_data": json.dumps(user_data),
+                "state": state,
+                "reason": reason,
+            },
+        )
+        if found is not None:
+            connection.execute(_MATCH, [draft.id, arrived.tenant, found.candidate.click_id, found.method, arrived.at])
+        if state == "pending":
+            connection.execute(_OUTBOX, [draft.id])
+            connection.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+    return "held" if state == "held" else "accepted"
+
+
+def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal) -> Recorded:
+    """Remember that money went back, and stop the purchase if it has not gone out yet.
+
+    A reversal that overtakes its purchase leaves its mark in the registry, and the purchase will see it.
+    """
+    sale = (arrived.tenant, arrived.gateway, reversal.sale_id)
+    named = event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=reversal.sale_id, kind=reversal.kind)
+    with connection.transaction():
+        connection.execute(_LOCK_SALE, ["\x1f".join(sale)])
+        if not connection.execute(_REGISTER, [*sale, reversal.kind, named, arrived.at]).rowcount:
+            return "duplicate"
+        if reversal.kind != "partial_refund":
+            values = {"tenant": sale[0], "gateway": sale[1], "sale_id": sale[2], "reason": reversal.kind}
+            connection.execute(_SUPPRESS, values)
+    return "accepted"
+
+
+def _matched(connection: Connection, arrived: Arrived, draft: Draft, event_time_s: int) -> Match | None:
+    trail = draft.purchase.trail
+    em, ph = (_first(draft.user_data.get(key)) for key in ("em", "ph"))
+    if not any((trail.click_id, trail.fbclid, em, ph)):
+        return None
+    values = {"tenant": arrived.tenant, "click_id": trail.click_id, "fbclid": trail.fbclid, "em": em, "ph": ph}
+    rows = connection.execute(_CANDIDATES, values).fetchall()
+    candidates = [
+        Candidate(click_id=row[0], clicked_at_s=row[1], fbclid=row[2], fbp=row[3], em=row[4], ph=row[5], consent=row[6])
+        for row in rows
+    ]
+    return best_match(candidates, paid_at_s=event_time_s, window_s=draft.window_s, trail=trail, em=em, ph=ph)
+
+
+def _first(value: Any) -> str | None:
+    return value[0] if isinstance(value, list) and value else value if isinstance(value, str) else None
+
+
+def _with_click(draft: Draft, found: Match | None) -> dict[str, Any]:
+    """The buyer's hashes, and what the click adds to them: Meta's own identifiers, letter for letter."""
+    trail, user_data = draft.purchase.trail, dict(draft.user_data)
+    click = found.candidate if found else None
+    if click is not None and click.fbclid:
+        user_data["fbc"] = fbc_of(click.fbclid, clicked_at_ms=int(click.clicked_at_s * 1000))
+    elif trail.fbc:
+        user_data["fbc"] = trail.fbc
+    if fbp := (click.fbp if click else None) or trail.fbp:
+        user_data["fbp"] = fbp
+    return user_data
+
+
+def _beginning(
+    arrived: Arrived, found: Match | None, user_data: dict[str, Any], event_time_s: int, *, reversed_: bool, hold: bool
+) -> tuple[str, str | None]:
+    """The state in which a conversion begins its life, and why."""
+    if reversed_:
+        return "suppressed", "reversed before it came"
+    if found is not None and found.candidate.consent == "denied":
+        return "suppressed", "consent denied"
+    if not has_match_keys(user_data):
+        return "suppressed", "no match keys"
+    if too_old(event_time_s, now_s=arrived.at_s):
+        return "expired", "older than 7 days when it came"
+    return ("held", "flag") if hold else ("pending", None)

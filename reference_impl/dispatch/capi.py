@@ -1,0 +1,108 @@
+"""One HTTP call to Meta's Conversions API. It reports what happened and decides nothing.
+
+Source:
+    facts/meta_capi.md section 1 (endpoint, transport, auth).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError, NewConnectionError
+
+from reference_impl.dispatch.classify import Answer, NoAnswer
+
+_CONNECT_S = 1.0
+"""Meta's edge answers a SYN in milliseconds, or is not there."""
+_BODY_LIMIT_BYTES = 1024 * 1024
+"""Meta's answers are a few hundred bytes; no stranger's page may fill our memory."""
+
+
+class _Bearer(AuthBase):
+    """The token in a header: in a URL it would end up in access logs.
+
+    An auth object rather than a plain header, because requests lets a `.netrc` replace the latter.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class CapiClient:
+    """One keep-alive connection pool. Not for sharing between threads: requests does not promise that."""
+
+    def __init__(
+        self,
+        graph_url: str,
+        *,
+        version: str,
+        timeout_s: float,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`graph_url` without a path, as `https://graph.facebook.com`; `timeout_s` until the answer begins,
+        and again until it is complete."""
+        self._graph_url = graph_url.rstrip("/")
+        self._version = version
+        self._timeout_s = timeout_s
+        self._monotonic_s = monotonic_s
+        self._session = requests.Session()
+
+    def send(self, *, pixel_id: str, token: str, events: Sequence[Mapping[str, Any]]) -> Answer | NoAnswer:
+        """POST the events (each as Meta's `data` array wants it) and return what came back; never raises for I/O."""
+        body = json.dumps({"data": list(events)}, ensure_ascii=False, separators=(",", ":")).encode()
+        try:
+            with self._session.post(
+                f"{self._graph_url}/{self._version}/{pixel_id}/events",
+                data=body,
+                headers={"Content-Type": "application/json"},
+                auth=_Bearer(token),
+                timeout=(_CONNECT_S, self._timeout_s),
+                allow_redirects=False,  # nobody but Meta gets the token
+                stream=True,
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, headers, self._content(response))
+        except (requests.RequestException, HTTPError, OSError) as error:
+            return NoAnswer(left=not _never_left(error), reason=type(error).__name__)
+
+    def _content(self, response: requests.Response) -> bytes:
+        """The body, within a limit of bytes and of time: a server that drips must not outlast our lease."""
+        deadline = self._monotonic_s() + self._timeout_s
+        pieces, size = [], 0
+        while size < _BODY_LIMIT_BYTES and (piece := response.raw.read1(65_536, decode_content=True)):
+            pieces.append(piece)
+            size += len(piece)
+            if self._monotonic_s() > deadline:
+                raise requests.ReadTimeout("the answer came too slowly")
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _never_left(error: BaseException) -> bool:
+    """Whether no connection came about, so that Meta cannot have seen the request."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    inner = error.args[0] if error.args else None
+    cause = inner.reason if isinstance(inner, MaxRetryError) else inner
+    return isinstance(cause, NewConnectionError | NameResolutionError)

@@ -1,0 +1,214 @@
+"""The processes of this folder, put together from the settings: what `python -m reference_impl NAME` runs.
+
+Each returns its exit code once it was asked to end (SIGTERM, SIGINT) and has finished what it had in hand.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reference_impl import bootstrap
+from reference_impl.dispatch import retention, strays
+from reference_impl.dispatch.breaker import Rules
+from reference_impl.dispatch.breaker_store import BreakerStore
+from reference_impl.dispatch.capi import CapiClient
+from reference_impl.dispatch.consumer import Consumer
+from reference_impl.dispatch.loops import Session, run_until_stopped
+from reference_impl.dispatch.queue import Queue
+from reference_impl.dispatch.redrive import redrive
+from reference_impl.dispatch.relay import Relay
+from reference_impl.dispatch.renewal import Renewal
+from reference_impl.dispatch.scheduler import Duty, Scheduler
+from reference_impl.dispatch.sender import Sender, Timing
+from reference_impl.dispatch.stopping import Stop, stop_on_signals
+from reference_impl.dispatch.store import Claimed
+from reference_impl.dispatch.token import MetaToken, TokenBook
+from reference_impl.domain.event import to_capi_event, too_old
+from reference_impl.secrets import SecretStore
+from reference_impl.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+log = logging.getLogger(__name__)
+
+_CONNECT_S = 1.0
+"""What connecting to Meta may cost on top of `META_TIMEOUT_S`."""
+_LAST_WORDS_S = 8.0
+"""How long threads that were asked to end are waited for. What they leave is leased, and comes back."""
+_HOUR_S = 3600.0
+
+
+def run_relay(settings: Settings) -> int:
+    """Move the outbox to SQS until asked to end."""
+    with stop_on_signals() as stop:
+        relay = Relay(session=_session(settings), queue=_queue(bootstrap.sqs_client(), settings.queue_name), stop=stop)
+        log.info("relay: up")
+        run_until_stopped("relay", relay.step, stop=stop, session=relay.session, rng=_rng())
+    return 0
+
+
+def run_consumer(settings: Settings) -> int:
+    """Move SQS to Meta, in so many threads, until asked to end."""
+    sqs, secrets = bootstrap.sqs_client(), bootstrap.secret_store()
+    tokens = TokenBook(
+        partial(_read_token, secrets),
+        monotonic_s=time.monotonic,
+        ttl_s=settings.secret_ttl_s,
+        recheck_s=settings.hold_recheck_s,
+    )
+    pauses: dict[str, float] = {}
+    with stop_on_signals() as stop:
+        threads = [
+            threading.Thread(
+                target=_consume, args=(settings, sqs, tokens, pauses, stop), name=f"consumer-{n}", daemon=True
+            )
+            for n in range(settings.consumer_threads)
+        ]
+        for thread in threads:
+            thread.start()
+        log.info("consumer: up, %d threads", len(threads))
+        while not stop.wait(_HOUR_S):
+            pass
+        deadline_s = time.monotonic() + _LAST_WORDS_S
+        for thread in threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        # A thread that still hangs in a call ends with the process: what it has in hand is leased.
+        return 0
+
+
+def run_scheduler(settings: Settings) -> int:
+    """Do the recurring duties, as long as no other scheduler leads, until asked to end."""
+    with stop_on_signals() as stop:
+        scheduler = Scheduler(
+            session=_session(settings), stop=stop, duties=_duties(settings), monotonic_s=time.monotonic
+        )
+        log.info("scheduler: up")
+        run_until_stopped("scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng())
+    return 0
+
+
+def run_redrive(settings: Settings, *, accept_duplicates: bool = False) -> int:
+    """Put the dead letters back into the outbox, once; prints what became of them as JSON."""
+    dead_letters = _queue(bootstrap.sqs_client(), settings.dlq_name)
+    with bootstrap.connect(settings) as connection:
+        result = redrive(connection, dead_letters, accept_duplicates=accept_duplicates)
+    print(json.dumps(result.to_json()))  # noqa: T201 -- the command's answer
+    return 0
+
+
+def _consume(settings: Settings, sqs: SQSClient, tokens: TokenBook, pauses: dict[str, float], stop: Stop) -> None:
+    """One thread's life."""
+    call_limit_s = _CONNECT_S + settings.meta_timeout_s
+    with CapiClient(
+        settings.meta_graph_url, version=settings.meta_api_version, timeout_s=settings.meta_timeout_s
+    ) as capi:
+        sender = Sender(
+            capi=capi,
+            breakers=BreakerStore(
+                rules=Rules(threshold=settings.breaker_threshold, reset_s=settings.breaker_reset_s),
+                probe_lease_s=call_limit_s + settings.meta_timeout_s,
+            ),
+            tokens=tokens,
+            dead_letters=_queue(sqs, settings.dlq_name),
+            timing=Timing(
+                retry_base_s=settings.retry_base_s,
+                retry_max_s=settings.retry_max_s,
+                recheck_s=settings.hold_recheck_s,
+            ),
+            rng=_rng(),
+            monotonic_s=time.monotonic,
+            new_id=uuid.uuid4,
+            to_event=_to_event,
+            too_old=lambda one: too_old(one.event_time.timestamp(), now_s=time.time()),
+            pauses=pauses,
+        )
+        consumer = Consumer(
+            session=_session(settings),
+            queue=_queue(sqs, settings.queue_name),
+            sender=sender,
+            stop=stop,
+            monotonic_s=time.monotonic,
+            visibility_s=settings.visibility_s,
+            call_limit_s=call_limit_s,
+        )
+        run_until_stopped("consumer", consumer.step, stop=stop, session=consumer.session, rng=_rng())
+
+
+def _duties(settings: Settings) -> list[Duty]:
+    sqs = bootstrap.sqs_client()
+    queue, dead_letters = _queue(sqs, settings.queue_name), _queue(sqs, settings.dlq_name)
+    # By then SQS has delivered a message as often as it will.
+    stray_after_s = max(60.0, 2.0 * settings.visibility_s * (settings.max_receive_count + 1))
+    duties = [
+        Duty(
+            name="strays",
+            every_s=stray_after_s / 4,
+            work=lambda connection: strays.recover(connection, queue, dead_letters, older_than_s=stray_after_s),
+        ),
+        Duty(
+            name="retention",
+            every_s=_HOUR_S,
+            work=lambda connection: retention.tidy(connection, now_s=time.time(), dedupe_days=settings.dedupe_days),
+        ),
+    ]
+    if renew := _renewal(settings):
+        duties.append(Duty(name="renewal", every_s=24 * _HOUR_S, work=renew))
+    return duties
+
+
+def _renewal(settings: Settings) -> Callable[[Any], None] | None:
+    """The daily token renewal; None without the Meta app that it needs (then tokens must not expire)."""
+    app_id, app_secret = os.environ.get("META_APP_ID"), os.environ.get("META_APP_SECRET")
+    if not app_id or not app_secret:
+        log.info("scheduler: no token renewal, as META_APP_ID and META_APP_SECRET are not both set")
+        return None
+    renewal = Renewal(
+        store=bootstrap.secret_store(),
+        graph_url=settings.meta_graph_url,
+        version=settings.meta_api_version,
+        app_id=app_id,
+        app_secret=app_secret,
+        now_s=time.time,
+    )
+    return lambda connection: log.info("scheduler: %d tokens renewed", renewal.renew_all(connection))
+
+
+def _read_token(secrets: SecretStore, tenant: str) -> MetaToken | None:
+    found = secrets.meta(tenant)
+    return None if found is None else MetaToken(value=found.token, version=found.version)
+
+
+def _to_event(one: Claimed) -> Mapping[str, Any]:
+    return to_capi_event(
+        event_name=one.event_name,
+        event_id=one.event_id,
+        event_time_s=int(one.event_time.timestamp()),
+        user_data=one.user_data,
+        value=one.amount,
+        currency=one.currency,
+        order_id=one.sale_id,
+        product_id=one.product_id,
+    )
+
+
+def _session(settings: Settings) -> Session:
+    return Session(partial(bootstrap.connect, settings))
+
+
+def _queue(client: SQSClient, name: str) -> Queue:
+    return Queue(client, partial(bootstrap.queue_url, client, name))
+
+
+def _rng() -> random.Random:
+    """For jitter only: replicas must not draw the same."""
+    return random.Random()

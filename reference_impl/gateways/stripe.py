@@ -1,0 +1,96 @@
+"""Stripe: snapshot events with the v1 signature. One dialect.
+
+Source:
+    docs.stripe.com/webhooks (facts/gateways.md section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.gateways import RawDelivery, _fields, _signatures
+from reference_impl.gateways._json import parse
+from reference_impl.gateways._trail import trail
+
+TOLERANCE_S = 300
+
+
+class Gateway:
+    """Succeeded payment intents become purchases; refunds and disputes reversals; all else is ignored by name."""
+
+    dialects: ClassVar[tuple[str, ...]] = ("vendor",)
+
+    def verify(self, delivery: RawDelivery, *, dialect: str, secrets: Sequence[str], now_s: float) -> None:  # noqa: ARG002 -- the shape of every gateway
+        """See Adapter."""
+        header = delivery.headers.get("stripe-signature")
+        _signatures.check_timestamped(header, delivery.body, secrets, now_s=now_s, tolerance_s=TOLERANCE_S)
+
+    def read(self, body: bytes, *, dialect: str) -> Meaning:  # noqa: ARG002 -- the shape of every gateway
+        """See Adapter."""
+        event = parse(body)
+        kind = _fields.required(event, "type")
+        reader = _READERS.get(kind)
+        if reader is None:
+            return Ignored(reason="an event type that carries no purchase of its own")
+        return reader(event)
+
+
+def _paid(event: Mapping[str, Any]) -> Purchase:
+    currency = _fields.currency(event, "data.object.currency")
+    name = _fields.text(event, "data.object.shipping.name")
+    first, last = _fields.given_name(name)
+    metadata = "data.object.metadata"
+    return Purchase(
+        sale_id=_fields.sale_id(event, "data.object.id"),  # not event.id: Stripe may make two Events of one change
+        paid_at_s=_fields.epoch_s(event, "created"),
+        amount=_fields.minor_amount(event, "data.object.amount_received", currency),
+        currency=currency,
+        buyer=Buyer(
+            email=_fields.text(event, "data.object.receipt_email"),  # may be absent
+            phone=_fields.text(event, "data.object.shipping.phone"),
+            first_name=first,
+            last_name=last,
+            city=_fields.text(event, "data.object.shipping.address.city"),
+            state=_fields.text(event, "data.object.shipping.address.state"),
+            zip_code=_fields.text(event, "data.object.shipping.address.postal_code"),
+            country=_fields.text(event, "data.object.shipping.address.country"),
+        ),
+        trail=trail(
+            click_id=_fields.text(event, f"{metadata}.click_id"),
+            fbclid=_fields.text(event, f"{metadata}.fbclid"),
+            fbp=_fields.text(event, f"{metadata}.fbp"),
+            fbc=_fields.text(event, f"{metadata}.fbc"),
+        ),
+        product_id=_fields.text(event, f"{metadata}.product_id"),
+    )
+
+
+def _refunded(event: Mapping[str, Any]) -> Meaning:
+    """A Charge: `refunded` is true only once all of it has gone back."""
+    whole = _fields.at(event, "data.object.refunded") is True
+    return _reversal(event, Reversal, "refund" if whole else "partial_refund")
+
+
+def _refund_created(event: Mapping[str, Any]) -> Meaning:
+    """A Refund says what goes back, not whether that is all; charge.refunded says so."""
+    return _reversal(event, Reversal, "partial_refund")
+
+
+def _disputed(event: Mapping[str, Any]) -> Meaning:
+    return _reversal(event, Reversal, "chargeback")
+
+
+def _reversal(event: Mapping[str, Any], make: Callable[..., Reversal], kind: str) -> Meaning:
+    if _fields.text(event, "data.object.payment_intent") is None:
+        return Ignored(reason="a charge without a payment intent")
+    return make(sale_id=_fields.sale_id(event, "data.object.payment_intent"), kind=kind)
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Meaning]] = {
+    "payment_intent.succeeded": _paid,
+    "charge.refunded": _refunded,
+    "refund.created": _refund_created,
+    "charge.dispute.created": _disputed,
+}

@@ -1,0 +1,99 @@
+"""What the environment says, parsed once, when a process starts.
+
+| variable | default | |
+|---|---|---|
+| `DATABASE_URL` | (required) | PostgreSQL, as psycopg reads it |
+| `META_GRAPH_URL` | https://graph.facebook.com | without a path |
+| `META_API_VERSION` | v24.0 | |
+| `META_TIMEOUT_S` | 5 | until Meta's answer begins, and again until it is complete |
+| `QUEUE_NAME` | golive-dispatch | SQS |
+| `DLQ_NAME` | golive-dispatch-dlq | |
+| `VISIBILITY_S` | 60 | longer than Meta's worst answer |
+| `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
+| `CONSUMER_THREADS` | 4 | |
+| `WEB_THREADS` | 8 | |
+| `BREAKER_THRESHOLD` | 5 | failures in a row |
+| `BREAKER_RESET_S` | 30 | |
+| `HOLD_RECHECK_S` | 60 | how soon a conversion held for a dead token is looked at again |
+| `RETRY_BASE_S`, `RETRY_MAX_S` | 1, 300 | full jitter between tries |
+| `ATTRIBUTION_WINDOW_DAYS` | 7 | |
+| `MAX_BODY_BYTES` | 1048576 | |
+| `SECRET_TTL_S` | 60 | how long a gateway's secret is used before it is read again |
+| `DEDUPE_DAYS` | 400 | at least 180 |
+| `LOG_LEVEL` | INFO | |
+
+AWS is reached as boto3 reads it: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`, credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+
+class BadSettings(Exception):
+    """A variable is missing or means nothing; the message names it, never its value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One process's settings; the module's docstring explains each."""
+
+    database_url: str = field(repr=False)
+    meta_graph_url: str = "https://graph.facebook.com"
+    meta_api_version: str = "v24.0"
+    meta_timeout_s: float = 5.0
+    queue_name: str = "golive-dispatch"
+    dlq_name: str = "golive-dispatch-dlq"
+    visibility_s: int = 60
+    max_receive_count: int = 5
+    consumer_threads: int = 4
+    web_threads: int = 8
+    breaker_threshold: int = 5
+    breaker_reset_s: float = 30.0
+    hold_recheck_s: float = 60.0
+    retry_base_s: float = 1.0
+    retry_max_s: float = 300.0
+    attribution_window_days: int = 7
+    max_body_bytes: int = 1024 * 1024
+    secret_ttl_s: float = 60.0
+    dedupe_days: int = 400
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the variables named as the fields, in upper case.
+
+        Raises:
+            BadSettings: one is missing, or is no number where one is wanted.
+        """
+        given: dict[str, Any] = {}
+        for one in fields(cls):
+            name = one.name.upper()
+            text = env.get(name, "").strip()
+            if text:
+                given[one.name] = _parsed(name, text, str(one.type))
+        if "database_url" not in given:
+            raise BadSettings("DATABASE_URL is not set: it names the PostgreSQL, like postgresql://user@host/name.")
+        settings = cls(**given)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if self.dedupe_days < 180:
+            raise BadSettings("DEDUPE_DAYS must be 180 or more: vendors repeat a sale weeks later.")
+        if self.visibility_s <= self.meta_timeout_s:
+            raise BadSettings("VISIBILITY_S must be longer than META_TIMEOUT_S: else a slow answer is sent twice.")
+
+
+def _parsed(name: str, text: str, kind: str) -> str | int | float:
+    if kind == "str":
+        return text
+    try:
+        value = int(text) if kind == "int" else float(text)
+    except ValueError:
+        raise BadSettings(f"{name} must be a number.") from None
+    if not 0 < value < 1e9:
+        raise BadSettings(f"{name} must be more than 0.")
+    return value

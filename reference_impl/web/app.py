@@ -1,0 +1,30 @@
+"""The Flask application, from its collaborators. Nothing is opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from reference_impl.secrets import GatewaySecrets
+from reference_impl.web import errors, health, tracking, webhooks
+from reference_impl.web.database import Database
+
+
+def create_app(
+    *,
+    database: Database,
+    secrets: GatewaySecrets,
+    queue_complaint: Callable[[], str | None],
+    now_s: Callable[[], float],
+    window_s: int,
+    max_body_bytes: int,
+) -> Flask:
+    """All routes. `max_body_bytes` holds for every request, chunked ones too (413)."""
+    app = Flask("reference_impl", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    errors.register(app)
+    app.register_blueprint(webhooks.blueprint(database=database, secrets=secrets, now_s=now_s, window_s=window_s))
+    app.register_blueprint(tracking.blueprint(database=database, now_s=now_s))
+    app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint))
+    return app

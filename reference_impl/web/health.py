@@ -1,0 +1,46 @@
+"""Whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import psycopg_pool
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from reference_impl.db import newest_revision
+from reference_impl.web.database import Database
+
+
+def blueprint(*, database: Database, queue_complaint: Callable[[], str | None]) -> Blueprint:
+    """The two health routes; `queue_complaint` says what is wrong with the queue, or None."""
+    routes = Blueprint("health", __name__, url_prefix="/health")
+    wanted = newest_revision()
+
+    @routes.get("/live")
+    def live() -> ResponseReturnValue:
+        return {"status": "live"}
+
+    @routes.get("/ready")
+    def ready() -> ResponseReturnValue:
+        complaint = _schema_complaint(database, wanted) or queue_complaint()
+        if complaint:
+            return {"status": "not ready", "reason": complaint}, 503
+        return {"status": "ready"}
+
+    return routes
+
+
+def _schema_complaint(database: Database, wanted: str) -> str | None:
+    try:
+        with database.connection() as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except psycopg.errors.UndefinedTable:
+        return "the database has no schema yet: run `python -m reference_impl migrate`"
+    except (psycopg.OperationalError, psycopg_pool.PoolTimeout):
+        return "the database is away"
+    # A newer schema is fine: migrations only add while two versions run side by side.
+    if row is None or str(row[0]) < wanted:
+        return f"the schema is at {row[0] if row else 'nothing'}, this code wants {wanted}"
+    return None

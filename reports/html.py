@@ -1,0 +1,42 @@
+"""`index.html`: the page for whoever owns the launch. One file, no script, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from harness.records import RunRecord
+from reports import view, words
+
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def render(record: RunRecord) -> str:
+    """The page's text. Every value is escaped; the page's own policy forbids scripts besides."""
+    template = _environment().get_template("index.html.j2")
+    return template.render(run=record, plan=view.stories(view.plan(record)), rows=view.plan(record))
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"words": words, "view": view}
+    made.filters |= {"with_code": _with_code, "plain": words.plain, "seconds": words.seconds}
+    return made
+
+
+def _with_code(text: str) -> Markup:
+    """Escaped text, in which what stands between backticks is shown as a command."""
+    pieces = _CODE.split(text)  # words, command, words, command, …
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else escape(piece) for number, piece in enumerate(pieces)
+    )

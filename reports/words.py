@@ -1,0 +1,128 @@
+"""How figures and states are put into words: one place, so that no two renderers tell the same figure differently."""
+
+from __future__ import annotations
+
+from harness.records import LoadResult, RowState, RunRecord, SloResult, Verdict
+
+VERDICT_WORDS = {
+    Verdict.GO: "GO",
+    Verdict.GO_WITH_CONCERNS: "GO WITH CONCERNS",
+    Verdict.NO_GO: "NO GO",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE",
+}
+HARNESS_ERROR = "HARNESS ERROR"
+
+#: A sign for each word, so that neither colour nor word alone carries the meaning.
+VERDICT_SIGNS = {
+    Verdict.GO: "✓",
+    Verdict.GO_WITH_CONCERNS: "!",
+    Verdict.NO_GO: "✗",
+    Verdict.INCONCLUSIVE: "?",
+}
+MEANINGS = {
+    Verdict.GO: "What was tested holds. It may go live as far as this run can see.",
+    Verdict.GO_WITH_CONCERNS: "What was tested holds, but something required was waived.",
+    Verdict.NO_GO: "It must not go live: a promise is broken.",
+    Verdict.INCONCLUSIVE: "Nothing is broken, but too little is known to let it go live.",
+}
+HARNESS_MEANING = "golive itself failed. This says nothing of the target, neither good nor bad."
+
+STATE_SIGNS = {
+    RowState.MET: "✓",
+    RowState.NOT_MET: "✗",
+    RowState.UNDECIDED: "?",
+    RowState.NOT_OBSERVED: "–",
+    RowState.WAIVED: "!",
+    RowState.ATTESTED: "§",
+    RowState.OUT_OF_SCOPE: "·",
+}
+OUTCOME_WORDS = {"passed": "kept", "failed": "broken", "skipped": "not observed", "error": "harness error"}
+OUTCOME_SIGNS = {"passed": "✓", "failed": "✗", "skipped": "–", "error": "!"}
+
+
+def verdict_word(record: RunRecord) -> str:
+    """`NO GO`; a run without a verdict ended in a harness error."""
+    return VERDICT_WORDS[record.verdict] if record.verdict else HARNESS_ERROR
+
+
+def verdict_sign(record: RunRecord) -> str:
+    """A sign beside the word."""
+    return VERDICT_SIGNS[record.verdict] if record.verdict else "!"
+
+
+def verdict_meaning(record: RunRecord) -> str:
+    """What the word means for somebody who sees it for the first time."""
+    return MEANINGS[record.verdict] if record.verdict else HARNESS_MEANING
+
+
+def headline(record: RunRecord) -> str:
+    """The headline without the word it begins with; the word stands beside it."""
+    text = record.headline.removeprefix(verdict_word(record)).lstrip(": ")
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def plain(value: object) -> str:
+    """`not_observed` as words."""
+    return str(value).replace("_", " ")
+
+
+def count(number: int, noun: str, many: str = "") -> str:
+    """`1 row`, `1,204 rows`."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
+def figure(value: float, target: float | None = None) -> str:
+    """A number in four digits, or in as many more as it takes not to look equal to its target: 199.996, not 200."""
+    for digits in range(4, 16):
+        shown = _trimmed(value, digits)
+        if target is None or value == target or float(shown.replace(",", "")) != target:
+            return shown
+    return repr(value)
+
+
+def _trimmed(value: float, digits: int) -> str:
+    whole = len(str(int(abs(value))))
+    text = f"{value:,.{max(digits - whole, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def seconds(value: float) -> str:
+    """`0.04 s`, `1.2 s`, `58 s`, `2 min 4 s`."""
+    if value >= 100:
+        minutes, rest = divmod(round(value), 60)
+        return f"{minutes} min {rest} s"
+    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s" if value >= 0.1 else f"{value:.2f} s"
+
+
+def slo_target(one: SloResult) -> str:
+    """`< 200 ms`, `> 99 %`: a rate has to be over its target, everything else under it."""
+    return f"{'>' if one.unit == '%' else '<'} {figure(one.target)} {one.unit}"
+
+
+def slo_measured(one: SloResult) -> str:
+    """`152.3 ms`, or a dash."""
+    return "–" if one.measured is None else f"{figure(one.measured, one.target)} {one.unit}"
+
+
+def slo_interval(one: SloResult) -> str:
+    """`148.1 to 157.9 ms`, or a dash."""
+    if one.ci95 is None:
+        return "–"
+    return f"{figure(one.ci95[0], one.target)} to {figure(one.ci95[1], one.target)} {one.unit}"
+
+
+def slo_state(one: SloResult) -> RowState:
+    """As rows say it."""
+    if one.met is None:
+        return RowState.NOT_OBSERVED if one.measured is None else RowState.UNDECIDED
+    return RowState.MET if one.met else RowState.NOT_MET
+
+
+def load_sentence(load: LoadResult) -> str:
+    """What the load was, so that its numbers can be believed or not."""
+    asked = f"{figure(load.planned_per_s)}/s planned, {figure(load.achieved_per_s)}/s achieved"
+    sent = f"{count(load.requests, 'request')} in {seconds(load.duration_s)}, {load.failures:,} failed"
+    behind = f"the senders were at most {figure(load.scheduler_lag_p99_ms)} ms late (p99)"
+    meta = f"{figure(load.meta_latency_median_ms)} ms median and {figure(load.meta_latency_p95_ms)} ms p95"
+    return f"Profile {load.profile}: {asked}; {sent}; {behind}. The fake Meta answered in {meta}."

@@ -1,0 +1,386 @@
+"""Ways of failing, by name. A fault says how; `Armed` says how often; a pixel's faults never touch another pixel.
+
+To add one: a frozen dataclass below (its fields are its parameters, its docstring its line in the table) with an
+`act`, and a line in `FAULTS`. Nothing else changes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import count
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, cast
+
+import orjson
+
+from simulators.meta.errors import GraphError
+
+MAX_HANG_S = 3600.0
+
+
+class BadFault(ValueError):
+    """No such fault, or parameters it does not have; the message says what there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An HTTP answer, and what is done to the wire with it. `error` is what a client reads in it."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    error: GraphError | None = None
+    content_type: bytes = b"application/json; charset=UTF-8"
+    cut: bool = False
+    """The connection is reset; nothing of the body is sent."""
+    cut_after_bytes: int | None = None
+    """That many bytes of the body go out under the full Content-Length, then the connection is reset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a fault can do: let the real work happen, answer an error, wait. All belong to one call."""
+
+    events: Sequence[Any]
+    """The decoded events; empty when they could not be decoded."""
+    now_s: float
+    work: Callable[[], Reply]
+    """Validate, dedupe and count, once; the honest reply."""
+    refuse: Callable[[GraphError], Reply]
+    wait: Callable[[float], Awaitable[None]]
+    """Wait that many seconds; cut short when the process ends."""
+    expired: Callable[[], GraphError]
+
+
+class Fault(Protocol):
+    """One way of failing; the docstring of its class is its description."""
+
+    name: ClassVar[str]
+
+    async def act(self, context: Context) -> Reply:
+        """Answer this call the failing way."""
+        ...
+
+    def concerns(self, events: Sequence[Any]) -> bool:
+        """Whether it strikes a call with these events at all; one it does not concern uses up no strike."""
+        ...
+
+
+class _EveryCall:
+    def concerns(self, events: Sequence[Any]) -> bool:  # noqa: ARG002 -- every call is concerned
+        """Every call."""
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrownOut(_EveryCall):
+    """Meta is in trouble: 500, code 2, is_transient; nothing is counted."""
+
+    name: ClassVar[str] = "brown_out"
+
+    async def act(self, context: Context) -> Reply:
+        """500/2."""
+        return context.refuse(GraphError("try_later"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throttle(_EveryCall):
+    """Too many calls: code 4 (or 80004) with usage headers at 100 % and the minutes until access is regained."""
+
+    name: ClassVar[str] = "throttle"
+    regain_minutes: int = 5
+    code: int = 4
+
+    def __post_init__(self) -> None:
+        if self.code not in {4, 80004} or self.regain_minutes < 0:
+            message = "throttle: code is 4 or 80004, regain_minutes is not negative"
+            raise BadFault(message)
+
+    async def act(self, context: Context) -> Reply:
+        """The error, and the headers from which clients read how long to wait."""
+        reply = context.refuse(GraphError("app_limit" if self.code == 4 else "business_limit"))
+        usage = {"call_count": 100, "total_cputime": 25, "total_time": 25}
+        business = {
+            "type": "ads_management",
+            **usage,
+            "estimated_time_to_regain_access": self.regain_minutes,
+            "ads_api_access_tier": "standard_access",
+        }
+        headers = (
+            (b"x-app-usage", orjson.dumps(usage)),
+            (b"x-business-use-case-usage", orjson.dumps({"1000000000000001": [business]})),
+        )
+        return replace(reply, headers=(*reply.headers, *headers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiredToken(_EveryCall):
+    """The token is told to have expired: 190/463; the token itself stays as it was."""
+
+    name: ClassVar[str] = "expired_token"
+
+    async def act(self, context: Context) -> Reply:
+        """190/463."""
+        return context.refuse(context.expired())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Html502(_EveryCall):
+    """The edge answers instead of Graph: 502 with an HTML page; nothing is counted."""
+
+    name: ClassVar[str] = "html_502"
+
+    async def act(self, context: Context) -> Reply:  # noqa: ARG002 -- the edge does not look at the call
+        """A page no JSON parser likes."""
+        page = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+        return Reply(status=502, body=page, content_type=b"text/html; charset=utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoseReply(_EveryCall):
+    """The work is done and counted, then the connection is reset before a byte of the answer."""
+
+    name: ClassVar[str] = "lose_reply"
+
+    async def act(self, context: Context) -> Reply:
+        """Count, then cut."""
+        return replace(context.work(), cut=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hang(_EveryCall):
+    """Nothing for `hang_s` seconds and nothing counted, then the connection is reset."""
+
+    name: ClassVar[str] = "hang"
+    hang_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_hang(self.hang_s)
+
+    async def act(self, context: Context) -> Reply:
+        """Wait, then cut: a client with a time-out sees only the waiting."""
+        await context.wait(self.hang_s)
+        return Reply(status=0, body=b"", cut=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HangAfterWork(_EveryCall):
+    """The work is done and counted at once; its honest answer is kept back for `hang_s` seconds."""
+
+    name: ClassVar[str] = "hang_after_work"
+    hang_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_hang(self.hang_s)
+
+    async def act(self, context: Context) -> Reply:
+        """Count, wait, answer."""
+        reply = context.work()
+        await context.wait(self.hang_s)
+        return reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reset(_EveryCall):
+    """The connection is reset before anything is done."""
+
+    name: ClassVar[str] = "reset"
+
+    async def act(self, context: Context) -> Reply:  # noqa: ARG002 -- nothing is done with the call
+        """Cut."""
+        return Reply(status=0, body=b"", cut=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncatedJson(_EveryCall):
+    """The work is done and counted; the body of the answer breaks off half-way, as a whole HTTP answer."""
+
+    name: ClassVar[str] = "truncated_json"
+
+    async def act(self, context: Context) -> Reply:
+        """Half the body, with a Content-Length that fits the half."""
+        reply = context.work()
+        return replace(reply, body=reply.body[: len(reply.body) // 2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutBody(_EveryCall):
+    """The work is done and counted; the connection is reset half-way through the body of the answer."""
+
+    name: ClassVar[str] = "cut_body"
+
+    async def act(self, context: Context) -> Reply:
+        """Half the bytes that Content-Length promises."""
+        reply = context.work()
+        return replace(reply, cut_after_bytes=len(reply.body) // 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewerReceived(_EveryCall):
+    """All events are counted but the answer's `events_received` is `missing` lower than what was sent."""
+
+    name: ClassVar[str] = "fewer_received"
+    missing: int = 1
+
+    def __post_init__(self) -> None:
+        if self.missing < 1:
+            message = "fewer_received: missing is at least 1"
+            raise BadFault(message)
+
+    async def act(self, context: Context) -> Reply:
+        """Rewrite the number of an honest success; a refusal stays as it is."""
+        reply = context.work()
+        if reply.status != 200:
+            return reply
+        told = orjson.loads(reply.body)
+        told["events_received"] = max(0, told["events_received"] - self.missing)
+        return replace(reply, body=orjson.dumps(told))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneEventRefused:
+    """Every batch with an event of that `order_id` (in custom_data) is refused whole: 100/2804019."""
+
+    name: ClassVar[str] = "one_event_refused"
+    order_id: str
+
+    def concerns(self, events: Sequence[Any]) -> bool:
+        """Batches that hold the order."""
+        return any(_order_id(event) == self.order_id for event in events)
+
+    async def act(self, context: Context) -> Reply:
+        """The refusal names the place of the event, not the order."""
+        index = next(number for number, event in enumerate(context.events) if _order_id(event) == self.order_id)
+        return context.refuse(GraphError("parameter", problem=f"Param $['data'][{index}] is not valid"))
+
+
+FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            BrownOut,
+            Throttle,
+            ExpiredToken,
+            Html502,
+            LoseReply,
+            Hang,
+            HangAfterWork,
+            Reset,
+            TruncatedJson,
+            CutBody,
+            FewerReceived,
+            OneEventRefused,
+        )
+    }
+)
+
+
+def make(name: str, parameters: Mapping[str, object]) -> Fault:
+    """The fault of that name.
+
+    Raises:
+        BadFault: unknown name, unknown or missing parameter, or one of the wrong type or range.
+    """
+    kind = FAULTS.get(name)
+    if kind is None:
+        message = f"no fault {name!r}; there are: {', '.join(sorted(FAULTS))}"
+        raise BadFault(message)
+    known = {one.name: str(one.type) for one in fields(cast(Any, kind))}
+    for key, value in parameters.items():
+        if key not in known:
+            message = f"{name} has no parameter {key!r}; it has: {', '.join(sorted(known)) or 'none'}"
+            raise BadFault(message)
+        if not _TYPES[known[key]](value):
+            message = f"{name}: {key} must be of type {known[key]}"
+            raise BadFault(message)
+    try:
+        return kind(**parameters)
+    except TypeError:  # unknown ones are sorted out above
+        message = f"{name} needs: {', '.join(sorted(set(known) - set(parameters)))}"
+        raise BadFault(message) from None
+
+
+@dataclass(kw_only=True)
+class Armed:
+    """A fault in place: strikes with `probability` from its own `rng`, until `strikes_left` is 0 (None: for ever)."""
+
+    id: str
+    fault: Fault
+    rng: random.Random
+    probability: float = 1.0
+    strikes_left: int | None = None
+
+    def strikes(self, events: Sequence[Any]) -> bool:
+        """Whether it strikes this call; a strike is used up, a miss is not."""
+        if self.strikes_left == 0 or not self.fault.concerns(events):
+            return False
+        if self.rng.random() >= self.probability:
+            return False
+        if self.strikes_left is not None:
+            self.strikes_left -= 1
+        return True
+
+
+class Arsenal:
+    """What is armed, per pixel; the one armed first strikes first."""
+
+    def __init__(self) -> None:
+        self._armed: dict[str, list[Armed]] = {}
+        self._ids = count(1)
+
+    def arm(self, pixel: str, fault: Fault, *, probability: float, strikes: int | None, seed: int) -> str:
+        """Put the fault in place for `pixel`; its id.
+
+        Raises:
+            BadFault: probability is not within 0 and 1, or strikes below 1.
+        """
+        if not 0.0 <= probability <= 1.0 or (strikes is not None and strikes < 1):
+            message = "probability is within 0 and 1, strikes at least 1 or null"
+            raise BadFault(message)
+        one = Armed(
+            id=f"f{next(self._ids)}",
+            fault=fault,
+            rng=random.Random(seed),
+            probability=probability,
+            strikes_left=strikes,
+        )
+        self._armed.setdefault(pixel, []).append(one)
+        return one.id
+
+    def disarm(self, pixel: str) -> None:
+        """Nothing is armed for `pixel` any more."""
+        self._armed.pop(pixel, None)
+
+    def strike(self, pixel: str, events: Sequence[Any]) -> Fault | None:
+        """The fault this call meets, if any; spent ones are gone."""
+        armed = self._armed.get(pixel)
+        if not armed:
+            return None
+        struck = next((one for one in armed if one.strikes(events)), None)
+        if struck is not None and struck.strikes_left == 0:
+            armed.remove(struck)
+        return None if struck is None else struck.fault
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float}
+
+
+_TYPES: Mapping[str, Callable[[object], bool]] = {
+    "int": lambda value: type(value) is int,
+    "float": _is_number,
+    "str": lambda value: type(value) is str,
+}
+
+
+def _check_hang(hang_s: float) -> None:
+    if not 0 <= hang_s <= MAX_HANG_S:
+        message = f"hang_s is within 0 and {MAX_HANG_S:.0f}"
+        raise BadFault(message)
+
+
+def _order_id(event: Any) -> object:
+    custom = event.get("custom_data") if isinstance(event, dict) else None
+    return custom.get("order_id") if isinstance(custom, dict) else None

