@@ -91,7 +91,7 @@ def _web(args: argparse.Namespace, settings: Settings) -> int:
         blocking_threads=settings.web_threads,
         backlog=2048,
         log_access=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         workers_kill_timeout=5,
     )
     server.serve()

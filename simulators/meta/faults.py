@@ -36,7 +36,7 @@ class Reply:
     cut: bool = False
     """The connection is reset; nothing of the body is sent."""
     cut_after_bytes: int | None = None
-    """That many bytes of the body go out under the full Content-Length, then the connection is reset."""
+    """That many bytes of the body go out under the full Content-Length, then the connection is closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,14 @@ class Context:
     events: Sequence[Any]
     """The decoded events; empty when they could not be decoded."""
     now_s: float
-    work: Callable[[], Reply]
-    """Validate, dedupe and count, once; the honest reply."""
-    refuse: Callable[[GraphError], Reply]
+    work: Callable[[], Awaitable[Reply]]
+    """Validate, dedupe, count and file the call; the honest reply. Whoever waits for the call is woken now."""
+    refuse: Callable[[GraphError], Awaitable[Reply]]
+    """File the call as refused with that error; the reply that says so."""
+    leave: Callable[[int], Awaitable[None]]
+    """File the call as received and not worked on, with that HTTP status (0: none is sent)."""
     wait: Callable[[float], Awaitable[None]]
-    """Wait that many seconds; cut short when the process ends."""
+    """Wait that many seconds; cut short when the client goes away or the process ends."""
     expired: Callable[[], GraphError]
 
 
@@ -82,7 +85,7 @@ class BrownOut(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """500/2."""
-        return context.refuse(GraphError("try_later"))
+        return await context.refuse(GraphError("try_later"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +103,7 @@ class Throttle(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """The error, and the headers from which clients read how long to wait."""
-        reply = context.refuse(GraphError("app_limit" if self.code == 4 else "business_limit"))
+        reply = await context.refuse(GraphError("app_limit" if self.code == 4 else "business_limit"))
         usage = {"call_count": 100, "total_cputime": 25, "total_time": 25}
         business = {
             "type": "ads_management",
@@ -123,7 +126,7 @@ class ExpiredToken(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """190/463."""
-        return context.refuse(context.expired())
+        return await context.refuse(context.expired())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +135,9 @@ class Html502(_EveryCall):
 
     name: ClassVar[str] = "html_502"
 
-    async def act(self, context: Context) -> Reply:  # noqa: ARG002 -- the edge does not look at the call
+    async def act(self, context: Context) -> Reply:
         """A page no JSON parser likes."""
+        await context.leave(502)
         page = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
         return Reply(status=502, body=page, content_type=b"text/html; charset=utf-8")
 
@@ -146,7 +150,7 @@ class LoseReply(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """Count, then cut."""
-        return replace(context.work(), cut=True)
+        return replace(await context.work(), cut=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +165,7 @@ class Hang(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """Wait, then cut: a client with a time-out sees only the waiting."""
+        await context.leave(0)
         await context.wait(self.hang_s)
         return Reply(status=0, body=b"", cut=True)
 
@@ -177,7 +182,7 @@ class HangAfterWork(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """Count, wait, answer."""
-        reply = context.work()
+        reply = await context.work()
         await context.wait(self.hang_s)
         return reply
 
@@ -188,8 +193,9 @@ class Reset(_EveryCall):
 
     name: ClassVar[str] = "reset"
 
-    async def act(self, context: Context) -> Reply:  # noqa: ARG002 -- nothing is done with the call
+    async def act(self, context: Context) -> Reply:
         """Cut."""
+        await context.leave(0)
         return Reply(status=0, body=b"", cut=True)
 
 
@@ -201,19 +207,19 @@ class TruncatedJson(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """Half the body, with a Content-Length that fits the half."""
-        reply = context.work()
+        reply = await context.work()
         return replace(reply, body=reply.body[: len(reply.body) // 2])
 
 
 @dataclass(frozen=True, kw_only=True)
 class CutBody(_EveryCall):
-    """The work is done and counted; the connection is reset half-way through the body of the answer."""
+    """The work is done and counted; the connection is closed half-way through the body of the answer."""
 
     name: ClassVar[str] = "cut_body"
 
     async def act(self, context: Context) -> Reply:
         """Half the bytes that Content-Length promises."""
-        reply = context.work()
+        reply = await context.work()
         return replace(reply, cut_after_bytes=len(reply.body) // 2)
 
 
@@ -231,7 +237,7 @@ class FewerReceived(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """Rewrite the number of an honest success; a refusal stays as it is."""
-        reply = context.work()
+        reply = await context.work()
         if reply.status != 200:
             return reply
         told = orjson.loads(reply.body)
@@ -253,7 +259,7 @@ class OneEventRefused:
     async def act(self, context: Context) -> Reply:
         """The refusal names the place of the event, not the order."""
         index = next(number for number, event in enumerate(context.events) if _order_id(event) == self.order_id)
-        return context.refuse(GraphError("parameter", problem=f"Param $['data'][{index}] is not valid"))
+        return await context.refuse(GraphError("parameter", problem=f"Param $['data'][{index}] is not valid"))
 
 
 FAULTS: Mapping[str, type[Fault]] = MappingProxyType(

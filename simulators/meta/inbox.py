@@ -63,6 +63,7 @@ class _Box:
     """The calls of one pixel, oldest first."""
 
     calls: deque[Call] = field(default_factory=deque)
+    weight: int = 0
     dropped: int = 0
     last_dropped: int = 0
     grew: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -79,11 +80,14 @@ def _text(value: object) -> str | None:
 
 
 class Inbox:
-    """Per pixel the last `calls_per_pixel` calls, and of all pixels the last `arrivals` events."""
+    """Per pixel the last calls, together at most `events_per_pixel` events; of all pixels the last `arrivals` events.
 
-    def __init__(self, *, calls_per_pixel: int = 20_000, arrivals: int = 200_000, pixels: int = 5_000) -> None:
+    A call weighs at least one, and the newest is always kept.
+    """
+
+    def __init__(self, *, events_per_pixel: int = 10_000, arrivals: int = 200_000) -> None:
         self.seq = 0
-        self._calls_per_pixel, self._arrivals_kept, self._pixels = calls_per_pixel, arrivals, pixels
+        self._events_per_pixel, self._arrivals_kept = events_per_pixel, arrivals
         self._boxes: defaultdict[str, _Box] = defaultdict(_Box)
         self._arrivals: deque[Arrival] = deque()
         self._arrivals_dropped = 0
@@ -98,8 +102,11 @@ class Inbox:
         """File a call and wake who waits for its pixel."""
         box = self._boxes[call.pixel]
         box.calls.append(call)
-        if len(box.calls) > self._calls_per_pixel:
-            box.last_dropped = box.calls.popleft().seq
+        box.weight += _weight(call)
+        while box.weight > self._events_per_pixel and len(box.calls) > 1:
+            oldest = box.calls.popleft()
+            box.weight -= _weight(oldest)
+            box.last_dropped = oldest.seq
             box.dropped += 1
         for event, verdict in zip(call.events, call.verdicts, strict=True):
             self._arrive(call, event, verdict)
@@ -161,6 +168,10 @@ class Inbox:
                 break
             found.append(one)
         return found, self._arrivals_dropped if after < self._last_arrival_dropped else 0
+
+
+def _weight(call: Call) -> int:
+    return max(1, len(call.events))
 
 
 def _newer(calls: deque[Call], after: int) -> list[Call]:

@@ -264,10 +264,8 @@ def postgres_server() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def sqs_client() -> Iterator[Any]:
-    """An SQS on a free port."""
-    import botocore.session
-
+def aws_url() -> Iterator[str]:
+    """SQS and Secrets Manager on a free port."""
     argv = [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", "ministack.app:app"]
     child = subprocess.Popen(
         argv, env={**os.environ, "BIND_HOST": "127.0.0.1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -276,15 +274,23 @@ def sqs_client() -> Iterator[Any]:
     url = next(found.group(1) for line in child.stdout if (found := _LISTENING.search(line.decode())))
     drain = threading.Thread(target=lambda: [None for _ in child.stdout or ()])
     drain.start()
-    client = botocore.session.get_session().create_client(
-        "sqs", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    yield client
-    client.close()
+    yield url
     child.terminate()
     child.wait(timeout=10)
     drain.join()
     child.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def sqs_client(aws_url: str) -> Iterator[Any]:
+    """A client of it."""
+    import botocore.session
+
+    client = botocore.session.get_session().create_client(
+        "sqs", endpoint_url=aws_url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

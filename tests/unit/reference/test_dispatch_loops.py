@@ -38,9 +38,8 @@ def test_a_failing_step_is_tried_again_and_tells_no_detail(caplog: pytest.LogCap
         run_until_stopped("relay", step, stop=stop, session=session, rng=random.Random(1))
     stop.close()
     assert len(tries) == 3
-    assert [record.getMessage().split(";")[0] for record in caplog.records] == [
-        "relay failed: OperationalError at connect:23"
-    ] * 2
+    told = [record.getMessage().split(":")[:2] for record in caplog.records]
+    assert told == [["relay failed", " OperationalError at connect"]] * 2
     assert "ana@" not in caplog.text
 
 
@@ -104,7 +103,7 @@ def test_a_duty_is_done_when_due_and_a_failing_one_starves_no_other() -> None:
     ]
     clock = [100.0]
     scheduler = _scheduler(duties, won=True, clock=clock)
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         scheduler.step()
     for now_s in (100.0, 104.0, 105.0):
         clock[0] = now_s

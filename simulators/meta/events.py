@@ -1,0 +1,108 @@
+"""`POST /vN.0/{pixel}/events`: one call from its bytes to its answer, and its place in the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+
+from simulators.meta import decode, rules
+from simulators.meta.errors import GraphError
+from simulators.meta.faults import Context, Reply
+from simulators.meta.inbox import Call
+from simulators.meta.state import Meta
+
+Wait = Callable[[float], Awaitable[None]]
+
+
+class EventsCall:
+    """One call to the events edge. Order of the checks: token, pixel, data, events (facts, section 13)."""
+
+    def __init__(self, meta: Meta, pixel: str, read: decode.Parameters | GraphError) -> None:
+        self._meta = meta
+        self._pixel = pixel
+        self._read = read
+        self._now_s = meta.now_s()
+        self._fault: str | None = None
+        self._events: Sequence[Any] = ()
+        self._data_error: GraphError | None = None
+        if isinstance(read, GraphError):
+            return
+        try:
+            self._events = decode.events(read.values.get("data"), limit=meta.switches.batch_limit)
+        except GraphError as error:
+            self._data_error = error
+
+    async def run(self, wait: Wait) -> Reply:
+        """Meet the fault that is armed for the pixel, or else do the honest work; the latency comes on top."""
+        delay_s = self._meta.delay_s(self._pixel)
+        fault = self._meta.arsenal.strike(self._pixel, self._events)
+        if fault is None:
+            reply = await self._work()
+        else:
+            self._fault = fault.name
+            reply = await fault.act(
+                Context(
+                    events=self._events,
+                    now_s=self._now_s,
+                    work=self._work,
+                    refuse=self._refuse,
+                    leave=self._leave,
+                    wait=wait,
+                    expired=lambda: self._meta.tokens.expired(now_s=self._now_s),
+                )
+            )
+        if delay_s:
+            await wait(delay_s)
+        return reply
+
+    async def _work(self) -> Reply:
+        """Validate, dedupe, count, file."""
+        try:
+            self._validate()
+        except GraphError as error:
+            return await self._refuse(error)
+        counts, now_s, pixel = self._meta.dedupe.counts, self._now_s, self._pixel
+        verdicts = [
+            "counted" if counts(pixel, event.get("event_id"), event["event_name"], now_s) else "duplicate"
+            for event in self._events
+        ]
+        await self._file(200, None, verdicts)
+        told = {"events_received": len(self._events), "messages": [], "fbtrace_id": self._meta.trace_id()}
+        return Reply(status=200, body=orjson.dumps(told))
+
+    def _validate(self) -> None:
+        if isinstance(self._read, GraphError):
+            raise self._read
+        token = self._meta.tokens.check(self._read.token, now_s=self._now_s)
+        self._meta.tokens.check_access(token, self._pixel, method="post")
+        if self._data_error is not None:
+            raise self._data_error
+        refusal = rules.first_refusal(self._events, self._now_s, self._meta.switches)
+        if refusal is not None:
+            raise refusal
+
+    async def _refuse(self, error: GraphError) -> Reply:
+        await self._file(error.status, error, ["refused"] * len(self._events))
+        return Reply(status=error.status, body=orjson.dumps(error.envelope(self._meta.trace_id())), error=error)
+
+    async def _leave(self, status: int) -> None:
+        await self._file(status, None, ["refused"] * len(self._events))
+
+    async def _file(self, status: int, error: GraphError | None, verdicts: Sequence[str]) -> None:
+        token = None if isinstance(self._read, GraphError) else self._read.token
+        await self._meta.inbox.put(
+            Call(
+                seq=self._meta.inbox.next_seq(),
+                pixel=self._pixel,
+                at_s=self._now_s,
+                status=status,
+                code=None if error is None else error.code,
+                subcode=None if error is None else error.subcode,
+                fault=self._fault,
+                token_last4=token[-4:] if token and len(token) >= 12 else None,
+                events=self._events,
+                verdicts=verdicts,
+            )
+        )

@@ -1,0 +1,45 @@
+"""Everything one fake Meta knows, in one place; belongs to one event loop."""
+
+from __future__ import annotations
+
+import random
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulators.meta.dedupe import Dedupe
+from simulators.meta.faults import Arsenal
+from simulators.meta.inbox import Inbox
+from simulators.meta.latency import Latency
+from simulators.meta.switches import Switches
+from simulators.meta.tokens import Tokens
+
+Clock = Callable[[], float]
+
+
+@dataclass(kw_only=True)
+class Meta:
+    """State of the fake. `now_s` is its clock (Unix seconds), `rng` draws its trace ids and the tokens it gives out."""
+
+    now_s: Clock
+    rng: random.Random
+    switches: Switches = field(default_factory=Switches)
+    inbox: Inbox = field(default_factory=Inbox)
+    dedupe: Dedupe = field(default_factory=Dedupe)
+    arsenal: Arsenal = field(default_factory=Arsenal)
+    latency: Latency | None = None
+    """Of pixels without their own; None: none."""
+    latencies: dict[str, Latency] = field(default_factory=dict)
+    tokens: Tokens = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = Tokens(self.switches)
+
+    def trace_id(self) -> str:
+        """A fresh fbtrace_id: `A` and 22 of base64url (facts, section 1)."""
+        return "A" + urlsafe_b64encode(self.rng.randbytes(17))[:22].decode()
+
+    def delay_s(self, pixel: str) -> float:
+        """How long the next answer to this pixel takes."""
+        latency = self.latencies.get(pixel, self.latency)
+        return 0.0 if latency is None else latency.draw_s()
