@@ -6,6 +6,8 @@ A simulator is a sub-command of `python -m simulators` when it has a module `sim
     def add_arguments(parser: argparse.ArgumentParser) -> None: ...
     def build(args: argparse.Namespace) -> ASGIApp: ...
 
+and, if it has to reach under HTTP, `PROTOCOL`, a subclass of uvicorn's.
+
 `args` always holds `host`, `port` and `clock_offset_s` (seconds added to the wall clock, 0 unless told otherwise).
 """
 
@@ -29,6 +31,7 @@ from typing import Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import simulators
 
@@ -112,7 +115,14 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(app: ASGIApp, *, name: str, host: str = "127.0.0.1", port: int = 0) -> int:
+def serve(
+    app: ASGIApp,
+    *,
+    name: str,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
+) -> int:
     """Serve `app` until SIGTERM or Ctrl-C; print `{"name", "url", "pid"}` on standard output once it listens.
 
     Returns the exit code: 0 when told to end, 1 when the application could not start. Logs go to standard error.
@@ -123,7 +133,7 @@ def serve(app: ASGIApp, *, name: str, host: str = "127.0.0.1", port: int = 0) ->
     listener = bind(host, port)
     announcement = json.dumps({"name": name, "url": url_of(listener), "pid": os.getpid()})
     config = uvicorn.Config(
-        app, http="httptools", ws="none", access_log=False, server_header=False, log_level="warning", log_config=None
+        app, http=protocol, ws="none", access_log=False, server_header=False, log_level="warning", log_config=None
     )
     server = _Server(config, announcement)
     loop_factory = config.get_loop_factory()
@@ -145,8 +155,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--clock-offset-s", type=float, default=0.0, help="seconds added to the wall clock")
     simulator.add_arguments(parser)
     args = parser.parse_args(argv[1:])
+    protocol = getattr(simulator, "PROTOCOL", HttpToolsProtocol)
     try:
-        return serve(simulator.build(args), name=name, host=args.host, port=args.port)
+        return serve(simulator.build(args), name=name, host=args.host, port=args.port, protocol=protocol)
     except OSError as error:
         sys.stderr.write(f"{name} cannot listen on {args.host}:{args.port}: {error.strerror}\n")
         return 1

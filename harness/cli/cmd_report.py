@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from reports.write import write_run
 
 from harness.cli import common, terminal
 from harness.errors import UsageError
 from harness.records import RunRecord
+from reports.write import write_run
 
 
 def register(app: typer.Typer) -> None:

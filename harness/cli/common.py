@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import typer
-from reports.write import point_latest, write_run
 from rich.markup import escape
 
 from harness.cli.terminal import console
@@ -23,6 +22,7 @@ from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.records import RunRecord
 from harness.target import Target
+from reports.write import point_latest, write_run
 
 OUT = Path("reports/out")
 

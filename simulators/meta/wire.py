@@ -1,4 +1,4 @@
-"""The wire under the ASGI application: bodies with a limit, answers with Graph's headers, connections cut on purpose."""
+"""The wire under the ASGI application: bodies with a limit, Graph's headers, connections cut on purpose."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_waiting_has_a_limit(tmp_path: Path) -> None:
     nursery = Nursery(lambda _: None)
     try:
         child = nursery.start("victim", FOREVER, owner="harness", env=dict(os.environ), log=tmp_path / "v.log")
-        with pytest.raises(HarnessError, match="victim was not ready within 0.1 s: its port is closed"):
+        with pytest.raises(HarnessError, match=r"victim was not ready within 0\.1 s: its port is closed"):
             wait_ready(child, lambda: "its port is closed", within_s=0.1)
     finally:
         nursery.stop_all()
@@ -71,12 +71,13 @@ def test_a_killed_golive_leaves_nothing_behind(tmp_path: Path) -> None:
     """The guardian ends the children and removes the work folder of a parent that was killed."""
     folder = tmp_path / "work"
     folder.mkdir()
+    log = str(tmp_path / "v.log")
     parent_code = f"""
 import os, pathlib, sys
 from harness.stack.processes import Nursery
 nursery = Nursery(lambda death: None)
 nursery.sweep_later(pathlib.Path({str(folder)!r}))
-child = nursery.start("victim", {FOREVER!r}, owner="harness", env=dict(os.environ), log=pathlib.Path({str(tmp_path / "v.log")!r}))
+child = nursery.start("victim", {FOREVER!r}, owner="harness", env=dict(os.environ), log=pathlib.Path({log!r}))
 print(child.pid, nursery._guardian.pid, flush=True)
 sys.stdin.read()
 """

@@ -124,7 +124,7 @@ def record(
 
 
 def numbers() -> tuple[SloResult, ...]:
-    """What a load run measures: a met p95, a refuted one, an undecided share, a depth, and a number that is only shown."""
+    """What a load run measures: a met p95, a refuted one, an undecided share, a depth, one only shown."""
     rng = Random(3)
     quick = [rng.lognormvariate(4.4, 0.4) for _ in range(1_400)]
     slow = [rng.lognormvariate(7.4, 0.3) for _ in range(1_400)]

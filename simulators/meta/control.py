@@ -1,0 +1,187 @@
+"""`/_golive/…`: how a harness sets the fake up and reads what it saw; never part of the imitation.
+
+The routes are in `docs/contracts.md`. Every refusal is 400 or 404 with `{"error": {"code", "message"}}` and quotes no
+value: one of them is a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from simulators.meta.faults import BadFault, make
+from simulators.meta.latency import Latency, NoSuchLatency
+from simulators.meta.state import Meta
+from simulators.meta.tokens import State, Token
+
+PREFIX = "/_golive/"
+MAX_WAIT_S = 60.0
+_MAX_COUNT = 1_000_000
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _LatencyInput(_Input):
+    median_ms: float
+    p95_ms: float
+    seed: int = 0
+
+    def latency(self) -> Latency:
+        return Latency(self.median_ms, self.p95_ms, self.seed)
+
+
+class _TokenInput(_Input):
+    token: Annotated[str, Field(min_length=1, max_length=1000)]
+    expires_at_s: float | None = None
+    state: State = "valid"
+    kind: Literal["SYSTEM_USER", "USER"] = "SYSTEM_USER"
+
+
+class _PixelInput(_Input):
+    tokens: list[_TokenInput]
+    latency: _LatencyInput | None = None
+
+
+class _TokenState(_Input):
+    state: State
+    expires_at_s: float | None = None
+
+
+class _FaultInput(BaseModel):
+    """Whatever else it holds are the parameters of the fault."""
+
+    model_config = ConfigDict(extra="allow")
+    fault: str
+    strikes: int | None = None
+    probability: float = 1.0
+    seed: int = 0
+
+
+class _SeenQuery(_Input):
+    pixel: str
+    after: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(ge=0, le=_MAX_COUNT)] = 0
+    wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = 0.0
+
+
+class _ArrivalsQuery(_Input):
+    after: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1, le=_MAX_COUNT)] = 10_000
+
+
+_LATENCY_OR_NONE: TypeAdapter[_LatencyInput | None] = TypeAdapter(_LatencyInput | None)
+
+
+class _Control:
+    """The routes of one fake."""
+
+    def __init__(self, meta: Meta) -> None:
+        self._meta = meta
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/_golive/health", self.health),
+            Route("/_golive/pixels/{pixel}", self.pixel, methods=["PUT"]),
+            Route("/_golive/pixels/{pixel}/faults", self.faults, methods=["POST", "DELETE"]),
+            Route("/_golive/tokens/{token}", self.token, methods=["PUT"]),
+            Route("/_golive/latency", self.latency, methods=["PUT"]),
+            Route("/_golive/seen", self.seen),
+            Route("/_golive/arrivals", self.arrivals),
+        ]
+
+    async def health(self, _request: Request) -> Response:
+        return JSONResponse({"name": "meta", "now_s": self._meta.now_s()})
+
+    async def pixel(self, request: Request) -> Response:
+        meta, pixel = self._meta, request.path_params["pixel"]
+        wish = _PixelInput.model_validate_json(await request.body())
+        latency = wish.latency.latency() if wish.latency else None
+        issued_at_s = int(meta.now_s())
+        meta.tokens.register(pixel, [Token(issued_at_s=issued_at_s, **one.model_dump()) for one in wish.tokens])
+        if latency is not None:
+            meta.latencies[pixel] = latency
+        elif "latency" in wish.model_fields_set:
+            meta.latencies.pop(pixel, None)
+        return JSONResponse({"pixel": pixel})
+
+    async def token(self, request: Request) -> Response:
+        wish = _TokenState.model_validate_json(await request.body())
+        known = self._meta.tokens.find(request.path_params["token"])
+        if known is None:
+            return _error(
+                404, "unknown_token", "No such token. Register it with its pixel: PUT /_golive/pixels/{pixel}."
+            )
+        known.state, known.expires_at_s = wish.state, wish.expires_at_s
+        return JSONResponse({"state": known.state_at(self._meta.now_s())})
+
+    async def faults(self, request: Request) -> Response:
+        arsenal, pixel = self._meta.arsenal, request.path_params["pixel"]
+        if request.method == "DELETE":
+            arsenal.disarm(pixel)
+            return JSONResponse({"armed": 0})
+        wish = _FaultInput.model_validate_json(await request.body())
+        fault = make(wish.fault, wish.model_extra or {})
+        return JSONResponse(
+            {"id": arsenal.arm(pixel, fault, probability=wish.probability, strikes=wish.strikes, seed=wish.seed)}
+        )
+
+    async def latency(self, request: Request) -> Response:
+        wish = _LATENCY_OR_NONE.validate_json(await request.body())
+        self._meta.latency = wish.latency() if wish else None
+        return JSONResponse({"latency": wish.model_dump() if wish else None})
+
+    async def seen(self, request: Request) -> Response:
+        wish = _SeenQuery.model_validate(dict(request.query_params))
+        calls, dropped = await self._meta.inbox.wait_for_calls(
+            wish.pixel, after=wish.after, count=wish.count, wait_s=wish.wait_s
+        )
+        return JSONResponse({"calls": [call.to_json() for call in calls], "dropped": dropped})
+
+    async def arrivals(self, request: Request) -> Response:
+        wish = _ArrivalsQuery.model_validate(dict(request.query_params))
+        found, dropped = self._meta.inbox.arrivals(after=wish.after, limit=wish.limit)
+        following = found[-1].seq if found else wish.after
+        return JSONResponse({"arrivals": found, "next": following, "dropped": dropped})
+
+
+def create_control(meta: Meta) -> ASGIApp:
+    """The control routes as an application of their own."""
+    return Starlette(
+        routes=_Control(meta).routes(),
+        exception_handlers={
+            ValidationError: _invalid,
+            BadFault: _unreasonable,
+            NoSuchLatency: _unreasonable,
+            404: _unknown,
+            405: _unknown,
+        },
+    )
+
+
+def _error(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    found: list[Mapping[str, Any]] = []
+    if isinstance(error, ValidationError):
+        found = list(error.errors(include_url=False, include_context=False, include_input=False))
+    told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in found)
+    return _error(400, "bad_request", told)
+
+
+async def _unreasonable(_request: Request, error: Exception) -> Response:
+    return _error(400, "bad_request", str(error))
+
+
+async def _unknown(_request: Request, _cause: Exception) -> Response:
+    return _error(404, "unknown_route", "No such control route; docs/contracts.md lists them.")
