@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
+from harness.readiness.rows import expand
 from harness.target import Target
 from harness.tenants import Tenant, make_tenant
 from harness.testing import Pipeline, StackInfo
@@ -100,6 +101,8 @@ def tenants_of(item: pytest.Item, info: StackInfo) -> list[Tenant]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Have every tenant of every chosen scenario made at once: one command, however many there are."""
+    for item in session.items:
+        _check_claims(item)
     if session.config.getoption("--golive-list"):
         for item in session.items:
             print(json.dumps(describe(item), ensure_ascii=False))  # noqa: T201 -- `golive list` reads it
@@ -111,6 +114,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     tenants = [tenant.to_json() for item in session.items for tenant in tenants_of(item, info)]
     if tenants:
         info.control.call("provision", tenants=tenants)
+
+
+def _check_claims(item: pytest.Item) -> None:
+    """A claim on a row that is not there ends the run before its first scenario, not at its report."""
+    told = describe(item)
+    try:
+        for claim in told["proves"]:
+            expand(claim, told["gateway"])
+    except HarnessError as error:
+        raise pytest.UsageError(f"{told['key']}: {error}") from None
 
 
 @pytest.fixture

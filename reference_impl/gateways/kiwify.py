@@ -113,6 +113,7 @@ def _paid(order: Mapping[str, Any], sale_id: str) -> Purchase:
     return Purchase(
         sale_id=sale_id,
         paid_at_s=_fields.moment_s(order, "approved_date", naive_in=_fields.BRASILIA),
+        paid_within_s=60,
         amount=_fields.minor_amount(_cents(order), "charge_amount", currency),
         currency=currency,
         buyer=Buyer(

@@ -10,7 +10,7 @@ import pytest
 from harness.testing import Pipeline
 
 
-@pytest.mark.scenario("R-01", proves=("gateway/event-id", "011.3/retry"))
+@pytest.mark.scenario("R-01", proves=("011.3/retry",))
 @pytest.mark.exclusive
 def test_consumer_killed_mid_dispatch(pipeline: Pipeline) -> None:
     # Given

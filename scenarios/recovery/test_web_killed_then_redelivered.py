@@ -11,6 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-03", proves=("gateway/idempotent", "gateway/event-id"))
+@pytest.mark.each_gateway(only=("stripe",), dialects=("vendor",))
 @pytest.mark.exclusive
 def test_web_killed_then_redelivered(pipeline: Pipeline) -> None:
     # Given
