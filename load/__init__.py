@@ -1,1 +1,6 @@
-"""Load: Locust users and profiles. It emits raw samples and judges nothing."""
+"""Load: an open schedule of signed webhooks, sent by Locust; emits raw samples and judges nothing.
+
+`golive load` writes a plan (`plan.py`), starts `locust -f load/locustfile.py` once for each process, and reads what
+they leave behind (`samples.py`). The schedule is fixed before the first request (`schedule.py`), and each request is
+rendered before it is due (`webhooks.py`).
+"""

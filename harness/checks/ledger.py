@@ -32,9 +32,9 @@ class _Sale:
     sale: str
     keys: frozenset[str]
 
-    def buyer_is_in(self, arrival: Arrival) -> bool:
-        """Whether the event carries a hash of this sale's buyer."""
-        return not self.keys.isdisjoint(arrival.keys)
+
+Identity = tuple[str, str]
+"""Gateway, sale."""
 
 
 def close(
@@ -46,14 +46,15 @@ def close(
     known to be delivered, and everything else accepted is lost.
     """
     purchases = [one for one in deliveries if one.accepted and one.meaning == "purchase"]
-    promised = _sales(purchases)
+    promised = _Sales(purchases).by_identity
     # An unanswered purchase may have been committed all the same: it explains an arrival, but promises none.
-    explained = _sales(one for one in deliveries if one.status is None and one.meaning == "purchase") | promised
+    unanswered = [one for one in deliveries if one.status is None and one.meaning == "purchase"]
+    explained = _Sales([*unanswered, *purchases])
     counted = _counted(explained, arrivals)
     states = _states(conversions)
     tally: Counter[str] = Counter(doubled=sum(times > 1 for times in counted.values()))
     findings = [
-        f"{_named(explained[identity])} was counted {times} times by Meta"
+        f"{_named(explained.by_identity[identity])} was counted {times} times by Meta"
         for identity, times in counted.items()
         if times > 1
     ]
@@ -66,38 +67,43 @@ def close(
     return Closing(ledger=_ledger(deliveries, len(purchases), len(promised), tally), findings=tuple(findings))
 
 
-def _sales(deliveries: Iterable[Delivery]) -> dict[tuple[str, str], _Sale]:
-    sales: dict[tuple[str, str], _Sale] = {}
-    for one in deliveries:
-        known = sales.get((one.gateway, one.sale))
-        keys = frozenset(one.buyer_keys) | (known.keys if known else frozenset())
-        sales[(one.gateway, one.sale)] = _Sale(one.gateway, one.sale, keys)
-    return sales
+class _Sales:
+    """The sales of one tenant, found by their own id or by their buyer without looking at all of them."""
+
+    def __init__(self, deliveries: Iterable[Delivery]) -> None:
+        self.by_identity: dict[Identity, _Sale] = {}
+        for one in deliveries:
+            known = self.by_identity.get((one.gateway, one.sale))
+            keys = frozenset(one.buyer_keys) | (known.keys if known else frozenset())
+            self.by_identity[(one.gateway, one.sale)] = _Sale(one.gateway, one.sale, keys)
+        self._by_id: defaultdict[str, list[Identity]] = defaultdict(list)
+        self._by_key: defaultdict[str, list[Identity]] = defaultdict(list)
+        for identity, sale in self.by_identity.items():
+            self._by_id[sale.sale].append(identity)
+            for key in sorted(sale.keys):
+                self._by_key[key].append(identity)
+
+    def explanation(self, arrival: Arrival, counted: Counter[Identity]) -> Identity | None:
+        """Which sale Meta was told of: by the sale's own id, else by the buyer; of several, the least counted."""
+        named = self._by_id.get(arrival.order_id) if arrival.order_id is not None else None
+        candidates = named or [identity for key in arrival.keys for identity in self._by_key.get(key, ())]
+        return min(candidates, key=lambda identity: counted[identity], default=None)
 
 
 def _is_purchase(arrival: Arrival) -> bool:
     return arrival.counted and arrival.event_name == PURCHASE
 
 
-def _explanation(
-    sales: dict[tuple[str, str], _Sale], arrival: Arrival, counted: Counter[tuple[str, str]]
-) -> tuple[str, str] | None:
-    """Which sale Meta was told of: by the sale's own id, else by the buyer; of several, the least counted."""
-    named = [identity for identity, sale in sales.items() if arrival.order_id == sale.sale]
-    candidates = named or [identity for identity, sale in sales.items() if sale.buyer_is_in(arrival)]
-    return min(candidates, key=lambda identity: counted[identity], default=None)
-
-
-def _counted(sales: dict[tuple[str, str], _Sale], arrivals: Iterable[Arrival]) -> Counter[tuple[str, str]]:
-    counted: Counter[tuple[str, str]] = Counter()
+def _counted(sales: _Sales, arrivals: Iterable[Arrival]) -> Counter[Identity]:
+    counted: Counter[Identity] = Counter()
     for arrival in filter(_is_purchase, arrivals):
-        identity = _explanation(sales, arrival, counted)
+        identity = sales.explanation(arrival, counted)
         if identity is not None:
             counted[identity] += 1
     return counted
 
 
-def _states(conversions: Sequence[Conversion] | None) -> dict[tuple[str, str], str]:
+def _states(conversions: Sequence[Conversion] | None) -> dict[Identity, str]:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in conversions or ():
         found[(one.gateway, one.sale)].append(one.state)
@@ -126,12 +132,12 @@ def _explain(sale: _Sale, state: str, stored: str | None) -> str:
     return f"{_named(sale)} was accepted and is nowhere: not at Meta, not in the target's tables"
 
 
-def _unexplained(sales: dict[tuple[str, str], _Sale], arrivals: Iterable[Arrival]) -> list[str]:
+def _unexplained(sales: _Sales, arrivals: Iterable[Arrival]) -> list[str]:
     return [
         f"Meta counted a Purchase (order {arrival.order_id}, event id {arrival.event_id}) "
         "that no accepted webhook explains"
         for arrival in filter(_is_purchase, arrivals)
-        if _explanation(sales, arrival, Counter()) is None
+        if sales.explanation(arrival, Counter()) is None
     ]
 
 

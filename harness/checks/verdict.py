@@ -173,9 +173,9 @@ def _gaps(
         words = f"{name}, “{row.text}”" if row else f"{name}, which the launch plan does not know"
         if name in waivers or (row is not None and row.state is RowState.WAIVED):
             reason = waivers.get(name) or (row.evidence[0] if row and row.evidence else "no reason given")
-            excused.append(f"{words}, is waived: {reason}.")
+            excused.append(f"{words}, is waived: {reason.removesuffix('.')}.")
         else:
-            known = f": {row.evidence[0]}" if row and row.evidence else ""
+            known = f": {row.evidence[0].removesuffix('.')}" if row and row.evidence else ""
             state = row.state.value.replace("_", " ") if row else "not observed"
             missing.append(f"{words}, is {state}{known}.")
     return missing, excused

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.records import RowState, RunRecord, ScenarioResult, Verdict
+from harness.records import LoadResult, RowState, RunRecord, ScenarioResult, Verdict
 
 _MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "error": "[magenta]![/]"}
 _STYLES = {
@@ -26,8 +26,8 @@ _STYLES = {
 
 
 def console() -> Console:
-    """Standard error: standard output belongs to `--json`."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    """Standard error: standard output belongs to `--json`. A file or pipe has no width: tables are not cut there."""
+    return Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else 160)
 
 
 def output() -> Console:
@@ -44,6 +44,7 @@ class Progress:
         self._counts: Counter[str] = Counter()
         self._phase = ""
         self._running: list[str] = []
+        self._tenths = 0
         self._live = Live(self._line(), console=out, refresh_per_second=8, transient=True) if out.is_terminal else None
 
     def __enter__(self) -> Progress:
@@ -66,10 +67,19 @@ class Progress:
 
     def phase(self, name: str) -> None:
         """A new part of the run begins."""
-        self._phase, self._running = name, []
+        self._phase, self._running, self._tenths = name, [], 0
         if not self._live:
             self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(name)}")
         self._refresh()
+
+    def so_far(self, share: float, words: str) -> None:
+        """How much of the phase is done; without a terminal it is said at every tenth of it."""
+        if self._live:
+            self._running = [words]
+            self._refresh()
+        elif int(share * 10) > self._tenths:
+            self._tenths = int(share * 10)
+            self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(self._phase)}: {escape(words)}")
 
     def started(self, name: str) -> None:
         """A scenario begins."""
@@ -93,6 +103,8 @@ def show(record: RunRecord, folder: Path, out: Console) -> None:
         out.print(_ledger_line(record))
     if record.slo:
         out.print(_slo_table(record))
+    if record.load:
+        out.print(f"[dim]{escape(_load_line(record.load))}[/]")
     if record.timings:
         spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in record.timings.items())
         out.print(f"[dim]time: {escape(spent)}  total {record.duration_s:.1f} s[/]")
@@ -144,20 +156,31 @@ def _ledger_line(record: RunRecord) -> str:
     met = sum(one.state is RowState.MET for one in plan)
     privacy = f"{record.privacy.canaries} pieces of personal data hunted in {len(record.privacy.places)} places: "
     privacy += f"[{'red' if record.privacy.leaks else 'green'}]{len(record.privacy.leaks)} leaks[/]"
-    lines = ["ledger: " + " · ".join(parts), f"privacy: {privacy}"]
+    lines = ["ledger: " + " · ".join(parts), *([f"privacy: {privacy}"] if record.privacy.places else [])]
     return "\n".join([*lines, f"launch plan: {met} of {len(plan)} rows met in this run"])
 
 
 def _slo_table(record: RunRecord) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("service level", "target", "measured", "95 % interval", "samples", ""):
-        table.add_column(title)
+    for title in ("", "service level", "target", "measured", "95 % interval", "samples"):
+        table.add_column(title, no_wrap=True)
     for one in record.slo:
         words = {True: "[green]met[/]", False: "[red]refuted[/]", None: "[yellow]undecided[/]"}
         interval = f"{one.ci95[0]:.4g} – {one.ci95[1]:.4g}" if one.ci95 else "–"
         measured = "–" if one.measured is None else f"{one.measured:.4g} {one.unit}"
-        table.add_row(one.name, f"{one.target:g} {one.unit}", measured, interval, str(one.samples), words[one.met])
+        table.add_row(words[one.met], one.name, f"{one.target:g} {one.unit}", measured, interval, f"{one.samples:,}")
     return table
+
+
+def _load_line(load: LoadResult) -> str:
+    """Whether the generator can be believed, in one line."""
+    uncorrected = (
+        "" if load.uncorrected_p95_ms is None else f" · uncorrected webhook p95 {load.uncorrected_p95_ms:.4g} ms"
+    )
+    return (
+        f"generator: {load.achieved_per_s:g}/s of {load.planned_per_s:g}/s planned, "
+        f"late by {load.scheduler_lag_p99_ms:.2g} ms at p99 (10 allowed){uncorrected}"
+    )
 
 
 def print_json(text: str) -> None:

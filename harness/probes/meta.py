@@ -15,12 +15,15 @@ from harness.records import Arrival
 POLL_S = 10
 
 
-class MetaProbe:
-    """One pixel's inbox. Waiting is a long poll: the fake answers when the fact happens."""
+#: Events in one answer of `MetaArrivals`.
+PAGE = 20_000
 
-    def __init__(self, url: str, pixel_id: str) -> None:
+
+class _Control:
+    """The control routes of the fake Meta."""
+
+    def __init__(self, url: str) -> None:
         self._url = url
-        self.pixel_id = pixel_id
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -32,6 +35,52 @@ class MetaProbe:
         if not answer.ok:
             raise HarnessError(f"the fake Meta refused {method} {path}: {answer.status_code} {answer.text[:300]}")
         return answer.json() if answer.content else None
+
+
+class MetaArrivals(_Control):
+    """The events of all pixels, compact, as a load run wants them; what was read once is not asked for again."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._seen: list[Arrival] = []
+        self._next = 0
+
+    def set_latency(self, *, median_ms: float, p95_ms: float, seed: int) -> None:
+        """How long the fake takes to answer from now on: log-normal."""
+        self._call("PUT", "latency", json={"median_ms": median_ms, "p95_ms": p95_ms, "seed": seed})
+
+    def all(self) -> list[Arrival]:
+        """Every event so far, in the order of its coming; `at_s` is on Meta's clock, in seconds since 1970.
+
+        Raises:
+            HarnessError: some were dropped, so nothing can be concluded.
+        """
+        while True:
+            page = self._call("GET", "arrivals", params={"after": self._next, "limit": PAGE})
+            if page["dropped"]:
+                raise HarnessError(f"the fake Meta dropped {page['dropped']} arrivals; the load is too large for it")
+            for _seq, _pixel, event_id, event_name, order_id, received_at_s, counted in page["arrivals"]:
+                arrival = Arrival(
+                    event_id=event_id,
+                    event_name=str(event_name),
+                    order_id=order_id,
+                    keys=(),
+                    counted=counted,
+                    refused=False,
+                    at_s=received_at_s,
+                )
+                self._seen.append(arrival)
+            self._next = page["next"]
+            if len(page["arrivals"]) < PAGE:
+                return self._seen
+
+
+class MetaProbe(_Control):
+    """One pixel's inbox. Waiting is a long poll: the fake answers when the fact happens."""
+
+    def __init__(self, url: str, pixel_id: str) -> None:
+        super().__init__(url)
+        self.pixel_id = pixel_id
 
     def calls(self, *, after: int = 0, count: int = 0, wait_s: float = 0) -> list[dict[str, Any]]:
         """Calls with `seq` > after; waits until there are `count` of them, or `wait_s` is over.

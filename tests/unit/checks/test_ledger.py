@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.checks.ledger import close
-from harness.records import Arrival, Conversion, Delivery, Ledger
+from harness.records import Arrival, Conversion, ConversionState, Delivery, Ledger
 
 SENT = Delivery(
     scenario="S",
@@ -92,7 +92,7 @@ def test_an_unanswered_sale_that_meta_counts_twice_is_doubled() -> None:
 
 
 @pytest.mark.parametrize("state", ["dead_lettered", "expired", "suppressed", "held"])
-def test_every_known_end_closes_the_ledger(state: str) -> None:
+def test_every_known_end_closes_the_ledger(state: ConversionState) -> None:
     """A conversion may end elsewhere than at Meta, if the target can say where."""
     closing = close([SENT], [], [replace(STORED, state=state)])
     assert getattr(closing.ledger, state) == 1

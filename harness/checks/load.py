@@ -1,0 +1,190 @@
+"""What a load run's raw samples say: the service levels, and whether the generator can be believed. Pure.
+
+A latency counts from the moment a request was *due*: a generator that waits for a stalled target sends later, and
+would otherwise not see the stall (coordinated omission). The uncorrected figure is shown beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.checks import slo
+from harness.errors import HarnessError
+from harness.records import Arrival, Delivery, Ledger, SloResult
+
+WEBHOOK_MS = 200.0
+DISPATCH_S = 2.0
+SUCCESS_PERCENT = 99.0
+DLQ_MESSAGES = 50.0
+LAG_MS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One request, as its generator wrote it down; moments are seconds from the start of the run."""
+
+    number: int
+    due_s: float
+    sent_s: float
+    answered_s: float
+    status: int | None
+    """None: no answer came."""
+    gateway: str
+    dialect: str
+    tenant: str
+    sale: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the target took responsibility for it."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def corrected_ms(self) -> float:
+        """From the moment it was due; infinite where no answer came."""
+        return math.inf if self.status is None else max(0.0, self.answered_s - self.due_s) * 1000
+
+    @property
+    def uncorrected_ms(self) -> float:
+        """From the moment it was sent."""
+        return math.inf if self.status is None else (self.answered_s - self.sent_s) * 1000
+
+    @property
+    def lag_ms(self) -> float:
+        """How late the generator was."""
+        return max(0.0, self.sent_s - self.due_s) * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Everything that was observed of a load run."""
+
+    samples: Sequence[Sample]
+    """In the order in which they were due."""
+    counted_at_s: Mapping[str, float]
+    """By sale: when Meta had answered the call in which it first counted it, in seconds from the start of the run."""
+    ledger: Ledger
+    dlq_depths: Sequence[int]
+    """One reading a second; empty where nobody could look."""
+    settled: frozenset[str] = frozenset()
+    """Sales that rightly end without Meta (suppressed, expired, held)."""
+
+
+def read(texts: Iterable[str], *, planned: int) -> list[Sample]:
+    """The samples of all generators, in the order in which they were due.
+
+    Raises:
+        HarnessError: a line cannot be read, or samples are missing: what was not written down cannot be judged.
+    """
+    try:
+        found = [_sample(row) for text in texts for row in csv.DictReader(text.splitlines())]
+    except (ValueError, KeyError, TypeError) as error:
+        raise HarnessError(f"the generator's samples cannot be read: {error}") from None
+    if len({one.number for one in found}) != planned:
+        raise HarnessError(f"the generator wrote down {len(found)} of {planned} requests; nothing can be said")
+    return sorted(found, key=lambda one: (one.due_s, one.number))
+
+
+def _sample(row: Mapping[str, str]) -> Sample:
+    return Sample(
+        number=int(row["number"]),
+        due_s=float(row["due_s"]),
+        sent_s=float(row["sent_s"]),
+        answered_s=float(row["answered_s"]),
+        status=int(row["status"]) if row["status"] else None,
+        gateway=row["gateway"],
+        dialect=row["dialect"],
+        tenant=row["tenant"],
+        sale=row["sale"],
+    )
+
+
+def deliveries(samples: Iterable[Sample], *, began_s: float) -> list[Delivery]:
+    """The samples as the ledger wants them; `began_s` is the start of the run in seconds since 1970."""
+    return [
+        Delivery(
+            scenario="load",
+            tenant=one.tenant,
+            gateway=one.gateway,
+            dialect=one.dialect,
+            event="approved",
+            meaning="purchase",
+            sale=one.sale,
+            status=one.status,
+            answer_ms=None if one.status is None else one.uncorrected_ms,
+            sent_at_s=began_s + one.sent_s,
+            wire_sha256="",
+        )
+        for one in samples
+    ]
+
+
+def counted_at_s(arrivals: Iterable[Arrival], *, began_s: float) -> dict[str, float]:
+    """By sale, when Meta first counted it, in seconds from the start of the run; `began_s` is on Meta's clock."""
+    found: dict[str, float] = {}
+    for one in arrivals:
+        if one.counted and one.order_id is not None:
+            found.setdefault(one.order_id, one.at_s - began_s)
+    return found
+
+
+def judge(seen: Seen, *, seed: int) -> tuple[SloResult, ...]:
+    """Every service level of the plan that a load run can see; undecided where the generator was late itself."""
+    lag_ms = percentile([one.lag_ms for one in seen.samples], 0.99)
+    latencies = [
+        slo.p95(slo.WEBHOOK_P95, [one.corrected_ms for one in seen.samples], target=WEBHOOK_MS, seed=seed),
+        *_by_gateway(seen.samples, seed),
+        slo.p95(slo.DISPATCH_P95, _dispatch_s(seen), target=DISPATCH_S, unit="s", seed=seed),
+    ]
+    book = seen.ledger
+    return (
+        *(_believed(one, lag_ms) for one in latencies),
+        slo.proportion(
+            slo.SUCCESS_RATE,
+            good=book.delivered,
+            total=book.conversions,
+            target=SUCCESS_PERCENT,
+            of="conversions counted by Meta / conversions accepted",
+        ),
+        slo.ceiling(slo.DLQ_DEPTH, seen.dlq_depths, target=DLQ_MESSAGES, unit="messages"),
+        slo.availability(
+            requests=len(seen.samples), failures=sum(not one.accepted for one in seen.samples), target=99.9
+        ),
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The value that this share does not exceed (nearest rank, nothing interpolated); None without values."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
+
+
+def _by_gateway(samples: Sequence[Sample], seed: int) -> list[SloResult]:
+    return [
+        slo.p95(
+            slo.of_gateway(slo.WEBHOOK_P95, gateway),
+            [one.corrected_ms for one in samples if one.gateway == gateway],
+            target=WEBHOOK_MS,
+            seed=seed,
+        )
+        for gateway in sorted({one.gateway for one in samples})
+    ]
+
+
+def _dispatch_s(seen: Seen) -> list[float]:
+    """From the first acceptance of a sale until Meta had answered for it; infinite where it never did."""
+    accepted: dict[str, float] = {}
+    for one in seen.samples:
+        if one.accepted and one.sale not in seen.settled:
+            accepted.setdefault(one.sale, one.answered_s)
+    return [max(0.0, seen.counted_at_s.get(sale, math.inf) - at_s) for sale, at_s in accepted.items()]
+
+
+def _believed(one: SloResult, lag_ms: float | None) -> SloResult:
+    """The result, or the same undecided where the generator was too late to be believed."""
+    if lag_ms is not None and lag_ms <= LAG_MS:
+        return one
+    why = f"the generator was late itself ({lag_ms or 0:.1f} ms at p99, {LAG_MS:.0f} allowed)"
+    return replace(one, met=None, note="; ".join(filter(None, (why, one.note))))

@@ -1,0 +1,167 @@
+"""What raw samples say, and when they are not believed."""
+
+import math
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from harness.checks import load, slo
+from harness.errors import HarnessError
+from harness.records import Arrival, Ledger, SloResult
+
+GATEWAYS = ("hotmart", "kiwify", "perfectpay", "stripe")
+
+
+def sample(
+    number: int, *, due_s: float, lag_s: float = 0.001, took_s: float = 0.02, status: int | None = 202
+) -> load.Sample:
+    """One request."""
+    return load.Sample(
+        number=number,
+        due_s=due_s,
+        sent_s=due_s + lag_s,
+        answered_s=due_s + lag_s + took_s,
+        status=status,
+        gateway=GATEWAYS[number % 4],
+        dialect="vendor",
+        tenant="t-1",
+        sale=f"sale-{number}",
+    )
+
+
+def quiet(count: int = 4_400, *, rate: float = 20.0) -> list[load.Sample]:
+    """A target that answers in about 20 ms."""
+    rng = Random(1)
+    return [sample(number, due_s=number / rate, took_s=rng.lognormvariate(-4, 0.3)) for number in range(count)]
+
+
+def seen(samples: Sequence[load.Sample], *, dispatch_s: float = 0.4, lost: int = 0) -> load.Seen:
+    """The run to these samples, with Meta answering that much after the acceptance."""
+    accepted = [one for one in samples if one.accepted]
+    missing = {one.sale for one in Random(2).sample(accepted, lost)}
+    counted = {one.sale: one.answered_s + dispatch_s for one in accepted if one.sale not in missing}
+    book = Ledger(
+        deliveries=len(samples),
+        rejected=sum(one.status is not None and not one.accepted for one in samples),
+        unanswered=sum(one.status is None for one in samples),
+        accepted=len(accepted),
+        delivered=len(accepted) - lost,
+        lost=lost,
+    )
+    return load.Seen(samples=samples, counted_at_s=counted, ledger=book, dlq_depths=[0, 0, lost])
+
+
+def judged(run: load.Seen) -> dict[str, SloResult]:
+    """The results by name."""
+    return {one.name: one for one in load.judge(run, seed=1)}
+
+
+def test_a_quiet_run_meets_everything() -> None:
+    """Every service level of the plan, and each gateway's own latency."""
+    found = judged(seen(quiet()))
+    assert {name for name, one in found.items() if one.met is not True} == set()
+    assert {slo.of_gateway(slo.WEBHOOK_P95, name) for name in GATEWAYS} <= set(found)
+
+
+def test_a_frozen_target_is_seen_although_the_generator_waited_for_it() -> None:
+    """Requests due during a freeze of 20 s and sent after it: the corrected figure tells, the uncorrected does not."""
+    samples = quiet()
+    frozen = [
+        one if not 100 <= one.due_s < 120 else sample(one.number, due_s=one.due_s, lag_s=120 - one.due_s, took_s=0.02)
+        for one in samples
+    ]
+    corrected = load.percentile([one.corrected_ms for one in frozen], 0.95)
+    uncorrected = load.percentile([one.uncorrected_ms for one in frozen], 0.95)
+    assert corrected is not None
+    assert uncorrected is not None
+    assert corrected > load.WEBHOOK_MS > uncorrected
+
+
+@pytest.mark.parametrize(
+    ("name", "run"),
+    [
+        (slo.WEBHOOK_P95, seen([sample(n, due_s=n / 20, took_s=0.3 if n % 10 == 0 else 0.01) for n in range(4_000)])),
+        (slo.DISPATCH_P95, seen(quiet(), dispatch_s=2.5)),
+        (slo.SUCCESS_RATE, seen(quiet(), lost=100)),
+        (slo.DLQ_DEPTH, seen(quiet(), lost=60)),
+        (slo.AVAILABILITY, seen([sample(n, due_s=n / 20, status=500 if n % 100 == 0 else 202) for n in range(4_000)])),
+    ],
+)
+def test_each_service_level_can_be_refuted(name: str, run: load.Seen) -> None:
+    """One thing is wrong, and its own number says so."""
+    assert judged(run)[name].met is False
+
+
+def test_what_never_came_counts_as_slow_not_as_nothing() -> None:
+    """Seven of a hundred lost: the dispatch p95 is infinite, not the p95 of those that came."""
+    found = judged(seen(quiet(), lost=300))
+    assert found[slo.DISPATCH_P95].met is False
+
+
+def test_what_rightly_ends_without_meta_is_not_waited_for() -> None:
+    """A suppressed sale has no dispatch latency."""
+    run = seen(quiet(), lost=300)
+    settled = frozenset(one.sale for one in run.samples if one.sale not in run.counted_at_s)
+    excused = load.Seen(
+        samples=run.samples,
+        counted_at_s=run.counted_at_s,
+        ledger=run.ledger,
+        dlq_depths=(),
+        settled=settled,
+    )
+    assert judged(excused)[slo.DISPATCH_P95].met is True
+
+
+@pytest.mark.parametrize("took_s", [0.02, 0.5])
+def test_a_late_generator_decides_nothing(took_s: float) -> None:
+    """Two in a hundred sent 50 ms late: neither met nor refuted, and the reason is said."""
+    samples = [sample(n, due_s=n / 20, lag_s=0.05 if n % 50 == 0 else 0.001, took_s=took_s) for n in range(4_000)]
+    found = judged(seen(samples))
+    assert found[slo.WEBHOOK_P95].met is None
+    assert "generator was late" in found[slo.WEBHOOK_P95].note
+    assert found[slo.DISPATCH_P95].met is None
+
+
+def test_unanswered_requests_are_infinitely_slow() -> None:
+    """Leaving them out would make a dying target look quick."""
+    assert sample(1, due_s=0.0, status=None).corrected_ms == math.inf
+    run = seen([sample(n, due_s=n / 20, status=None if n % 10 == 0 else 202) for n in range(4_000)])
+    assert judged(run)[slo.WEBHOOK_P95].met is False
+
+
+HEAD = "number,due_s,sent_s,answered_s,status,gateway,dialect,tenant,sale\n"
+
+
+def test_samples_of_several_generators_are_one_series() -> None:
+    """In the order in which they were due."""
+    texts = [HEAD + "1,0.5,0.5,0.6,202,stripe,vendor,t,b\n", HEAD + "0,0.1,0.1,0.2,,stripe,vendor,t,a\n"]
+    found = load.read(texts, planned=2)
+    assert [(one.number, one.status) for one in found] == [(0, None), (1, 202)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "0,0.1,0.1,0.2,202,stripe,vendor,t,a\n",
+        HEAD + "0,0.1,0.1,0.2,202,stripe,vendor,t,a\n1,0.1,0.1",
+        HEAD + "0,0.1,0.1,0.2,202,stripe,vendor,t,a\n1,x,0.1,0.2,202,stripe,vendor,t,b\n",
+        "",
+    ],
+)
+def test_samples_that_are_missing_or_broken_are_the_harness_s_error(text: str) -> None:
+    """What was not written down cannot be judged."""
+    with pytest.raises(HarnessError, match="generator"):
+        load.read([text], planned=2)
+
+
+def test_the_first_counting_of_a_sale_is_its_arrival() -> None:
+    """Refused and duplicate events are none, and later ones change nothing."""
+
+    def arrival(at_s: float, *, counted: bool) -> Arrival:
+        return Arrival(
+            event_id="e", event_name="Purchase", order_id="a", keys=(), counted=counted, refused=not counted, at_s=at_s
+        )
+
+    events = [arrival(101.0, counted=False), arrival(102.5, counted=True), arrival(109.0, counted=True)]
+    assert load.counted_at_s(events, began_s=100.0) == {"a": 2.5}
