@@ -39,8 +39,9 @@ class TargetView:
                 timeout=ANSWER_LIMIT_S,
                 allow_redirects=False,
             )
-        except requests.RequestException:
-            return Answer(status=None, took_ms=(time.monotonic() - began) * 1000)
+        except requests.RequestException as error:
+            why = f"(no answer: {type(error).__name__}; the connection was cut, or {ANSWER_LIMIT_S} s were over)"
+            return Answer(status=None, text=why, took_ms=(time.monotonic() - began) * 1000)
         return Answer(
             status=answer.status_code,
             text=answer.text,

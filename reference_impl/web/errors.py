@@ -19,6 +19,9 @@ _CODES = {
     413: "too_large",
     415: "unsupported_media_type",
 }
+#: Answered before the body was read. What is left of it would be taken for the next request on that connection, so
+#: the server cuts it, and must say so: a sender that reuses it would lose its next delivery (seen with granian).
+_UNREAD = (413, 415)
 
 
 class Refused(Exception):
@@ -33,6 +36,8 @@ class Refused(Exception):
 def _answer(status: int, code: str, message: str) -> Response:
     answer = jsonify({"error": {"code": code, "message": message}})
     answer.status_code = status
+    if status in _UNREAD:
+        answer.headers["Connection"] = "close"
     return answer
 
 
