@@ -118,11 +118,24 @@ def _broken(
     told: Sequence[str], scenarios: Sequence[ScenarioResult], ledger: Ledger, privacy: PrivacyResult
 ) -> list[str]:
     """Sentences, each with the promise first."""
-    reasons = [f"{_sentence(one.title)} Broken in {one.id}: {_first_line(one)}" for one in _failed(scenarios)]
+    reasons = [_broken_promise(title, found) for title, found in _by_promise(_failed(scenarios)).items()]
     reasons += [f"The target keeps running. Broken: {one}" for one in told]
     reasons += _ledger_reasons(ledger)
     reasons += [f"No personal data is written down in plain text. Broken in {leak}." for leak in privacy.leaks]
     return reasons
+
+
+def _by_promise(failed: Sequence[ScenarioResult]) -> dict[str, list[ScenarioResult]]:
+    """Variants of one promise together: seven lines of one promise would hide the other six promises."""
+    found: dict[str, list[ScenarioResult]] = {}
+    for one in failed:
+        found.setdefault(one.title, []).append(one)
+    return found
+
+
+def _broken_promise(title: str, found: Sequence[ScenarioResult]) -> str:
+    others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{_sentence(title)} Broken in {found[0].id}{others}: {_first_line(found[0])}"
 
 
 def _failed(scenarios: Sequence[ScenarioResult]) -> list[ScenarioResult]:
@@ -232,7 +245,8 @@ def _next_steps(
     if verdict is None:
         return ["Read the end of the log that the error names (logs/ in this run's folder), then run again."]
     if verdict is Verdict.NO_GO:
-        red = [one for one in scenarios if one.outcome == "failed" and one.reproduce]
+        failed = [one for one in scenarios if one.outcome == "failed" and one.reproduce]
+        red = [found[0] for found in _by_promise(failed).values()]
         steps = [f"See {one.id} fail again: `{one.reproduce}`" for one in red[:5]]
         steps += [f"… and {len(red) - 5} more: `golive run --last-failed`"] if len(red) > 5 else []
         return [*steps, "When it is mended: `golive run`"]

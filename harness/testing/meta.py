@@ -34,7 +34,12 @@ class MetaView:
         return found
 
     def wait_until_counted(self, order: PlacedOrder, *, within_s: float | None = None) -> dict[str, Any]:
-        """The event that Meta counted for this order."""
+        """The event that Meta counted for this order.
+
+        A broken promise at once if every webhook about it was refused: then there is nothing to wait for.
+        """
+        if refusal := self._pipeline.refusal_of(order):
+            raise PromiseBroken(refusal)
         return self.wait_for_events(order, verdict="counted", within_s=within_s)[0]
 
     def wait_for_events(

@@ -151,6 +151,13 @@ class Pipeline:
             raise PromiseBroken(f"a genuine order was answered with {answer.status} {answer.text[:200]}")
         self.meta.wait_until_counted(later)
 
+    def refusal_of(self, order: PlacedOrder) -> str:
+        """How the target refused this order, where it refused every webhook about it; else nothing."""
+        told = [one for one in self.deliveries if one.sale == order.sale_id and one.gateway == order.gateway.name]
+        if not told or any(one.accepted or one.status is None for one in told):
+            return ""
+        return f"a genuine webhook must be accepted; sale {order.sale_id} was answered with {told[-1].status}"
+
     def nothing_is_sent_about(self, order: PlacedOrder) -> None:
         """A broken promise if Meta hears of this order, even after a later one has gone through."""
         self.a_later_order_arrives()

@@ -11,11 +11,11 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-03", proves=("gateway/idempotent", "gateway/event-id"))
-@pytest.mark.each_gateway(only=("stripe",), dialects=("vendor",))
+@pytest.mark.each_gateway(only=("kiwify",), dialects=("vendor",))
 @pytest.mark.exclusive
 def test_web_killed_then_redelivered(pipeline: Pipeline) -> None:
     # Given
-    gateway = pipeline.gateway("kiwify")
+    gateway = pipeline.gateway()
     first, second = gateway.order(), gateway.order()
     first.deliver()
     before = pipeline.meta.wait_until_counted(first)

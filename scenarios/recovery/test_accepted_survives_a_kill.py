@@ -1,0 +1,27 @@
+"""R-04  What was answered with 202 survives a crash in the very next moment.
+
+Given  a web process that has just answered a sale with 202
+When   it is killed with `kill -9` at once, and started again, and the vendor, who has its 202, never delivers again
+Then   Meta counts the sale, once
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("R-04", proves=("gateway/persisted",))
+@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.exclusive
+def test_accepted_survives_a_kill(pipeline: Pipeline) -> None:
+    # Given
+    order = pipeline.gateway().order()
+    answer = order.deliver()
+    # When
+    try:
+        pipeline.target.kill("web")
+    finally:
+        pipeline.target.start("web")
+    # Then
+    assert answer.status == 202, f"a genuine webhook must be answered with 202; it was {answer.status}"
+    pipeline.meta.wait_until_counted(order)
