@@ -149,7 +149,7 @@ def _refuted(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Seque
     explained = {row for one in failed for row in one.proves}
     traces = [*(one.name for one in refuted), *(one.id for one in failed)]
     return reasons + [
-        f"{row.id}, “{row.text}”, is not met{': ' + row.evidence[0] if row.evidence else ''}."
+        f"{row.id}, “{row.text}”, is not met{': ' + row.evidence[0].removesuffix('.') if row.evidence else ''}."
         for row in plan
         # Saying a thing twice would hide the third reason; what no reason above explains is said.
         if row.state is RowState.NOT_MET

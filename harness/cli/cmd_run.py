@@ -32,6 +32,10 @@ EXAMPLES = """
 """
 
 
+#: From the front door to the back; the order of design.md.
+_SUITES = ("smoke", "gateways", "tracking", "dispatch", "privacy", "recovery", "monitoring", "analytics", "launch")
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("run", epilog=EXAMPLES)(run)
@@ -140,7 +144,7 @@ def _judge(
     started_at: str,
     duration_s: float,
 ) -> RunRecord:
-    scenarios = tuple(sorted(findings.scenarios, key=lambda one: (one.suite, one.id)))
+    scenarios = tuple(sorted(findings.scenarios, key=lambda one: (_place(one.suite), one.suite, one.id)))
     stories, checklist = rows.judge(rows.load(), scenarios, (), reproduce=command)
     plan = (*stories, *checklist)
     judged = decide(
@@ -177,6 +181,11 @@ def _judge(
         checklist=checklist,
         timings={name: round(seconds, 2) for name, seconds in findings.timings.items()},
     )
+
+
+def _place(suite: str) -> int:
+    """Where a suite stands: what comes early in the pipeline is told first, for it explains what comes after."""
+    return _SUITES.index(suite) if suite in _SUITES else len(_SUITES)
 
 
 def _where(stack: Stack) -> str:
