@@ -50,7 +50,7 @@ class MetaArrivals(_Control):
         self._call("PUT", "latency", json={"median_ms": median_ms, "p95_ms": p95_ms, "seed": seed})
 
     def all(self) -> list[Arrival]:
-        """Every event so far, in the order of its coming; `at_s` is on Meta's clock, in seconds since 1970.
+        """Every event so far, in the order of its coming; `at_s` is when Meta had answered for it, by its own clock.
 
         Raises:
             HarnessError: some were dropped, so nothing can be concluded.
@@ -59,7 +59,9 @@ class MetaArrivals(_Control):
             page = self._call("GET", "arrivals", params={"after": self._next, "limit": PAGE})
             if page["dropped"]:
                 raise HarnessError(f"the fake Meta dropped {page['dropped']} arrivals; the load is too large for it")
-            for _seq, _pixel, event_id, event_name, order_id, received_at_s, counted in page["arrivals"]:
+            for _seq, _pixel, event_id, event_name, order_id, _received_at_s, counted, answered_at_s in page[
+                "arrivals"
+            ]:
                 arrival = Arrival(
                     event_id=event_id,
                     event_name=str(event_name),
@@ -67,7 +69,7 @@ class MetaArrivals(_Control):
                     keys=(),
                     counted=counted,
                     refused=False,
-                    at_s=received_at_s,
+                    at_s=answered_at_s,
                 )
                 self._seen.append(arrival)
             self._next = page["next"]

@@ -25,6 +25,7 @@ class EventsCall:
         self._read = read
         self._now_s = meta.now_s()
         self._fault: str | None = None
+        self._latency_s = 0.0
         self._events: Sequence[Any] = ()
         self._data_error: GraphError | None = None
         if isinstance(read, GraphError):
@@ -36,7 +37,7 @@ class EventsCall:
 
     async def run(self, wait: Wait) -> Reply:
         """Meet the fault that is armed for the pixel, or else do the honest work; the latency comes on top."""
-        delay_s = self._meta.delay_s(self._pixel)
+        self._latency_s = self._meta.delay_s(self._pixel)
         fault = self._meta.arsenal.strike(self._pixel, self._events)
         if fault is None:
             reply = await self._work()
@@ -53,8 +54,8 @@ class EventsCall:
                     expired=lambda: self._meta.tokens.expired(now_s=self._now_s),
                 )
             )
-        if delay_s:
-            await wait(delay_s)
+        if self._latency_s:
+            await wait(self._latency_s)
         return reply
 
     async def _work(self) -> Reply:
@@ -104,5 +105,6 @@ class EventsCall:
                 token_last4=token[-4:] if token and len(token) >= 12 else None,
                 events=self._events,
                 verdicts=verdicts,
+                latency_s=self._latency_s,
             )
         )

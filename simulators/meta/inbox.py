@@ -26,6 +26,8 @@ class Arrival(NamedTuple):
     order_id: str | None
     received_at_s: float
     counted: bool
+    answered_at_s: float
+    """When the client could know of it: the drawn latency later; a fault's own waiting is not in it."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,6 +44,8 @@ class Call:
     token_last4: str | None
     events: Sequence[Any]
     verdicts: Sequence[str]
+    latency_s: float = 0.0
+    """How long after `at_s` its answer is sent, by the pixel's own latency."""
 
     def to_json(self) -> dict[str, Any]:
         """The wire shape of `docs/contracts.md`; members an event lacks are null."""
@@ -126,6 +130,7 @@ class Inbox:
                 _text(custom.get("order_id")) if isinstance(custom, dict) else None,
                 call.at_s,
                 verdict == "counted",
+                call.at_s + call.latency_s,
             )
         )
         if len(self._arrivals) > self._arrivals_kept:
