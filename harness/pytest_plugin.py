@@ -236,11 +236,19 @@ class Reporter:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             result.update(outcome="skipped", message=reason.removeprefix("Skipped: "))
         elif report.failed and result["outcome"] == "passed":
-            blame, sentence = properties.get("golive-red") or ("harness", str(report.longreprtext))
+            blame, sentence = properties.get("golive-red") or ("harness", report.longreprtext or "its process died")
             result.update(outcome="failed" if blame == "target" else "error", blame=blame, message=sentence)
             result["trace"] = report.longreprtext[-4000:]
-        if report.when == "teardown":
+        if report.when not in ("setup", "call"):  # the teardown, or xdist's word for a worker that has died
             self._info.control.call("finished", result=self._open.pop(report.nodeid))
+
+    def pytest_sessionfinish(self) -> None:
+        """What began and never ended is told too: it must not be missing from the report as if it had not been."""
+        for result in self._open.values():
+            message = "it began and never ended; its process is gone"
+            result.update(outcome="error", blame="harness", message=message)
+            self._info.control.call("finished", result=result)
+        self._open.clear()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

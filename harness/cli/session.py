@@ -31,6 +31,7 @@ from harness.target import Target
 
 #: pytest's exit codes that say nothing against golive: all passed, some failed, none collected.
 _PYTEST_FINE = (0, 1, 5)
+_PYTEST_RED = 1
 _PYTEST_NOTHING = 5
 
 
@@ -162,6 +163,9 @@ class Session:
             child.kill()
             return 0
         code = child.process.wait()
+        red = [one for one in self.findings.scenarios if one.outcome in ("failed", "error")]
+        if code == _PYTEST_RED and not red:
+            raise HarnessError(f"pytest told of a red scenario that nobody reported. The end of {log}:\n{tail(log)}")
         if code not in _PYTEST_FINE:
             raise HarnessError(f"pytest could not run the scenarios (exit code {code}). The end of {log}:\n{tail(log)}")
         return code
