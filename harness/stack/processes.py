@@ -176,7 +176,14 @@ class Nursery:
         self._tell_guardian(f"folder {folder}")
 
     def start(self, name: str, argv: Sequence[str], **options: object) -> Child:
-        """Start and watch a child; `options` are those of Child."""
+        """Start and watch a child; `options` are those of Child.
+
+        Raises:
+            HarnessError: a child of that name is still running, and would be forgotten.
+        """
+        with self._lock:
+            if name in self._children and self._children[name].running():
+                raise HarnessError(f"{name} is running already")
         child = Child(name, argv, **options)  # type: ignore[arg-type]  # passed through, checked by Child
         with self._lock:
             self._children[name] = child

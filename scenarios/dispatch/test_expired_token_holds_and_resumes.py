@@ -24,4 +24,4 @@ def test_expired_token_holds_and_resumes(pipeline: Pipeline) -> None:
     # Then
     for order in orders:
         pipeline.meta.wait_until_counted(order)
-    assert pipeline.dead_letters.depth() == 0
+        pipeline.database.wait_for_state(order, "delivered")

@@ -24,3 +24,4 @@ def test_poison_event_blocks_nobody(pipeline: Pipeline) -> None:
     for order in others:
         pipeline.meta.wait_until_counted(order)
     pipeline.database.wait_for_state(poison, "dead_lettered")
+    assert pipeline.dead_letters.depth() >= 1, "what is called dead-lettered must stand in the dead-letter queue"

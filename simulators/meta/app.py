@@ -22,6 +22,7 @@ from simulators.meta.versions import LATEST, Served, served
 
 _EVENTS = re.compile(r"/([^/]+)/events/?").fullmatch
 _PIXEL = re.compile(r"/(\d+)/?").fullmatch
+_CRASHES = re.compile(r"/[^/]+/instruments/?").fullmatch
 _REVISION = b"1029384756"
 _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
@@ -114,6 +115,8 @@ async def _reply(
     node = nodes.NODES.get((method, target.path.rstrip("/")))
     if node is not None:
         return _json(node(meta, asked))
+    if method == "POST" and _CRASHES(target.path):
+        return _json(nodes.crash_report(meta, asked))
     pixel = _PIXEL(target.path)
     if pixel is not None and method == "GET":
         return _json(nodes.pixel(meta, pixel[1], asked))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from simulators.meta.faults import BadFault, make
+from simulators.meta.inbox import Call
 from simulators.meta.latency import Latency, NoSuchLatency
 from simulators.meta.state import Meta
 from simulators.meta.tokens import State, Token
@@ -24,6 +26,8 @@ from simulators.meta.tokens import State, Token
 PREFIX = "/_golive/"
 MAX_WAIT_S = 60.0
 _MAX_COUNT = 1_000_000
+#: Unix seconds that a calendar has, so that an expiry can be told in words.
+_Moment = Annotated[float, Field(ge=0, le=253_402_300_799, allow_inf_nan=False)]
 
 
 class _Input(BaseModel):
@@ -41,7 +45,7 @@ class _LatencyInput(_Input):
 
 class _TokenInput(_Input):
     token: Annotated[str, Field(min_length=1, max_length=1000)]
-    expires_at_s: float | None = None
+    expires_at_s: _Moment | None = None
     state: State = "valid"
     kind: Literal["SYSTEM_USER", "USER"] = "SYSTEM_USER"
 
@@ -53,7 +57,7 @@ class _PixelInput(_Input):
 
 class _TokenState(_Input):
     state: State
-    expires_at_s: float | None = None
+    expires_at_s: _Moment | None = None
 
 
 class _FaultInput(BaseModel):
@@ -144,7 +148,11 @@ class _Control:
         calls, dropped = await self._meta.inbox.wait_for_calls(
             wish.pixel, after=wish.after, count=wish.count, wait_s=wish.wait_s
         )
-        return JSONResponse({"calls": [call.to_json() for call in calls], "dropped": dropped})
+        try:
+            told = orjson.dumps({"calls": [call.to_json() for call in calls], "dropped": dropped})
+        except orjson.JSONEncodeError:
+            told = orjson.dumps({"calls": [_flat(call) for call in calls], "dropped": dropped})
+        return Response(told, media_type="application/json")
 
     async def arrivals(self, request: Request) -> Response:
         wish = _ArrivalsQuery.model_validate(dict(request.query_params))
@@ -165,6 +173,17 @@ def create_control(meta: Meta) -> ASGIApp:
             405: _unknown,
         },
     )
+
+
+def _flat(call: Call) -> dict[str, Any]:
+    """The call as JSON; of events nested more deeply than orjson writes (254 levels), objects and arrays are null."""
+    told = call.to_json()
+    try:
+        orjson.dumps({"calls": [told]})
+    except orjson.JSONEncodeError:
+        for event in told["events"]:
+            event.update((key, None) for key, value in event.items() if isinstance(value, dict | list))
+    return told
 
 
 def _error(status: int, code: str, message: str) -> JSONResponse:

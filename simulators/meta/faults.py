@@ -18,6 +18,7 @@ import orjson
 from simulators.meta.errors import GraphError
 
 MAX_HANG_S = 3600.0
+MAX_REGAIN_MINUTES = 60 * 24 * 365
 
 
 class BadFault(ValueError):
@@ -97,8 +98,8 @@ class Throttle(_EveryCall):
     code: int = 4
 
     def __post_init__(self) -> None:
-        if self.code not in {4, 80004} or self.regain_minutes < 0:
-            message = "throttle: code is 4 or 80004, regain_minutes is not negative"
+        if self.code not in {4, 80004} or not 0 <= self.regain_minutes <= MAX_REGAIN_MINUTES:
+            message = f"throttle: code is 4 or 80004, regain_minutes is within 0 and {MAX_REGAIN_MINUTES}"
             raise BadFault(message)
 
     async def act(self, context: Context) -> Reply:
@@ -291,7 +292,7 @@ def make(name: str, parameters: Mapping[str, object]) -> Fault:
     """
     kind = FAULTS.get(name)
     if kind is None:
-        message = f"no fault {name!r}; there are: {', '.join(sorted(FAULTS))}"
+        message = f"no such fault; there are: {', '.join(sorted(FAULTS))}"
         raise BadFault(message)
     known = {one.name: str(one.type) for one in fields(cast(Any, kind))}
     for key, value in parameters.items():

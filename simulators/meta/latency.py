@@ -31,6 +31,7 @@ class Latency:
 
     def draw_s(self) -> float:
         """The next delay in seconds."""
-        sigma = math.log(self.p95_ms / self.median_ms) / _Z95
-        delay_ms = self.median_ms * math.exp(sigma * self._rng.gauss(0.0, 1.0))
-        return min(delay_ms, MAX_MS) / 1000
+        middle = math.log(self.median_ms)
+        sigma = (math.log(self.p95_ms) - middle) / _Z95
+        exponent = middle + sigma * self._rng.gauss(0.0, 1.0)
+        return math.exp(min(exponent, math.log(MAX_MS))) / 1000  # limited first: exp() of the far tail overflows

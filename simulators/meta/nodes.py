@@ -105,11 +105,10 @@ def crash_report(_meta: Meta, _asked: Parameters) -> Answer:
     return {"success": True}
 
 
-#: By method and path; the path of a pixel is none of these.
+#: By method and path; paths that begin with an id are none of these.
 NODES: Mapping[tuple[str, str], Callable[[Meta, Parameters], Answer]] = {
     ("GET", "/me"): me,
     ("GET", "/debug_token"): debug_token,
     ("GET", "/oauth/access_token"): exchange,
     ("POST", "/oauth/access_token"): exchange,
-    ("POST", f"/{APP_ID}/instruments"): crash_report,
 }

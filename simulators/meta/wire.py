@@ -104,6 +104,6 @@ def _transport(scope: Scope, *, reset: bool) -> asyncio.Transport:
     if transport is None:
         message = "this server does not let its connections be cut: serve with http=CuttableProtocol"
         raise RuntimeError(message)
-    if reset:
+    if reset and not transport.is_closing():  # the client may have gone first, and its socket with it
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     return transport

@@ -96,3 +96,16 @@ sys.stdin.read()
     assert not alive
     assert len(gone) == 2
     assert not folder.exists()
+
+
+def test_a_second_child_of_one_name_is_refused(tmp_path: Path) -> None:
+    """It would take the first one's place, and nobody would end the first."""
+    nursery = Nursery(lambda death: None)
+    try:
+        first = nursery.start("twin", FOREVER, owner="harness", env=dict(os.environ), log=tmp_path / "a.log")
+        with pytest.raises(HarnessError, match="twin is running already"):
+            nursery.start("twin", FOREVER, owner="harness", env=dict(os.environ), log=tmp_path / "b.log")
+        first.kill()
+        nursery.start("twin", FOREVER, owner="harness", env=dict(os.environ), log=tmp_path / "c.log")
+    finally:
+        nursery.stop_all()
