@@ -9,7 +9,7 @@ _ZERO_DECIMAL = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 _THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
-_PLAIN = re.compile(r"^\d{1,15}(\.\d{1,6})?$")
+_PLAIN = re.compile(r"^[0-9]{1,15}(\.[0-9]{1,6})?$")
 _LIMIT = Decimal(10) ** 12
 _FINEST = Decimal("0.000001")
 
@@ -20,10 +20,10 @@ class BadMoney(ValueError):
 
 def currency(text: object) -> str:
     """Three letters, upper case. Raises BadMoney."""
-    found = text.strip().upper() if isinstance(text, str) else ""
+    found = text.strip() if isinstance(text, str) else ""
     if len(found) != 3 or not (found.isascii() and found.isalpha()):
         raise BadMoney("a currency has three letters")
-    return found
+    return found.upper()
 
 
 def major(value: object) -> Decimal:

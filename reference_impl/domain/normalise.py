@@ -63,9 +63,9 @@ def state(text: str | None) -> str | None:
 
 
 def _letters(text: str | None, *, keep: str) -> str | None:
-    composed = unicodedata.normalize("NFC", (text or "").strip().lower())
-    kept = "".join(one for one in composed if one in keep or unicodedata.category(one)[0] in "LM")
-    return " ".join(kept.split()) or None
+    kept = "".join(one for one in (text or "").lower() if one in keep or unicodedata.category(one)[0] in "LM")
+    # Composed last: what stood between a letter and its accent is gone only now.
+    return " ".join(unicodedata.normalize("NFC", kept).split()) or None
 
 
 def zip_code(text: str | None) -> str | None:

@@ -102,11 +102,15 @@ def epoch_s(root: Mapping[str, Any], path: str, *, per_second: int = 1) -> int |
 
 
 def moment_s(root: Mapping[str, Any], path: str, *, naive_in: timezone = UTC) -> int | None:
-    """Seconds since 1970 from a written time; one without a zone is read in `naive_in`. None where it is absent.
+    """Seconds since 1970 from a written time; one without a zone is read in `naive_in`. None where it is absent
+    or empty.
 
     Raises:
         SchemaMismatch: it is there and is no time.
     """
+    value = at(root, path)
+    if value is not None and not isinstance(value, str):
+        raise SchemaMismatch(f"{path} is no time.")
     written = text(root, path)
     if written is None:
         return None

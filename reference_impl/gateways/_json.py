@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from reference_impl.gateways import MalformedBody
@@ -42,7 +42,10 @@ def parse(body: bytes) -> dict[str, Any]:
 def _decimal(text: str) -> Decimal:
     if len(text) > 40:
         raise MalformedBody("A number in the body is too long.")
-    return Decimal(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent that no machine holds
+        raise MalformedBody("A number in the body is too long.") from None
 
 
 def _integer(text: str) -> int:

@@ -60,8 +60,15 @@ class Gateway:
             return _plan.meaning(
                 root, sale="purchase_id", person="buyer", amount="value", paid_status="completed", paid_at=None
             )
-        order = root["order"] if isinstance(root.get("order"), dict) and "order_id" not in root else root
-        return _order(order)
+        return _order(root["order"] if _is_wrapper(root) else root)
+
+
+def _is_wrapper(root: Mapping[str, Any]) -> bool:
+    """Whether `order` is what is signed and read.
+
+    Were it not the same in both, who has seen one genuine order could put a forged one around it.
+    """
+    return isinstance(root.get("order"), dict) and "order_id" not in root
 
 
 def _wrapped_order(body: bytes) -> bytes | None:
@@ -73,7 +80,7 @@ def _wrapped_order(body: bytes) -> bytes | None:
         root = parse(body)
     except MalformedBody:
         return None
-    if not isinstance(root.get("order"), dict):
+    if not _is_wrapper(root):
         return None
     text, decoder, at = body.decode(), json.JSONDecoder(), body.decode().index("{") + 1
     while True:

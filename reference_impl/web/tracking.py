@@ -8,18 +8,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import psycopg
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from reference_impl.db import tenants, visits
 from reference_impl.domain.conversion import Buyer
 from reference_impl.domain.hashing import hash_buyer
+from reference_impl.web import bodies
 from reference_impl.web.database import Database
 from reference_impl.web.errors import Refused
 
-Short = Annotated[str, StringConstraints(max_length=200)]
-Long = Annotated[str, StringConstraints(max_length=2000)]
+#: PostgreSQL has no place for a NUL.
+_STORABLE = r"^[^\x00]*$"
+Short = Annotated[str, StringConstraints(max_length=200, pattern=_STORABLE)]
+Long = Annotated[str, StringConstraints(max_length=2000, pattern=_STORABLE)]
 #: Short enough to survive Kiwify's cut at about 50 characters.
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
@@ -65,7 +68,7 @@ def blueprint(*, database: Database, now_s: Callable[[], float]) -> Blueprint:
 
     @routes.post("/<any(click, pageview, checkout):kind>")
     def track(tenant: str, kind: str) -> ResponseReturnValue:
-        visit = _read(request.get_data(cache=False))
+        visit = _read(bodies.raw())
         at = datetime.fromtimestamp(now_s(), UTC)
         with database.connection() as connection:
             if not tenants.exists(connection, tenant):

@@ -28,6 +28,7 @@ from reference_impl.gateways import (
     adapter,
 )
 from reference_impl.secrets import GatewaySecrets
+from reference_impl.web import bodies
 from reference_impl.web.database import Database
 from reference_impl.web.errors import Refused
 
@@ -41,7 +42,7 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
     @routes.post("/api/v1/webhooks/<gateway>/<tenant>")
     def receive(gateway: str, tenant: str) -> ResponseReturnValue:
         _want_json()
-        body = request.get_data(cache=False)
+        body = bodies.raw()
         known = _adapter(gateway)
         with database.connection() as connection:
             account = tenants.account(connection, tenant, gateway)
