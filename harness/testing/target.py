@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import requests
@@ -26,9 +26,14 @@ class TargetView:
         self._pipeline = pipeline
 
     def request(
-        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Any request, exactly as given; no answer within ten seconds is an answer of None."""
+        """Any request, exactly as given (pieces go out chunked); no answer within ten seconds is an answer of None."""
         began = time.monotonic()
         try:
             answer = self._pipeline.http.request(

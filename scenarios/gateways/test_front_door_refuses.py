@@ -5,6 +5,8 @@ When   each arrives
 Then   each is answered with its own 4xx and a JSON error
 """
 
+from collections.abc import Iterator
+
 import pytest
 
 from harness.testing import Pipeline
@@ -13,7 +15,15 @@ from harness.testing import Pipeline
 @pytest.mark.scenario("G-16", proves=("011.1/waf-malformed",))
 @pytest.mark.parametrize(
     ("case", "status"),
-    [("gateway", 404), ("tenant", 404), ("method", 405), ("kind", 415), ("size", 413), ("empty", 401)],
+    [
+        ("gateway", 404),
+        ("tenant", 404),
+        ("method", 405),
+        ("kind", 415),
+        ("size", 413),
+        ("chunked", 413),
+        ("empty", 401),
+    ],
 )
 def test_front_door_refuses(pipeline: Pipeline, case: str, status: int) -> None:
     # Given
@@ -21,7 +31,8 @@ def test_front_door_refuses(pipeline: Pipeline, case: str, status: int) -> None:
     order = gateway.order()
     webhook = order.webhook()
     headers = dict(webhook.headers)
-    method, path, body = "POST", gateway.path, webhook.body
+    method, path = "POST", gateway.path
+    body: bytes | Iterator[bytes] = webhook.body
     if case == "gateway":
         path = gateway.path.replace("stripe", "strpe")
     elif case == "tenant":
@@ -32,6 +43,8 @@ def test_front_door_refuses(pipeline: Pipeline, case: str, status: int) -> None:
         headers = {**headers, "Content-Type": "text/html"}
     elif case == "size":
         body = b" " * (2 * 1024 * 1024)
+    elif case == "chunked":
+        body = iter([b" " * 65_536] * 32)
     elif case == "empty":
         body = b""
     # When
