@@ -17,7 +17,9 @@ _CODE = re.compile(r"`([^`]+)`")
 def render(record: RunRecord) -> str:
     """The page's text. Every value is escaped; the page's own policy forbids scripts besides."""
     template = _environment().get_template("index.html.j2")
-    return template.render(run=record, plan=view.stories(view.plan(record)), rows=view.plan(record))
+    rows = view.plan(record)
+    page = template.render(run=record, rows=rows, whole=view.whole(rows), plan=view.stories(rows))
+    return words.printable(page)
 
 
 @cache

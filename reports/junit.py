@@ -6,15 +6,11 @@ not see green where the verdict is not: an INCONCLUSIVE run has an error in the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.records import RunRecord, ScenarioResult, SloResult, Verdict
 from reports import view, words
-
-#: What XML 1.0 cannot hold, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(record: RunRecord) -> str:
@@ -34,13 +30,13 @@ def render(record: RunRecord) -> str:
 
 def _suite(root: Element, name: str, record: RunRecord, duration_s: float) -> Element:
     stamp = record.started_at.removesuffix("Z")
-    element = SubElement(root, "testsuite", name=_clean(name), timestamp=stamp, time=f"{duration_s:.3f}")
+    element = SubElement(root, "testsuite", name=words.printable(name), timestamp=stamp, time=f"{duration_s:.3f}")
     if name == "run":
         properties = SubElement(element, "properties")
         facts = {"run_id": record.run_id, "seed": str(record.seed), "clock_origin": record.clock_origin}
         facts |= {"target": record.target.name, "commit": record.target.commit, "verdict": words.verdict_word(record)}
         for key, value in facts.items():
-            SubElement(properties, "property", name=key, value=_clean(value))
+            SubElement(properties, "property", name=key, value=words.printable(value))
     return element
 
 
@@ -51,7 +47,7 @@ def _scenario(suite: Element, name: str, one: ScenarioResult) -> None:
     elif one.outcome in ("failed", "error"):
         _bad(case, "error", "HarnessError", one.message, _details(one))
     elif one.outcome == "skipped":
-        SubElement(case, "skipped", message=_clean(one.message or "not observed"))
+        SubElement(case, "skipped", message=words.printable(one.message or "not observed"))
 
 
 def _details(one: ScenarioResult) -> Iterable[str]:
@@ -89,7 +85,7 @@ def _slo(suite: Element, one: SloResult) -> None:
     if one.met is False:
         _bad(case, "failure", "PromiseBroken", told, (told, one.note))
     elif one.met is None:
-        SubElement(case, "skipped", message=_clean(f"{words.plain(words.slo_state(one))}: {one.note or told}"))
+        SubElement(case, "skipped", message=words.printable(f"{words.plain(words.slo_state(one))}: {one.note or told}"))
 
 
 def _verdict(case: Element, record: RunRecord) -> None:
@@ -103,13 +99,17 @@ def _verdict(case: Element, record: RunRecord) -> None:
 
 def _case(suite: Element, suite_name: str, name: str, duration_s: float = 0.0) -> Element:
     return SubElement(
-        suite, "testcase", classname=_clean(f"golive.{suite_name}"), name=_clean(name), time=f"{duration_s:.3f}"
+        suite,
+        "testcase",
+        classname=words.printable(f"golive.{suite_name}"),
+        name=words.printable(name),
+        time=f"{duration_s:.3f}",
     )
 
 
 def _bad(case: Element, tag: str, kind: str, message: str, lines: Iterable[str]) -> None:
     first = next(iter(message.splitlines()), "") or "no reason was given"
-    SubElement(case, tag, type=kind, message=_clean(first)).text = _clean("\n".join(lines))
+    SubElement(case, tag, type=kind, message=words.printable(first)).text = words.printable("\n".join(lines))
 
 
 def _count(suite: Element) -> None:
@@ -117,7 +117,3 @@ def _count(suite: Element) -> None:
     suite.set("tests", str(len(cases)))
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(name, str(sum(case.find(tag) is not None for case in cases)))
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("�", text)

@@ -132,7 +132,7 @@ def _again(record: RunRecord) -> Iterable[str]:
 
 def _text(text: str) -> str:
     """One line of words; what stands between backticks stays a command."""
-    line = " ".join(text.split())
+    line = words.printable(" ".join(text.split()))
     if len(line) > _MOST_CHARACTERS:
         line = line[:_MOST_CHARACTERS] + " …"
     pieces = line.split("`")
@@ -147,5 +147,5 @@ def _escaped(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    line = " ".join(text.split()).replace("`", "'").replace("|", "\\|")
+    line = words.printable(" ".join(text.split())).replace("`", "'").replace("|", "\\|")
     return f"`{line}`" if line else ""

@@ -119,6 +119,11 @@ def stories(rows: Sequence[PlanRow]) -> tuple[Story, ...]:
     return tuple(Story(id=name, title=of[0].story_title or name, rows=tuple(of)) for name, of in grouped.items())
 
 
+def whole(rows: Sequence[PlanRow]) -> Story:
+    """All rows as one group."""
+    return Story(id="plan", title="Launch plan", rows=tuple(rows))
+
+
 def plan(record: RunRecord) -> tuple[PlanRow, ...]:
     """Stories and checklist."""
     return (*record.stories, *record.checklist)

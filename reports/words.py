@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.records import LoadResult, RowState, RunRecord, SloResult, Verdict
 
 VERDICT_WORDS = {
@@ -39,6 +41,16 @@ STATE_SIGNS = {
 OUTCOME_WORDS = {"passed": "kept", "failed": "broken", "skipped": "not observed", "error": "harness error"}
 OUTCOME_SIGNS = {"passed": "✓", "failed": "✗", "skipped": "–", "error": "!"}
 
+#: What a page, a table or XML cannot hold, and what turns the words behind it round.
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\u0020-\u007e\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+def printable(text: str) -> str:
+    """The text with a mark in the place of each character that nobody can see: a target may answer with anything."""
+    return _UNPRINTABLE.sub("�", text)
+
 
 def verdict_word(record: RunRecord) -> str:
     """`NO GO`; a run without a verdict ended in a harness error."""
@@ -73,10 +85,10 @@ def count(number: int, noun: str, many: str = "") -> str:
 
 
 def figure(value: float, target: float | None = None) -> str:
-    """A number in four digits, or in as many more as it takes not to look equal to its target: 199.996, not 200."""
+    """A number in four digits, or in as many more as it takes to look equal to its target only when it is: 199.996."""
     for digits in range(4, 16):
         shown = _trimmed(value, digits)
-        if target is None or value == target or float(shown.replace(",", "")) != target:
+        if target is None or (float(shown.replace(",", "")) == target) == (value == target):
             return shown
     return repr(value)
 
@@ -97,7 +109,7 @@ def seconds(value: float) -> str:
 
 def slo_target(one: SloResult) -> str:
     """`< 200 ms`, `> 99 %`: a rate has to be over its target, everything else under it."""
-    return f"{'>' if one.unit == '%' else '<'} {figure(one.target)} {one.unit}"
+    return f"{'>' if one.unit == '%' else '<'} {figure(one.target, one.target)} {one.unit}"
 
 
 def slo_measured(one: SloResult) -> str:
@@ -125,4 +137,11 @@ def load_sentence(load: LoadResult) -> str:
     sent = f"{count(load.requests, 'request')} in {seconds(load.duration_s)}, {load.failures:,} failed"
     behind = f"the senders were at most {figure(load.scheduler_lag_p99_ms)} ms late (p99)"
     meta = f"{figure(load.meta_latency_median_ms)} ms median and {figure(load.meta_latency_p95_ms)} ms p95"
-    return f"Profile {load.profile}: {asked}; {sent}; {behind}. The fake Meta answered in {meta}."
+    return f"Profile {load.profile}: {asked}; {sent}; {behind}. The fake Meta answered in {meta}.{_acknowledged(load)}"
+
+
+def _acknowledged(load: LoadResult) -> str:
+    """The baseline's other percentiles, and what a tool that waits for answers would have said."""
+    named = (("p50", load.ack_p50_ms), ("p99", load.ack_p99_ms), ("uncorrected p95", load.uncorrected_p95_ms))
+    told = [f"{name} {figure(value)} ms" for name, value in named if value is not None]
+    return f" Webhooks were answered in: {', '.join(told)}." if told else ""

@@ -160,6 +160,9 @@ def no_go() -> RunRecord:
         scheduler_lag_p99_ms=1.84,
         meta_latency_median_ms=150,
         meta_latency_p95_ms=600,
+        ack_p50_ms=81.2,
+        ack_p99_ms=203.4,
+        uncorrected_p95_ms=149.5,
     )
     leaks = ("table public.conversions: a plain email",)
     return record(
