@@ -255,6 +255,8 @@ class RunRecord:
     not_observed: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     harness_errors: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    """Promises broken outside of any scenario: a process of the target died, it did not start."""
     scenarios: tuple[ScenarioResult, ...] = ()
     ledger: Ledger = Ledger()
     privacy: PrivacyResult = PrivacyResult()

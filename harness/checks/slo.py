@@ -92,8 +92,10 @@ def proportion(name: str, *, good: int, total: int, target: float, of: str, at_l
     low, high = (100 * bound for bound in clopper_pearson(good, total))
     note = f"{of}: {good:,} / {total:,}; each bound holds with 95 %"
     met: bool | None = False if high < target else True if low > target else None
-    if met and total < at_least:
+    if total < at_least and met is not False:
         met, note = None, f"{note}; {at_least:,} are needed"
+    elif met is None:
+        note = f"{note}; the target lies between them: more would narrow them"
     return _result(name, target, "%", 100 * good / total, total, bounds=(low, high), met=met, note=note)
 
 

@@ -62,6 +62,7 @@ def decide(
     ours = _harness_errors(harness_errors, scenarios, ledger)
     red = _broken(broken, scenarios, ledger, privacy) + _refuted(slo, plan, scenarios)
     missing, excused = _gaps(plan, required, waivers or {})
+    unknown = len(missing)
     missing += [
         f"{one.id} ({one.title}) was skipped." for one in scenarios if one.outcome == "skipped" and not one.proves
     ]
@@ -82,7 +83,7 @@ def decide(
     return Judgement(
         verdict=verdict,
         exit_code=verdict.exit_code if verdict else HARNESS_ERROR_EXIT,
-        headline=_headline(verdict, reasons, plan, required),
+        headline=_headline(verdict, reasons, plan, required, unknown),
         reasons=tuple(reasons),
         not_observed=not_observed,
         next_steps=tuple(_next_steps(verdict, scenarios, plan, required)),
@@ -198,7 +199,7 @@ def _gaps(
 
 
 def _headline(
-    verdict: Verdict | None, reasons: Sequence[str], plan: Sequence[PlanRow], required: Collection[str]
+    verdict: Verdict | None, reasons: Sequence[str], plan: Sequence[PlanRow], required: Collection[str], unknown: int
 ) -> str:
     in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
     seen = [row for row in in_scope if row.state in _OBSERVED]
@@ -211,12 +212,17 @@ def _headline(
     if verdict is Verdict.INCONCLUSIVE:
         if not required:
             return f"INCONCLUSIVE: nothing that ran proves a line of the launch plan; {of_plan}"
-        unknown = f"{len(reasons)} of {len(required)} required rows are not known"
-        return f"INCONCLUSIVE: nothing is broken, but {unknown}; {of_plan}"
+        return f"INCONCLUSIVE: nothing is broken, but {_unknown(unknown, reasons, required)}; {of_plan}"
     all_met = f"{of_plan}, all of them met"
     if verdict is Verdict.GO_WITH_CONCERNS:
         return f"GO WITH CONCERNS: {all_met}; {_count(len(reasons), 'is', 'are', 'required row')} waived"
     return f"GO: {all_met}"
+
+
+def _unknown(unknown: int, reasons: Sequence[str], required: Collection[str]) -> str:
+    if unknown:
+        return f"{unknown} of {len(required)} required rows are not known"
+    return f"{_count(len(reasons), 'was', 'were', 'promise')} not looked at"
 
 
 def _good_reasons(
@@ -251,6 +257,8 @@ def _next_steps(
         steps += [f"… and {len(red) - 5} more: `golive run --last-failed`"] if len(red) > 5 else []
         return [*steps, "When it is mended: `golive run`"]
     wanted = [row for row in plan if row.state in _OPEN and (verdict is Verdict.GO or row.id in required)]
+    if verdict is Verdict.INCONCLUSIVE and not wanted:
+        return ["Let the target file name what golive has to look into (docs/contracts.md), and run again."]
     return _how_to_see(wanted) or ["Nothing is left to do for this verdict."]
 
 

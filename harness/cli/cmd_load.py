@@ -189,6 +189,7 @@ def _judge(
         not_observed=judged.not_observed,
         next_steps=judged.next_steps,
         harness_errors=tuple(findings.harness_errors),
+        broken=tuple(findings.broken),
         ledger=book,
         slo=slo,
         load=_result(seen, asked, profile) if seen else None,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from harness.checks.verdict import decide
@@ -55,7 +54,7 @@ def _judge(seen: RunRecord, run_id: str) -> RunRecord:
     plan = (*stories, *checklist)
     judged = decide(
         harness_errors=seen.harness_errors,
-        broken=(),
+        broken=seen.broken,
         scenarios=seen.scenarios,
         ledger=seen.ledger,
         privacy=seen.privacy,
@@ -86,5 +85,5 @@ def _table(record: RunRecord) -> Table:
         table.add_column(title)
     for row in (*record.stories, *record.checklist):
         style = _STYLES.get(row.state, "dim")
-        table.add_row(row.id, f"[{style}]{row.state.value.replace('_', ' ')}[/]", escape(row.text))
+        table.add_row(row.id, f"[{style}]{row.state.value.replace('_', ' ')}[/]", terminal.escape(row.text))
     return table

@@ -174,6 +174,7 @@ def _judge(
         not_observed=judged.not_observed,
         next_steps=judged.next_steps,
         harness_errors=tuple(findings.harness_errors),
+        broken=tuple(findings.broken),
         scenarios=scenarios,
         ledger=findings.ledger(),
         privacy=findings.privacy,

@@ -15,9 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import typer
-from rich.markup import escape
 
-from harness.cli.terminal import console
+from harness.cli.terminal import console, escape
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.records import RunRecord

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
+from rich.markup import escape as _escape
 from rich.table import Table
 from rich.text import Text
 
 from harness.records import LoadResult, RowState, RunRecord, ScenarioResult, Verdict
+from reports.words import printable
 
 _MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "error": "[magenta]![/]"}
 _STYLES = {
@@ -33,6 +34,11 @@ def console() -> Console:
 def output() -> Console:
     """Standard output, for what was asked for in words."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def escape(text: str) -> str:
+    """Neither markup nor control characters: what a target answers must not drive somebody's terminal."""
+    return _escape(printable(text))
 
 
 class Progress:

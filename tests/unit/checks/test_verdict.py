@@ -291,3 +291,11 @@ def test_the_exit_code_follows_from_the_verdict(seen: Seen) -> None:
     judged = seen.judged()
     assert judged.verdict is not None
     assert judged.exit_code == {"GO": 0, "GO_WITH_CONCERNS": 0, "NO_GO": 1, "INCONCLUSIVE": 3}[judged.verdict.value]
+
+
+def test_a_skipped_promise_is_no_row_that_is_missing() -> None:
+    """The headline counts rows as rows, and says what to do about a promise that nobody could look at."""
+    judged = Seen(scenarios=(KEPT, SKIPPED)).judged()
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert "1 promise was not looked at" in judged.headline
+    assert "target file" in judged.next_steps[0]
