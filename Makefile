@@ -30,7 +30,7 @@ run: $(STAMP) ## the main job: prove the reference pipeline on all four gateways
 
 .PHONY: test
 test: $(STAMP) ## our own tests: unit, contract, integration, architecture
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## ruff, mypy --strict, import-linter
