@@ -151,9 +151,24 @@ class PlacedOrder:
         """A webhook that somebody, or some middlebox, has been at."""
         return tampering.tamper(kind, self.webhook(event), self._signing())
 
+    def tamperings(self, event: str = "approved") -> Mapping[str, str]:
+        """Everything that can be done to this webhook, and the right answer to it: refused, accepted or either."""
+        return {kind: self.right_answer(kind) for kind in tampering.TAMPERINGS if self._bites(kind, event)}
+
+    def right_answer(self, kind: str) -> str:
+        """What a right receiver does with that tampering: refused, accepted or either."""
+        return tampering.expected(kind, self.gateway.name, self.gateway.dialect)
+
+    def _bites(self, kind: str, event: str) -> bool:
+        try:
+            self.tampered(kind, event)
+        except tampering.NothingToTamper:
+            return False
+        return True
+
     def must_be_refused(self, kind: str) -> bool:
         """Whether the vendor's own scheme lets a receiver notice that tampering."""
-        return tampering.expected(kind, self.gateway.name, self.gateway.dialect) == "refused"
+        return self.right_answer(kind) == "refused"
 
     def without_sale_id(self) -> fakes.Webhook:
         """A rightly signed body from which the sale's own id is missing, wherever it stood."""

@@ -1,12 +1,14 @@
 """What an attacker, a bad proxy or a bad receiver's own framework does to a webhook, by name, as pure functions.
 
 `tamper("one_byte", webhook, signing)` gives the request as it arrives then; `expected("one_byte", "hotmart",
-"vendor")` says what a right receiver makes of it: `refused`, or `accepted` where the vendor's own scheme cannot
-notice. Where the signature sits is found out by signing twice, so a new gateway needs no edit here.
+"vendor")` says what a right receiver makes of it: `refused`; `accepted` where the vendor's own scheme cannot notice, or
+the request is a genuine one in unusual clothes; `either` where both are right. Where the signature sits is found out
+by signing twice, so a new gateway needs no edit here.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -17,10 +19,12 @@ from urllib.parse import parse_qsl, urlsplit
 from simulators.gateways import FakeGateway, UnknownName, Webhook, gateway
 from simulators.gateways._json import compact, parse, pretty
 
-Expected = Literal["refused", "accepted"]
+Expected = Literal["refused", "accepted", "either"]
 
 STALE_S = 3_600
 """How old a stale signature is: twelve times Stripe's tolerance of 300 s."""
+HUGE_BYTES = 16 * 1024 * 1024
+"""Longer than any body that a vendor sends, and than any that a receiver should read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,89 @@ def not_json_type(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- th
     return replace(sent, headers={**sent.headers, "Content-Type": "text/plain; charset=utf-8"})
 
 
+def key_order(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """The same members in the opposite order, as a proxy that parses and prints would send them."""
+    value = parse(sent.body)
+    return _with_body(sent, compact(dict(reversed(value.items()))))
+
+
+def escapes(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """The same JSON value with one letter of one key written as a \\uXXXX escape."""
+    found = re.search(rb'"([A-Za-z])(\w*"\s*:)', sent.body)
+    if found is None:
+        raise NothingToTamper("No key stands in this body.")
+    escaped = b'"\\u%04x' % found[1][0] + found[2]
+    return _with_body(sent, sent.body[: found.start()] + escaped + sent.body[found.end() :])
+
+
+def byte_order_mark(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """A UTF-8 byte order mark before the body."""
+    return _with_body(sent, b"\xef\xbb\xbf" + sent.body)
+
+
+def trailing_newline(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """A line feed after the body: what an editor or `echo` adds."""
+    return _with_body(sent, sent.body + b"\n")
+
+
+def duplicate_keys(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """Every member twice, the second time as it was: parsers disagree on which one counts."""
+    value = parse(sent.body)
+    first = compact(dict.fromkeys(value, None))
+    return _with_body(sent, first[:-1] + b"," + sent.body.lstrip()[1:])
+
+
+def compressed(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """The body gzipped on its way, with the Content-Encoding that says so; signed before."""
+    headers = {**sent.headers, "Content-Encoding": "gzip"}
+    return replace(sent, headers=headers, body=gzip.compress(sent.body, mtime=0))
+
+
+def not_utf8(sent: Webhook, how: Signing) -> Webhook:
+    """A byte that is no UTF-8 stands in a string, and these very bytes are rightly signed."""
+    at = sent.body.rindex(b'"')
+    return how.sign(sent.body[:at] + b"\xff" + sent.body[at:])
+
+
+def huge(sent: Webhook, how: Signing) -> Webhook:
+    """Sixteen MiB of spaces after the body, all of it rightly signed."""
+    return how.sign(sent.body + b" " * (HUGE_BYTES - len(sent.body)))
+
+
+def empty_body(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """Nothing but the genuine headers and address."""
+    return _with_body(sent, b"")
+
+
+def empty_signature(sent: Webhook, how: Signing) -> Webhook:
+    """The signature or token is there, and empty: catches `if header:` and an empty secret."""
+    return _edit_signature(sent, how, lambda _: "")
+
+
+def prefix_only(sent: Webhook, how: Signing) -> Webhook:
+    """The first eight characters of the signature or token, and no more."""
+    return _edit_signature(sent, how, lambda text: text[:8])
+
+
+def several_signatures(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """A wrong signature beside the right one, as while a secret is rolled: genuine, where the scheme has several."""
+    return _edit_items(sent, lambda stamp, proof: [stamp, f"v1={'0' * 64}", f"v1={proof}"])
+
+
+def only_old_scheme(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """The right signature under `v0`, a scheme for tests: to take it would be a downgrade."""
+    return _edit_items(sent, lambda stamp, proof: [stamp, f"v0={proof}"])
+
+
+def forged_wrapper(sent: Webhook, how: Signing) -> Webhook:
+    """A genuine, signed order inside a forged one (Kiwify signs `order` alone in its wrapped form)."""
+    if (how.gateway.name, how.dialect) != ("kiwify", "vendor"):
+        raise NothingToTamper("Only Kiwify has a wrapper that is not signed.")
+    forged = one_byte(sent, how).body
+    other = re.sub(rb'"order_id":"([0-9a-f])', lambda found: b'"order_id":"' + _other_hex(found[1]), forged, count=1)
+    return _with_body(sent, b'{"order":' + sent.body + b"," + other[1:])
+
+
 TAMPERINGS: Mapping[str, Apply] = {
     apply.__name__: apply
     for apply in (
@@ -122,10 +209,27 @@ TAMPERINGS: Mapping[str, Apply] = {
         stale_timestamp,
         malformed_json,
         not_json_type,
+        key_order,
+        escapes,
+        byte_order_mark,
+        trailing_newline,
+        duplicate_keys,
+        compressed,
+        not_utf8,
+        huge,
+        empty_body,
+        empty_signature,
+        prefix_only,
+        several_signatures,
+        only_old_scheme,
+        forged_wrapper,
     )
 }
 
-_TOUCH_ONLY_THE_BODY = frozenset({"one_byte", "reserialised"})
+#: Still the same JSON for whoever does not look at the bytes.
+_TOUCH_ONLY_THE_BODY = frozenset({"one_byte", "reserialised", "key_order", "escapes", "trailing_newline"})
+#: JSON for some parsers only: where nothing signs the bytes, to take it and to refuse it are both right.
+_MATTER_OF_PARSER = frozenset({"byte_order_mark", "duplicate_keys", "compressed"})
 
 
 def tamper(name: str, webhook: Webhook, signing: Signing) -> Webhook:
@@ -152,6 +256,10 @@ def expected(name: str, gateway_name: str, dialect: str) -> Expected:
     fake.events(dialect)  # raises for a dialect that it does not speak
     if name not in TAMPERINGS:
         raise UnknownName("tampering", name, TAMPERINGS)
+    if name == "several_signatures":
+        return "accepted"
+    if name in _MATTER_OF_PARSER:
+        return "refused" if fake.authenticates_body[dialect] else "either"
     if name in _TOUCH_ONLY_THE_BODY:
         return "refused" if fake.authenticates_body[dialect] else "accepted"
     if name == "stale_timestamp":
@@ -174,6 +282,26 @@ _WHERE_A_DIGIT_IS = (
     re.compile(rb"[0-9]"),
 )
 _TOKEN = re.compile(r"[0-9A-Za-z_\-]+\Z")
+
+
+def _with_body(sent: Webhook, body: bytes) -> Webhook:
+    """The genuine headers and address around another body."""
+    if body == sent.body:
+        raise NothingToTamper("The body looks the same after this tampering.")
+    return replace(sent, body=body)
+
+
+def _edit_items(sent: Webhook, edit: Callable[[str, str], list[str]]) -> Webhook:
+    """A header of items (`t=…,v1=…`) rewritten from its time and its first proof."""
+    for name, value in sent.headers.items():
+        items = dict(item.partition("=")[::2] for item in value.split(","))
+        if {"t", "v1"} <= set(items):
+            return replace(sent, headers={**sent.headers, name: ",".join(edit(f"t={items['t']}", items["v1"]))})
+    raise NothingToTamper("This vendor's signature has no items.")
+
+
+def _other_hex(digit: bytes) -> bytes:
+    return b"0" if digit != b"0" else b"1"
 
 
 def _edit_signature(sent: Webhook, how: Signing, edit: Callable[[str], str] | None) -> Webhook:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from simulators.gateways import UnknownName, Webhook, gateway, known, webhook
-from simulators.gateways._tamper import STALE_S, TAMPERINGS, NothingToTamper, Signing, expected, tamper
+from simulators.gateways._tamper import HUGE_BYTES, STALE_S, TAMPERINGS, NothingToTamper, Signing, expected, tamper
 from simulators.people import order
 
 NOW_S = 1_772_366_400
@@ -16,6 +18,11 @@ URL = "http://127.0.0.1:8080/hook?tenant=t-1"
 SPOKEN = [(name, dialect) for name, fake in sorted(known().items()) for dialect in fake.dialects]
 EVENTS = [(name, dialect, event) for name, dialect in SPOKEN for event in sorted(gateway(name).events(dialect))]
 NO_INTEGRITY = {("hotmart", "vendor"), ("perfectpay", "vendor")}
+KIWI = ("kiwify", "vendor")
+STRIPE, KIWIFY = {("stripe", "vendor")}, {KIWI}
+#: Tamperings that only some schemes know; for the others they are said to be nothing.
+ONLY_OF = {"several_signatures": STRIPE, "only_old_scheme": STRIPE, "forged_wrapper": KIWIFY}
+SAME_VALUE = ("reserialised", "key_order", "escapes", "trailing_newline")
 every_dialect = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
 
 
@@ -51,6 +58,10 @@ def _token_in(body: bytes) -> object:
 def test_every_tampering_bites_on_every_event(name: str, dialect: str, event: str, kind: str) -> None:
     """The request differs from the genuine one, unless `expected` says that the vendor signs nothing of the kind."""
     before, how = genuine(name, dialect, event), signing(name, dialect)
+    if (name, dialect) not in ONLY_OF.get(kind, {(name, dialect)}):
+        with pytest.raises(NothingToTamper):
+            tamper(kind, before, how)
+        return
     after = tamper(kind, before, how)
     no_time_is_signed = kind == "stale_timestamp" and name != "stripe"
     assert (after == before) == no_time_is_signed
@@ -59,7 +70,10 @@ def test_every_tampering_bites_on_every_event(name: str, dialect: str, event: st
 @every_dialect
 @pytest.mark.parametrize(
     "kind",
-    ["one_byte", "reserialised", "missing_signature", "truncated_signature", "uppercase_signature", "wrong_secret"],
+    [
+        *("one_byte", *SAME_VALUE, "missing_signature", "truncated_signature", "uppercase_signature"),
+        *("wrong_secret", "empty_signature", "prefix_only"),
+    ],
 )
 def test_expected_agrees_with_the_senders_own_arithmetic(name: str, dialect: str, kind: str) -> None:
     """Refused exactly where signing the received body once more gives something else than was received."""
@@ -78,9 +92,10 @@ def test_one_byte_is_one_byte_of_valid_json(name: str, dialect: str) -> None:
 
 
 @every_dialect
-def test_reserialised_is_the_same_value_in_other_bytes(name: str, dialect: str) -> None:
+@pytest.mark.parametrize("kind", SAME_VALUE)
+def test_the_same_value_in_other_bytes(name: str, dialect: str, kind: str) -> None:
     """Equal as JSON, to the last decimal, and unequal as bytes."""
-    before, after = genuine(name, dialect), tamper("reserialised", genuine(name, dialect), signing(name, dialect))
+    before, after = genuine(name, dialect), tamper(kind, genuine(name, dialect), signing(name, dialect))
     assert after.body != before.body
     assert json.loads(after.body, parse_float=Decimal) == json.loads(before.body, parse_float=Decimal)
     assert (after.url, after.headers) == (before.url, before.headers)
@@ -147,3 +162,51 @@ def test_an_unknown_tampering_is_refused() -> None:
 def test_every_tampering_says_what_it_does() -> None:
     """The registry is what `golive list` prints."""
     assert all((apply.__doc__ or "").strip() for apply in TAMPERINGS.values())
+    page = (Path(__file__).parents[4] / "docs" / "fakes.md").read_text(encoding="utf-8")
+    assert [name for name in TAMPERINGS if f"`{name}`" not in page] == []
+
+
+@every_dialect
+def test_a_body_that_is_no_utf8_is_rightly_signed(name: str, dialect: str) -> None:
+    """Only the encoding is at fault."""
+    after = tamper("not_utf8", genuine(name, dialect), signing(name, dialect))
+    how = signing(name, dialect)
+    assert how.sign(after.body) == after
+    with pytest.raises(UnicodeDecodeError):
+        after.body.decode()
+
+
+@every_dialect
+def test_a_huge_body_is_rightly_signed(name: str, dialect: str) -> None:
+    """Only its length is at fault."""
+    after = tamper("huge", genuine(name, dialect), signing(name, dialect))
+    assert len(after.body) == HUGE_BYTES
+    assert signing(name, dialect).sign(after.body) == after
+    assert json.loads(after.body) == json.loads(genuine(name, dialect).body)
+
+
+@every_dialect
+def test_a_compressed_body_says_that_it_is(name: str, dialect: str) -> None:
+    """What was signed comes out again; the signature is untouched."""
+    before, after = genuine(name, dialect), tamper("compressed", genuine(name, dialect), signing(name, dialect))
+    assert gzip.decompress(after.body) == before.body
+    assert after.headers == {**before.headers, "Content-Encoding": "gzip"}
+
+
+@every_dialect
+def test_duplicate_keys_leave_the_value_to_the_last_one(name: str, dialect: str) -> None:
+    """Python's parser reads the genuine value; one that takes the first key reads nulls."""
+    before, after = genuine(name, dialect), tamper("duplicate_keys", genuine(name, dialect), signing(name, dialect))
+    assert json.loads(after.body) == json.loads(before.body)
+    first = json.loads(after.body, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    assert set(first.values()) == {None}
+
+
+def test_a_forged_wrapper_holds_the_genuine_order_and_another_one() -> None:
+    """The signature is right for `order`; the root tells another order with another amount."""
+    before, after = genuine("kiwify", "vendor"), tamper("forged_wrapper", genuine("kiwify", "vendor"), signing(*KIWI))
+    told, genuine_order = json.loads(after.body), json.loads(before.body)
+    assert told["order"] == genuine_order
+    assert after.url == before.url
+    assert told["order_id"] != genuine_order["order_id"]
+    assert set(told) == {*genuine_order, "order"}
