@@ -98,8 +98,9 @@ class MetaProbe(_Control):
         return found
 
     def arrivals(self) -> list[Arrival]:
-        """Every event of every call so far, in the order of their coming."""
-        return [_arrival(event, call) for call in self.calls() for event in call["events"]]
+        """Every event that a server sent so far, in the order of their coming; the browser's own are none of them."""
+        calls = [call for call in self.calls() if call["source"] == "server"]
+        return [_arrival(event, call) for call in calls for event in call["events"]]
 
     def wait_for(
         self, enough: Callable[[list[dict[str, Any]]], bool], *, goal: str, within_s: float

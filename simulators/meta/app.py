@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from simulators.meta import decode, nodes, wire
+from simulators.meta import browser, decode, nodes, wire
 from simulators.meta.control import PREFIX, create_control
 from simulators.meta.errors import GraphError
 from simulators.meta.events import EventsCall
@@ -21,6 +21,7 @@ from simulators.meta.state import Meta
 from simulators.meta.versions import LATEST, Served, served
 
 _EVENTS = re.compile(r"/([^/]+)/events/?").fullmatch
+_BROWSER = re.compile(r"/tr/?").fullmatch
 _PIXEL = re.compile(r"/(\d+)/?").fullmatch
 _CRASHES = re.compile(r"/[^/]+/instruments/?").fullmatch
 _REVISION = b"1029384756"
@@ -104,6 +105,8 @@ async def _reply(
     async def wait(seconds: float) -> None:
         await wire.wait(receive, seconds)
 
+    if _BROWSER(target.path):
+        return await browser.take(meta, {} if isinstance(asked, GraphError) else asked.values)
     events = _EVENTS(target.path)
     if events is not None and method == "POST":
         return await EventsCall(meta, events[1], asked).run(wait)

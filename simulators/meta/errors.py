@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 OAUTH = "OAuthException"
@@ -73,6 +74,10 @@ TABLE: Mapping[str, Row] = {
         message="Unsupported {method} request. Object with ID '{object_id}' does not exist, cannot be loaded due to "
         "missing permissions, or does not support this operation. Please read the Graph API documentation at "
         "https://developers.facebook.com/docs/graph-api",
+    ),
+    "wrong_proof": Row(code=100, kind=METHOD, message="Invalid appsecret_proof provided in the API argument"),
+    "missing_proof": Row(
+        code=100, kind=METHOD, message="API calls from the server require an appsecret_proof argument"
     ),
     "missing_permission": Row(code=100, message="(#100) Missing Permission"),
     "missing_parameter": Row(code=100, message="(#100) The parameter {name} is required", uncertain="generic wording"),
@@ -169,6 +174,14 @@ class GraphError(Exception):
         self.message = row.message.format(**blanks) if blanks else row.message
         self.detail = row.detail.format(**blanks) if row.detail else None
         super().__init__(self.detail or self.message)
+
+    @classmethod
+    def example(cls, name: str) -> GraphError:
+        """The answer of that name with its blanks filled by dots, for whoever wants to see how a client takes it."""
+        row = TABLE[name]
+        texts = (row.message, row.detail or "")
+        blanks: dict[str, Any] = {blank: "…" for text in texts for _, blank, _, _ in Formatter().parse(text) if blank}
+        return cls(name, **blanks)
 
     @property
     def code(self) -> int:

@@ -77,6 +77,7 @@ class EventsCall:
         if isinstance(self._read, GraphError):
             raise self._read
         token = self._meta.tokens.check(self._read.token, now_s=self._now_s)
+        self._meta.tokens.check_proof(token, self._read.values.get("appsecret_proof"))
         self._meta.tokens.check_access(token, self._pixel, method="post")
         if self._data_error is not None:
             raise self._data_error
@@ -105,6 +106,11 @@ class EventsCall:
                 token_last4=token[-4:] if token and len(token) >= 12 else None,
                 events=self._events,
                 verdicts=verdicts,
+                test_event_code=self._test_event_code(),
                 latency_s=self._latency_s,
             )
         )
+
+    def _test_event_code(self) -> str | None:
+        code = None if isinstance(self._read, GraphError) else self._read.values.get("test_event_code")
+        return code[:100] if isinstance(code, str) and code else None

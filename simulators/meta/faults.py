@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 import orjson
 
-from simulators.meta.errors import GraphError
+from simulators.meta.errors import TABLE, GraphError
 
 MAX_HANG_S = 3600.0
 MAX_REGAIN_MINUTES = 60 * 24 * 365
@@ -36,6 +36,8 @@ class Reply:
     content_type: bytes = b"application/json; charset=UTF-8"
     cut: bool = False
     """The connection is reset; nothing of the body is sent."""
+    over_s: float = 0.0
+    """The body goes out in ten pieces over that many seconds."""
     cut_after_bytes: int | None = None
     """That many bytes of the body go out under the full Content-Length, then the connection is closed."""
 
@@ -117,6 +119,38 @@ class Throttle(_EveryCall):
             (b"x-business-use-case-usage", orjson.dumps({"1000000000000001": [business]})),
         )
         return replace(reply, headers=(*reply.headers, *headers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal(_EveryCall):
+    """Any answer of the table (`simulators/meta/errors.py`) by its name; nothing is counted."""
+
+    name: ClassVar[str] = "refusal"
+    error: str
+
+    def __post_init__(self) -> None:
+        if self.error not in TABLE:
+            message = f"refusal: error is one of {', '.join(sorted(TABLE))}"
+            raise BadFault(message)
+
+    async def act(self, context: Context) -> Reply:
+        """That answer, its blanks filled by dots."""
+        return await context.refuse(GraphError.example(self.error))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowBody(_EveryCall):
+    """The work is done and counted; the body of its honest answer takes `over_s` seconds to come, in ten pieces."""
+
+    name: ClassVar[str] = "slow_body"
+    over_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check_hang(self.over_s)
+
+    async def act(self, context: Context) -> Reply:
+        """Count, then dribble: no single wait is long, which is what a client's socket time-out looks at."""
+        return replace(await context.work(), over_s=self.over_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,12 +303,14 @@ FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
         for kind in (
             BrownOut,
             Throttle,
+            Refusal,
             ExpiredToken,
             Html502,
             LoseReply,
             Hang,
             HangAfterWork,
             Reset,
+            SlowBody,
             TruncatedJson,
             CutBody,
             FewerReceived,

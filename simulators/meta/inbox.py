@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-SHOWN = ("event_name", "event_id", "event_time", "action_source", "event_source_url", "user_data", "custom_data")
+from simulators.meta.diagnostics import complaints, missing_keys
+
+SHOWN = (
+    *("event_name", "event_id", "event_time", "action_source", "event_source_url", "user_data", "custom_data"),
+    "data_processing_options",
+)
 
 
 class Arrival(NamedTuple):
@@ -44,6 +49,10 @@ class Call:
     token_last4: str | None
     events: Sequence[Any]
     verdicts: Sequence[str]
+    source: str = "server"
+    """`browser`: it came by the Pixel, and only the deduplication knows of it."""
+    test_event_code: str | None = None
+    """Of the request: such events show in the Test Events tool, and count all the same."""
     latency_s: float = 0.0
     """How long after `at_s` its answer is sent, by the pixel's own latency."""
 
@@ -58,6 +67,8 @@ class Call:
             "subcode": self.subcode,
             "fault": self.fault,
             "token_last4": self.token_last4,
+            "test_event_code": self.test_event_code,
+            "source": self.source,
             "events": [_shown(one, verdict) for one, verdict in zip(self.events, self.verdicts, strict=True)],
         }
 
@@ -76,7 +87,12 @@ class _Box:
 
 def _shown(event: Any, verdict: str) -> dict[str, Any]:
     known = event if isinstance(event, dict) else {}
-    return {**{key: known.get(key) for key in SHOWN}, "verdict": verdict}
+    return {
+        **{key: known.get(key) for key in SHOWN},
+        "verdict": verdict,
+        "complaints": complaints(event),
+        "missing_keys": missing_keys(event),
+    }
 
 
 def _text(value: object) -> str | None:

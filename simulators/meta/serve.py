@@ -25,6 +25,8 @@ _HELP = {
     "future_tolerance_s": "how many seconds ahead an event_time may be",
     "batch_limit": "events in one request",
     "max_body_bytes": "larger bodies are refused",
+    "app_secret": "check appsecret_proof with this secret of a made-up app",
+    "require_proof": "refuse calls without an appsecret_proof",
 }
 
 
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = get_type_hints(Switches)
     for switch in fields(Switches):
         option = "--" + switch.name.replace("_", "-")
-        text = f"{_HELP[switch.name]} (default: {switch.default})"
+        text = f"{_HELP[switch.name]} (default: {switch.default or 'none'})"
         if kinds[switch.name] is bool:
             parser.add_argument(option, action="store_true", help=_HELP[switch.name])
         else:

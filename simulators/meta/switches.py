@@ -22,3 +22,7 @@ class Switches:
     """Events in one request (documented)."""
     max_body_bytes: int = 10 * 1024 * 1024
     """Larger bodies are refused; Meta's own limit is not documented."""
+    app_secret: str = ""
+    """Of the app that the tokens belong to; with it an `appsecret_proof` is checked."""
+    require_proof: bool = False
+    """The app demands `appsecret_proof` of every server call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -104,6 +105,24 @@ class Tokens:
         if state != "valid":
             raise self._dead(state, expires_at_s=found.expires_at_s, now_s=now_s)
         return found
+
+    def check_proof(self, token: Token, proof: object) -> None:
+        """Return if the call may be believed to come from the app's own server; without an app secret, always.
+
+        The proof is the hex HMAC-SHA256 of the token under the app's secret (facts, section 1).
+
+        Raises:
+            GraphError: 100 wrong, or missing where the app demands one.
+        """
+        if not self._switches.app_secret:
+            return
+        if proof is None or proof == "":
+            if self._switches.require_proof:
+                raise GraphError("missing_proof")
+            return
+        wanted = hmac.new(self._switches.app_secret.encode(), token.token.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(str(proof).encode("utf-8", "surrogatepass"), wanted.encode()):
+            raise GraphError("wrong_proof")
 
     def check_access(self, token: Token, pixel: str, *, method: str) -> None:
         """Return if the token may use the pixel.

@@ -17,6 +17,7 @@ from simulators.meta.faults import Reply
 
 TRANSPORT = "golive.transport"
 _CUT_LIMIT_S = 5.0
+_PIECES = 10
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close() sends a reset instead of a farewell
 
 
@@ -82,12 +83,25 @@ async def answer(
             "headers": [kind, length, *headers, *reply.headers],
         }
     )
+    if reply.over_s:
+        await _dribble(receive, send, reply)
+        return
     if reply.cut_after_bytes is None:
         await send({"type": "http.response.body", "body": reply.body})
         return
     await send({"type": "http.response.body", "body": reply.body[: reply.cut_after_bytes], "more_body": True})
     _transport(scope, reset=False).close()
     await wait(receive, _CUT_LIMIT_S)
+
+
+async def _dribble(receive: Receive, send: Send, reply: Reply) -> None:
+    """The body in ten pieces, as slowly as the reply says."""
+    step = max(1, -(-len(reply.body) // _PIECES))
+    for start in range(0, len(reply.body), step):
+        await wait(receive, reply.over_s / _PIECES)
+        piece = reply.body[start : start + step]
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def answer_json(send: Send, status: int, value: object) -> None:

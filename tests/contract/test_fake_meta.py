@@ -223,6 +223,8 @@ class Law:
 LAWS = {
     "brown_out": Law("500 2", 500, counted=False),
     "throttle": Law("400 4", 400, counted=False),
+    "refusal": Law("400 100/2804003", 400, counted=False, parameters={"error": "too_old"}),
+    "slow_body": Law("200 received 1", 200, counted=True, parameters={"over_s": 0.05}),
     "expired_token": Law("401 190/463", 401, counted=False),
     "html_502": Law("502 no JSON", 502, counted=False),
     "lose_reply": Law("reset", 200, counted=True),
@@ -455,9 +457,12 @@ def test_the_inbox_shows_what_was_sent(meta: Client) -> None:
     pixel, event = meta.pixel(), meta.event(event_source_url="https://example.com/?q=ção")
     meta.send(pixel, event)
     (call,) = meta.seen(pixel)
-    assert set(call) == {"seq", "pixel", "at_s", "status", "code", "subcode", "fault", "token_last4", "events"}
+    asked = {"seq", "pixel", "at_s", "source", "token_last4", "test_event_code", "events"}
+    assert set(call) == asked | {"status", "code", "subcode", "fault"}
     assert call["token_last4"] == pixel.token[-4:]
-    assert call["events"] == [{**event, "verdict": "counted"}]
+    (told,) = call["events"]
+    added = {"verdict": "counted", "data_processing_options": None}
+    assert told == {**event, **added, "complaints": told["complaints"], "missing_keys": told["missing_keys"]}
     assert abs(call["at_s"] - time.time()) < LIMIT_S
 
 
