@@ -1,0 +1,242 @@
+"""Fixtures for other people's tests: the fakes, ready to be sent to and looked into (entry point pytest11).
+
+    def test_a_sale_reaches_meta(stripe_gateway, meta_capi, shop):       # `shop`: a fixture of your own
+        shop.configure(stripe_secret=stripe_gateway.secret, pixel=meta_capi.pixel_id, token=meta_capi.token,
+                       graph_url=meta_capi.url)
+        sale = stripe_gateway.send(shop.url + "/webhooks/stripe")
+        assert sale.status == 202
+        assert meta_capi.wait_until_counted(sale.sale_id)["custom_data"]["currency"] == "BRL"
+
+Every test has a pixel, a token, secrets and buyers of its own, which follow from the test's name. Servers start when
+the first test asks for them and end with the session, or with the process if it is killed. Nothing here imports the
+reference or Locust, and nothing is imported before a fixture is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.probes.meta import MetaProbe
+    from harness.stack.processes import Nursery
+    from simulators.gateways import FakeGateway, Webhook
+    from simulators.people import Order
+
+READY_S = 30.0
+ARRIVAL_S = 10.0
+SEND_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One webhook that was sent, and how it was answered."""
+
+    status: int
+    text: str = field(repr=False)
+    sale_id: str
+    """The sale's own id as the vendor writes it: what Meta should get as `order_id`."""
+    order: Order
+    webhook: Webhook
+
+    @property
+    def email_hash(self) -> str:
+        """What Meta should get as `em`."""
+        return hashlib.sha256(self.order.buyer.email.strip().lower().encode()).hexdigest()
+
+
+class GatewayFixture:
+    """One vendor, with a secret that belongs to this test."""
+
+    def __init__(self, fake: FakeGateway, key: str) -> None:
+        self.fake = fake
+        self.name = fake.name
+        self.secret = fake.new_secret(key)
+        self._key = key
+        self._numbers = itertools.count(1)
+
+    def order(self, **changes: Any) -> Order:
+        """A new order by a new buyer; `changes` replaces fields of it (`amount=Decimal("10")`, `tracking={…}`)."""
+        from simulators.people import order  # noqa: PLC0415 -- nothing before it is used
+
+        return order(f"{self._key}/{self.name}/{next(self._numbers)}", now_s=int(time.time()), **changes)
+
+    def webhook(
+        self, to: str, event: str = "approved", *, order: Order | None = None, dialect: str = "vendor", **changes: Any
+    ) -> Webhook:
+        """The signed request, not sent: `.url`, `.headers`, `.body`."""
+        from simulators import gateways  # noqa: PLC0415 -- likewise
+
+        sale = order or self.order(**changes)
+        return gateways.webhook(
+            self.fake, sale, event, dialect=dialect, secret=self.secret, url=to, now_s=int(time.time())
+        )
+
+    def send(
+        self,
+        to: str,
+        event: str = "approved",
+        *,
+        order: Order | None = None,
+        dialect: str = "vendor",
+        tamper: str | None = None,
+        allow_host: str | None = None,
+        **changes: Any,
+    ) -> Sent:
+        """Sign and POST one webhook, as the vendor does: no proxy, no redirect followed.
+
+        `tamper` spoils it by name (docs/fakes.md). Sends to this machine only, unless `allow_host` names the host.
+
+        Raises:
+            LookupError: no such event, dialect or tampering; says the nearest.
+            ValueError: another machine.
+            requests.RequestException: nobody answered within ten seconds.
+        """
+        import requests  # noqa: PLC0415 -- likewise
+
+        from simulators.gateways._tamper import Signing  # noqa: PLC0415
+        from simulators.gateways._tamper import tamper as spoil  # noqa: PLC0415
+
+        _check_host(to, allow_host)
+        sale = order or self.order(**changes)
+        webhook = self.webhook(to, event, order=sale, dialect=dialect)
+        if tamper:
+            signing = Signing(gateway=self.fake, dialect=dialect, secret=self.secret, url=to, now_s=int(time.time()))
+            webhook = spoil(tamper, webhook, signing)
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.post(
+                webhook.url, data=webhook.body, headers=dict(webhook.headers), timeout=SEND_S, allow_redirects=False
+            )
+        return Sent(
+            status=answer.status_code, text=answer.text, sale_id=self.fake.sale_id(sale), order=sale, webhook=webhook
+        )
+
+
+class MetaFixture:
+    """A pixel of the fake Meta that belongs to this test."""
+
+    def __init__(self, url: str, pixel_id: str, token: str) -> None:
+        from harness.probes.meta import MetaProbe  # noqa: PLC0415 -- nothing before it is used
+
+        self.url = url
+        """In the place of https://graph.facebook.com."""
+        self.pixel_id = pixel_id
+        self.token = token
+        self._probe: MetaProbe = MetaProbe(url, pixel_id)
+        self._probe.set_tokens([token])
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """Everything that was sent to the pixel so far, refused calls too (docs/contracts.md shows one)."""
+        return self._probe.calls()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events of all calls, each with its `verdict`: counted, duplicate or refused."""
+        return [event for call in self.calls for event in call["events"]]
+
+    def wait_until_counted(self, order_id: str, *, within_s: float = ARRIVAL_S) -> dict[str, Any]:
+        """The event that Meta counted for that order.
+
+        Raises:
+            AssertionError: it did not come in time; says what came instead.
+        """
+        from harness.errors import NotSeenInTime  # noqa: PLC0415 -- likewise
+
+        def about(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            events = [event for call in calls for event in call["events"] if event["verdict"] == "counted"]
+            return [one for one in events if (one["custom_data"] or {}).get("order_id") == order_id]
+
+        goal = f"order {order_id} counted by Meta"
+        try:
+            return about(self._probe.wait_for(lambda calls: bool(about(calls)), goal=goal, within_s=within_s))[0]
+        except NotSeenInTime as error:
+            raise AssertionError(str(error)) from None
+
+    def fail(self, fault: str, *, times: int | None = 1, **parameters: Any) -> None:
+        """The next `times` calls of this pixel fail so (None: until `recover`); docs/fakes.md lists the faults."""
+        self._probe.arm(fault, strikes=times, probability=1.0, seed=0, **parameters)
+
+    def recover(self) -> None:
+        """Nothing fails any more."""
+        self._probe.disarm()
+
+    def expire_token(self) -> None:
+        """The token dies, as after sixty days."""
+        self._probe.set_token(self.token, state="expired", expires_at_s=int(time.time()) - 1)
+
+
+def _check_host(url: str, allowed: str | None) -> None:
+    from urllib.parse import urlsplit  # noqa: PLC0415 -- likewise
+
+    from simulators.gateways_server import check_loopback  # noqa: PLC0415
+
+    if allowed is None or urlsplit(url).hostname != allowed:
+        check_loopback(url)
+
+
+def _key(request: pytest.FixtureRequest) -> str:
+    return hashlib.sha256(request.node.nodeid.encode()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def _golive_nursery() -> Iterator[Nursery]:
+    from harness.stack.processes import Nursery  # noqa: PLC0415 -- nothing before it is used
+
+    nursery = Nursery(lambda _: None)
+    yield nursery
+    nursery.stop_all()
+
+
+@pytest.fixture(scope="session")
+def _golive_logs() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="golive-logs-") as folder:
+        yield Path(folder)
+
+
+def _started(name: str, nursery: Nursery, logs: Path) -> str:
+    from harness.stack.simulators import LocalSimulator  # noqa: PLC0415 -- nothing before it is used
+
+    fake = LocalSimulator(name)
+    child = fake.start(nursery, env=dict(os.environ), log=logs / f"{name}.log")
+    fake.wait_ready(child, within_s=READY_S)
+    return fake.url
+
+
+@pytest.fixture(scope="session")
+def _golive_meta_url(_golive_nursery: Nursery, _golive_logs: Path) -> str:
+    return _started("meta", _golive_nursery, _golive_logs)
+
+
+@pytest.fixture
+def meta_capi(request: pytest.FixtureRequest, _golive_meta_url: str) -> MetaFixture:
+    """A fake Meta Conversions API with a pixel and a token of this test's own."""
+    key = _key(request)
+    return MetaFixture(_golive_meta_url, str(10**14 + int(key[:14], 16) % (9 * 10**14)), f"EAA{key}")
+
+
+def _gateway_fixture(name: str) -> Any:
+    @pytest.fixture(name=f"{name}_gateway")
+    def fixture(request: pytest.FixtureRequest) -> GatewayFixture:
+        from simulators.gateways import gateway  # noqa: PLC0415 -- nothing before it is used
+
+        return GatewayFixture(gateway(name), _key(request))
+
+    fixture.__doc__ = f"A fake {name}: signs and sends webhooks with a secret of this test's own."
+    return fixture
+
+
+perfectpay_gateway = _gateway_fixture("perfectpay")
+hotmart_gateway = _gateway_fixture("hotmart")
+kiwify_gateway = _gateway_fixture("kiwify")
+stripe_gateway = _gateway_fixture("stripe")
