@@ -55,3 +55,7 @@ lock: $(STAMP) ## write requirements.lock again from pyproject.toml
 .PHONY: clean
 clean: ## remove what was built or run here
 	@rm -rf $(VENV) reports/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.PHONY: bench-fakes
+bench-fakes: $(STAMP) ## the fake Meta beside WireMock (wants Java 17, npm, wrk; says what is missing)
+	@$(BIN)/python benchmarks/fakes.py $(ARGS)

@@ -155,8 +155,15 @@ class LoadSession:
         self._processes = processes
         self._watcher = watcher
         self._abort = threading.Event()
+        kept = str(2 * profile.planned + 10_000)  # every event, and as many again that are tried twice
         self.stack = Stack(
-            target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
+            target,
+            clock=clock,
+            seed=seed,
+            logs=folder / "logs",
+            on_death=self._died,
+            phase=watcher.phase,
+            meta_options=("--keep-arrivals", kept, "--keep-ids", kept),
         )
         self._tenants: list[Tenant] = []
         self._depths: list[int] = []

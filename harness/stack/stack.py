@@ -52,6 +52,7 @@ class Stack:
         logs: Path,
         on_death: Callable[[Death], None],
         phase: Callable[[str], None] = lambda _: None,
+        meta_options: Sequence[str] = (),
     ) -> None:
         self._wanted = target
         self.target = target
@@ -59,6 +60,7 @@ class Stack:
         self.seed = seed
         self.logs = logs
         self._phase = phase
+        self._meta_options = tuple(meta_options)
         self.timings: dict[str, float] = {}
         # Short, because a Unix socket's path may have about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="golive-", dir="/tmp"))
@@ -104,7 +106,9 @@ class Stack:
         meta, aws = LocalSimulator("meta"), LocalAws()
         waits: list[Callable[[], None]] = []
         offset = ("--clock-offset-s", str(self.clock.offset_s)) if self.clock.offset_s else ()
-        meta_child = meta.start(self.nursery, env=env, log=self.logs / "fake-meta.log", options=offset)
+        meta_child = meta.start(
+            self.nursery, env=env, log=self.logs / "fake-meta.log", options=(*offset, *self._meta_options)
+        )
         waits.append(lambda: meta.wait_ready(meta_child, within_s=PART_READY_S))
         if wanted.needs("aws_url"):
             aws_child = aws.start(self.nursery, env={**env, **CREDENTIALS}, log=self.logs / "aws.log")

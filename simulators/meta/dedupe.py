@@ -6,7 +6,8 @@ client's retry relies on it (facts section 7, marked uncertain). `events_receive
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
+from hashlib import blake2b
 
 WINDOW_S = 48 * 3600
 
@@ -14,10 +15,13 @@ WINDOW_S = 48 * 3600
 class Dedupe:
     """Remembers what counted, per pixel, on the clock of the caller; bounded, and says what it had to forget."""
 
-    def __init__(self, *, capacity: int = 500_000) -> None:
+    def __init__(self, *, capacity: int = 250_000) -> None:
         self.forgotten = 0  # keys dropped within their 48 hours, for want of room
         self._capacity = capacity
-        self._seen: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        # Keys are digests: as text, half a million ids are 100 MB. Their order stands in a deque, because a dict takes
+        # the longer to find its first key the more were deleted before it.
+        self._seen: dict[bytes, float] = {}
+        self._order: deque[bytes] = deque()
 
     def counts(self, pixel: str, event_id: str | None, event_name: str, now_s: float) -> bool:
         """Whether this event counts, remembering it if so; one without an id always counts.
@@ -26,24 +30,26 @@ class Dedupe:
         """
         if not event_id:
             return True
-        key = (pixel, event_id, event_name)
+        text = f"{len(pixel)}:{len(event_id)}:{pixel}{event_id}{event_name}"
+        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         first_s = self._seen.get(key)
         if first_s is not None:
             if now_s - first_s < WINDOW_S:
                 return False
-            del self._seen[key]
+            self._seen[key] = now_s  # keeps its place in the order: it may be forgotten early, never too late
+            return True
         self._seen[key] = now_s
+        self._order.append(key)
         self._drop_old(now_s)
         return True
 
     def _drop_old(self, now_s: float) -> None:
         """Oldest first, a few at a time: what is over its 48 hours, and what no longer fits."""
         for _ in range(2):
-            key, first_s = next(iter(self._seen.items()))
-            if now_s - first_s >= WINDOW_S:
-                del self._seen[key]
-            elif len(self._seen) > self._capacity:
-                del self._seen[key]
+            key = self._order[0]
+            if now_s - self._seen[key] < WINDOW_S:
+                if len(self._order) <= self._capacity:
+                    return
                 self.forgotten += 1
-            else:
-                return
+            self._order.popleft()
+            del self._seen[key]

@@ -7,9 +7,8 @@ A sentence names the place and the key that is wrong, never the value: that may 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from simulators.meta.currencies import CURRENCIES
 from simulators.meta.errors import GraphError
@@ -135,50 +134,50 @@ def _is_ldu(value: object) -> bool:
 
 _A_STRING, _AN_OBJECT, _AN_INTEGER = "a string", "a JSON object", "an integer"
 
-EVENT_KEYS: Mapping[str, tuple[Check, str]] = MappingProxyType(
-    {
-        "event_name": (_is_name, "a non-empty string"),
-        "event_time": (_is_int, "an integer, a Unix timestamp in seconds"),
-        "event_id": (_is_str, _A_STRING),
-        "action_source": (lambda value: value in ACTION_SOURCES if type(value) is str else False, "an action source"),
-        "event_source_url": (_is_str, _A_STRING),
-        "referrer_url": (_is_str, _A_STRING),
-        "user_data": (_is_object, _AN_OBJECT),
-        "custom_data": (_is_object, _AN_OBJECT),
-        "opt_out": (_is_bool, "a boolean"),
-        "data_processing_options": (_is_ldu, "[] or ['LDU']"),
-        "data_processing_options_country": (lambda value: type(value) is int and value in {0, 1}, "0 or 1"),
-        "data_processing_options_state": (
-            lambda value: type(value) is int and (value == 0 or 1000 <= value <= 1014),
-            "0 or a known state",
-        ),
-        "app_data": (_is_object, _AN_OBJECT),
-        "original_event_data": (_is_object, _AN_OBJECT),
-        "attribution_data": (_is_object, _AN_OBJECT),
-        "messaging_channel": (_is_str, _A_STRING),
-        "customer_segmentation": (_is_str, _A_STRING),
-        "advanced_measurement_table": (_is_str, _A_STRING),
-    }
-)
-CUSTOM_KEYS: Mapping[str, tuple[Check, str]] = MappingProxyType(
-    {
-        "value": (_is_amount, "a number that is not negative"),
-        "net_revenue": (_is_amount, "a number that is not negative"),
-        "predicted_ltv": (_is_amount, "a number that is not negative"),
-        "currency": (_is_str, _A_STRING),
-        "contents": (_is_list, "an array"),
-        "content_ids": (_is_ids, "an array of strings"),
-        "content_type": (_is_str, _A_STRING),
-        "content_name": (_is_str, _A_STRING),
-        "content_category": (_is_str, _A_STRING),
-        "search_string": (_is_str, _A_STRING),
-        "status": (_is_str, _A_STRING),
-        "order_id": (_is_str, _A_STRING),
-        "item_number": (_is_str, _A_STRING),
-        "num_items": (_is_int, _AN_INTEGER),
-        "delivery_category": (_is_str, _A_STRING),
-    }
-)
+EVENT_KEYS: Final[dict[str, tuple[Check, str]]] = {
+    "event_name": (_is_name, "a non-empty string"),
+    "event_time": (_is_int, "an integer, a Unix timestamp in seconds"),
+    "event_id": (_is_str, _A_STRING),
+    "action_source": (lambda value: value in ACTION_SOURCES if type(value) is str else False, "an action source"),
+    "event_source_url": (_is_str, _A_STRING),
+    "referrer_url": (_is_str, _A_STRING),
+    "user_data": (_is_object, _AN_OBJECT),
+    "custom_data": (_is_object, _AN_OBJECT),
+    "opt_out": (_is_bool, "a boolean"),
+    "data_processing_options": (_is_ldu, "[] or ['LDU']"),
+    "data_processing_options_country": (lambda value: type(value) is int and value in {0, 1}, "0 or 1"),
+    "data_processing_options_state": (
+        lambda value: type(value) is int and (value == 0 or 1000 <= value <= 1014),
+        "0 or a known state",
+    ),
+    "app_data": (_is_object, _AN_OBJECT),
+    "original_event_data": (_is_object, _AN_OBJECT),
+    "attribution_data": (_is_object, _AN_OBJECT),
+    "messaging_channel": (_is_str, _A_STRING),
+    "customer_segmentation": (_is_str, _A_STRING),
+    "advanced_measurement_table": (_is_str, _A_STRING),
+}
+CUSTOM_KEYS: Final[dict[str, tuple[Check, str]]] = {
+    "value": (_is_amount, "a number that is not negative"),
+    "net_revenue": (_is_amount, "a number that is not negative"),
+    "predicted_ltv": (_is_amount, "a number that is not negative"),
+    "currency": (_is_str, _A_STRING),
+    "contents": (_is_list, "an array"),
+    "content_ids": (_is_ids, "an array of strings"),
+    "content_type": (_is_str, _A_STRING),
+    "content_name": (_is_str, _A_STRING),
+    "content_category": (_is_str, _A_STRING),
+    "search_string": (_is_str, _A_STRING),
+    "status": (_is_str, _A_STRING),
+    "order_id": (_is_str, _A_STRING),
+    "item_number": (_is_str, _A_STRING),
+    "num_items": (_is_int, _AN_INTEGER),
+    "delivery_category": (_is_str, _A_STRING),
+}
+#: Keys for which being of that type is the whole rule: most values pass here, without a call.
+_TYPES: Final[dict[Check, type]] = {_is_str: str, _is_int: int, _is_bool: bool, _is_object: dict, _is_list: list}
+_EVENT_TYPES: Final = {key: _TYPES[rule[0]] for key, rule in EVENT_KEYS.items() if rule[0] in _TYPES}
+_CUSTOM_TYPES: Final = {key: _TYPES[rule[0]] for key, rule in CUSTOM_KEYS.items() if rule[0] in _TYPES}
 CONTENT_KEYS = frozenset(
     ["id", "quantity", "item_price", "title", "description", "brand", "category", "delivery_category"]
 )
@@ -224,6 +223,8 @@ def _unexpected(key: str, place: str) -> GraphError:
 def _shape(event: dict[str, Any], index: int) -> GraphError | None:
     """Keys and types, of the event and of what hangs from it."""
     for key, value in event.items():
+        if type(value) is _EVENT_TYPES.get(key):
+            continue
         rule = EVENT_KEYS.get(key)
         if rule is None:
             return _unexpected(key, f"$['data'][{index}]")
@@ -239,6 +240,8 @@ def _shape(event: dict[str, Any], index: int) -> GraphError | None:
 def _custom(custom: dict[str, Any], index: int) -> GraphError | None:
     """Types of the known keys; unknown ones are custom properties and pass."""
     for key, value in custom.items():
+        if type(value) is _CUSTOM_TYPES.get(key):
+            continue
         rule = CUSTOM_KEYS.get(key)
         if rule is not None and value is not None and not rule[0](value):
             return _wrong(f"$['data'][{index}]['custom_data']['{key}']", rule[1])

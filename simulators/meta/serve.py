@@ -11,6 +11,7 @@ from typing import get_args, get_type_hints
 from starlette.types import ASGIApp
 
 from simulators.meta.app import create_app
+from simulators.meta.dedupe import Dedupe
 from simulators.meta.inbox import Inbox
 from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
@@ -43,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             kind = type(switch.default)
             parser.add_argument(option, type=kind, choices=choices, default=switch.default, help=text)
     parser.add_argument("--keep-events", type=int, default=10_000, help="events kept per pixel (default: 10000)")
+    parser.add_argument(
+        "--keep-arrivals", type=int, default=50_000, help="events kept in short for load runs (default: 50000)"
+    )
+    parser.add_argument("--keep-ids", type=int, default=250_000, help="event ids remembered for 48 h (default: 250000)")
     parser.add_argument("--seed", type=int, default=0, help="of the trace ids and of tokens given out (default: 0)")
 
 
@@ -55,6 +60,7 @@ def build(args: argparse.Namespace) -> ASGIApp:
             now_s=lambda: time.time() + offset_s,
             rng=random.Random(args.seed),
             switches=switches,
-            inbox=Inbox(events_per_pixel=args.keep_events),
+            inbox=Inbox(events_per_pixel=args.keep_events, arrivals=args.keep_arrivals),
+            dedupe=Dedupe(capacity=args.keep_ids),
         )
     )

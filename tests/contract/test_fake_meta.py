@@ -977,7 +977,7 @@ def test_the_documentation_lists_every_option() -> None:
     """Each switch is there, spelt as an option; so are those of the process."""
     options = set(re.findall(r"`--([a-z-]+)", _section()))
     switches = {one.name.replace("_", "-") for one in fields(Switches)}
-    assert options == switches | {"port", "host", "clock-offset-s", "keep-events", "seed"}
+    assert options == switches | {"port", "host", "clock-offset-s", "keep-events", "keep-arrivals", "keep-ids", "seed"}
 
 
 def test_the_error_table_is_of_one_piece() -> None:
