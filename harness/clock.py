@@ -40,7 +40,8 @@ class RunClock:
         except ValueError:
             raise UsageError(f"--at {stamp!r} is not a time. Write it like 2026-03-01T12:00:00Z.") from None
         if moment.tzinfo is None:
-            raise UsageError(f"--at {stamp!r} has no zone. Write it like {stamp}Z for UTC.")
+            whole = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+            raise UsageError(f"--at {stamp!r} has no zone. Write it like {whole} for UTC.")
         origin_s = int(moment.timestamp())
         return cls(origin_s=origin_s, offset_s=origin_s - int(time.time()))
 

@@ -62,7 +62,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for dialect in known
         if name in only and (dialects is None or dialect in dialects)
     ]
-    metafunc.parametrize("_variant", pairs, ids=[f"{name}-{dialect}" for name, dialect in pairs], indirect=True)
+    ids = [f"{name}-{dialect}" for name, dialect in pairs]
+    # A target that speaks none of these gateways: one variant without a gateway, which is left out below.
+    metafunc.parametrize("_variant", [*pairs] or [None], ids=ids or ["none"], indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the target's gateways have no part in."""
+    out = [item for item in items if item.get_closest_marker("each_gateway") and variant_of(item) is None]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -149,20 +159,26 @@ def pipeline(request: pytest.FixtureRequest, _variant: tuple[str, str] | None) -
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """After the scenario's own words: nothing may be on its way, and the ledger must close."""
     pipeline: Pipeline | None = getattr(item, "funcargs", {}).get("pipeline")
+    skipped = False
     try:
         yield
         if pipeline is not None:
             pipeline.settle()
+    except pytest.skip.Exception:
+        skipped = True
+        raise
     finally:
         if pipeline is not None:
-            _keep_details(item, pipeline)
+            _keep_details(item, pipeline, skipped=skipped)
 
 
-def _keep_details(item: pytest.Item, pipeline: Pipeline) -> None:
+def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> None:
     digest = hashlib.sha256("\n".join(one.wire_sha256 for one in pipeline.deliveries).encode()).hexdigest()
     details: dict[str, Any] = {"evidence": pipeline.evidence, "wire_sha256": digest if pipeline.deliveries else ""}
     try:
-        details["ledger"] = asdict(pipeline.ledger().ledger)
+        if not skipped:  # what was not observed may have stopped half-way: it says nothing of what was lost
+            details["ledger"] = asdict(pipeline.ledger().ledger)
+        details["counted"] = pipeline.counted_by_pixel()
         canaries = [[one.kind, one.text] for one in pipeline.canaries()]
         pipeline.info.control.call("canaries", canaries=canaries)
     except HarnessError as error:

@@ -118,6 +118,8 @@ class Target(_Section):
             raise UsageError(
                 f"There is no target file {path}. `golive run` without --target tests the reference."
             ) from None
+        except OSError as error:
+            raise UsageError(f"The target file {path} cannot be read: {error.strerror}.") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} is not TOML: {error}") from None
         for name in PLACEHOLDER.findall(path.read_text(encoding="utf-8")):

@@ -19,13 +19,6 @@ _SETTLED = (RowState.MET, RowState.ATTESTED, RowState.OUT_OF_SCOPE)
 _OPEN = (RowState.NOT_OBSERVED, RowState.UNDECIDED)
 _OBSERVED = (RowState.MET, RowState.NOT_MET, RowState.ATTESTED)
 
-_HOW_TO_SEE = {
-    "scenario": "golive run",
-    "load": "golive load baseline",
-    "readiness": "golive readiness",
-    "attestation": "golive readiness",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -52,12 +45,15 @@ def decide(
     plan: Sequence[PlanRow] = (),
     required: Collection[str] = (),
     waivers: Mapping[str, str] | None = None,
+    options: str = "",
+    whole: bool = False,
 ) -> Judgement:
     """Judge a run.
 
     `broken` are promises broken outside of scenarios (a target process died). `required` are ids of rows that this
     run has to settle; one that the plan does not know counts as not observed. `waivers` maps a row's id to its
-    reason: it excuses a row that is not known, never one that is broken.
+    reason: it excuses a row that is not known, never one that is broken. `options` are those that every next command
+    needs to be about the same target (` --target mine.toml`); `whole` says that every scenario there is has run.
     """
     ours = _harness_errors(harness_errors, scenarios, ledger)
     red = _broken(broken, scenarios, ledger, privacy) + _refuted(slo, plan, scenarios)
@@ -86,7 +82,7 @@ def decide(
         headline=_headline(verdict, reasons, plan, required, unknown),
         reasons=tuple(reasons),
         not_observed=not_observed,
-        next_steps=tuple(_next_steps(verdict, scenarios, plan, required)),
+        next_steps=tuple(_next_steps(verdict, scenarios, plan, required, options, whole=whole)),
     )
 
 
@@ -120,7 +116,7 @@ def _broken(
 ) -> list[str]:
     """Sentences, each with the promise first."""
     reasons = [_broken_promise(title, found) for title, found in _by_promise(_failed(scenarios)).items()]
-    reasons += [f"The target keeps running. Broken: {one}" for one in told]
+    reasons += [_sentence(one[:1].upper() + one[1:]) for one in told]
     reasons += _ledger_reasons(ledger)
     reasons += [f"No personal data is written down in plain text. Broken in {leak}." for leak in privacy.leaks]
     return reasons
@@ -246,7 +242,13 @@ def _good_reasons(
 
 
 def _next_steps(
-    verdict: Verdict | None, scenarios: Sequence[ScenarioResult], plan: Sequence[PlanRow], required: Collection[str]
+    verdict: Verdict | None,
+    scenarios: Sequence[ScenarioResult],
+    plan: Sequence[PlanRow],
+    required: Collection[str],
+    options: str,
+    *,
+    whole: bool,
 ) -> list[str]:
     if verdict is None:
         return ["Read the end of the log that the error names (logs/ in this run's folder), then run again."]
@@ -254,27 +256,27 @@ def _next_steps(
         failed = [one for one in scenarios if one.outcome == "failed" and one.reproduce]
         red = [found[0] for found in _by_promise(failed).values()]
         steps = [f"See {one.id} fail again: `{one.reproduce}`" for one in red[:5]]
-        steps += [f"… and {len(red) - 5} more: `golive run --last-failed`"] if len(red) > 5 else []
-        return [*steps, "When it is mended: `golive run`"]
+        steps += [f"… and {len(red) - 5} more: `golive run{options} --last-failed`"] if len(red) > 5 else []
+        return [*steps, f"When it is mended: `golive run{options}`"]
     wanted = [row for row in plan if row.state in _OPEN and (verdict is Verdict.GO or row.id in required)]
     if verdict is Verdict.INCONCLUSIVE and not wanted:
         return ["Let the target file name what golive has to look into (docs/contracts.md), and run again."]
-    return _how_to_see(wanted) or ["Nothing is left to do for this verdict."]
+    return _how_to_see(wanted, options, whole=whole) or ["Nothing is left to do for this verdict."]
 
 
-def _how_to_see(rows: Sequence[PlanRow]) -> list[str]:
+def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool) -> list[str]:
+    run_all = f"Run every scenario against a target whose file names its probes: `golive run{options}`"
+    ways = {
+        "scenario": "No scenario of this golive looks at these; somebody has to" if whole else run_all,
+        "load": f"Measure under load: `golive load baseline{options}`",
+        "readiness": "Have these checked in the environment, by whom `golive readiness` names",
+        "attestation": "Ask those whom `golive readiness` names",
+    }
     steps = []
-    for how, words in (
-        ("scenario", "Run every scenario against a target whose file names its probes"),
-        ("load", "Measure under load"),
-        ("readiness", "Check the environment"),
-        ("attestation", "Ask who knows"),
-    ):
+    for how, words in ways.items():
         of_kind = [row.id for row in rows if row.how == how]
         if of_kind:
-            steps.append(
-                f"{words}: `{_HOW_TO_SEE[how]}` ({_count(len(of_kind), '', '', 'row').strip()}: {_some(of_kind)})"
-            )
+            steps.append(f"{words} ({_count(len(of_kind), '', '', 'row').strip()}: {_some(of_kind)})")
     return steps
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from harness.checks.verdict import decide
 from harness.cli import common, terminal
 from harness.cli.cmd_report import load_run
+from harness.errors import UsageError
 from harness.readiness import rows
 from harness.records import RowState, RunRecord
 
@@ -29,7 +30,10 @@ def register(app: typer.Typer) -> None:
 
 
 def readiness(
-    run: Annotated[str, typer.Option(help="The run to judge by: an id, a folder, or latest.")] = "latest",
+    run: Annotated[
+        str,
+        typer.Option(help="The run to judge by: an id or a folder. Without it: the newest run and the newest load."),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Say of every line of the launch plan whether it is met; what nobody has looked at is never a pass.
@@ -37,16 +41,50 @@ def readiness(
     Exit code: 0 go · 1 no go · 2 usage or harness error · 3 inconclusive.
     """
     with common.exit_codes():
-        seen, _ = load_run(run)
+        seen = load_run(run)[0] if run else _newest()
         run_id, folder = common.new_run_folder(None)
         record = _judge(seen, run_id)
         common.publish(record, folder)
-        screen = terminal.console()
+        screen = terminal.console() if as_json else terminal.output()
         screen.print(_table(record))
         terminal.show(replace(record, scenarios=(), timings={}), folder, screen)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
+
+
+def _newest() -> RunRecord:
+    """The newest run and the newest load of the same target, as one.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    found: dict[str, RunRecord] = {}
+    for folder in sorted((one for one in common.OUT.glob("2*") if (one / "report.json").exists()), reverse=True):
+        try:
+            record, _ = load_run(folder.name)
+        except UsageError:
+            continue  # written by another golive
+        same = not found or record.target.name == next(iter(found.values())).target.name
+        if record.kind in ("run", "load") and record.kind not in found and same:
+            found[record.kind] = record
+        if len(found) == 2:
+            break
+    if not found:
+        raise UsageError("There is no run yet to judge by. Begin with `golive run`.")
+    run, load = found.get("run"), found.get("load")
+    if run is None or load is None:
+        return run or next(iter(found.values()))
+    return replace(
+        run,
+        slo=load.slo,
+        load=load.load,
+        ledger=run.ledger + load.ledger,
+        harness_errors=(*run.harness_errors, *load.harness_errors),
+        broken=(*run.broken, *load.broken),
+        run_id=f"{run.run_id} and {load.run_id}",
+        command=f"{run.command} ; {load.command}",
+    )
 
 
 def _judge(seen: RunRecord, run_id: str) -> RunRecord:
@@ -67,7 +105,7 @@ def _judge(seen: RunRecord, run_id: str) -> RunRecord:
         run_id=run_id,
         kind="readiness",
         started_at=common.wall_clock_iso(),
-        command=f"golive readiness --run {seen.run_id}",
+        command=f"golive readiness  # judges {seen.run_id}",
         verdict=judged.verdict,
         exit_code=judged.exit_code,
         headline=judged.headline,

@@ -43,6 +43,6 @@ def report(
     with common.exit_codes():
         record, folder = load_run(run)
         write_run(record, folder)
-        terminal.show(record, folder, terminal.console())
+        terminal.show(record, folder, terminal.console() if as_json else terminal.output())
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))

@@ -92,11 +92,13 @@ def run(
             command=again
             + "".join(f" --suite {one}" for one in suite or ())
             + (f" -k '{expression}'" if expression else ""),
+            options=common.target_option(target),
+            whole=not (suite or expression or last_failed or stop),
             started_at=started_at,
             duration_s=time.monotonic() - began,
         )
         common.publish(record, folder)
-        terminal.show(record, folder, screen)
+        terminal.show(record, folder, screen, not_applicable=len(findings.not_applicable))
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
@@ -119,6 +121,7 @@ def _observe(session: Session, selection: Selection) -> Findings:
         session.start()
         session.run(selection)
         if not session.findings.harness_errors:
+            session.look_once_more()
             session.hunt()
     except PromiseBroken as error:
         session.findings.broken.append(str(error))
@@ -141,6 +144,8 @@ def _judge(
     clock: RunClock,
     target: TargetInfo,
     command: str,
+    options: str,
+    whole: bool,
     started_at: str,
     duration_s: float,
 ) -> RunRecord:
@@ -156,6 +161,8 @@ def _judge(
         slo=(),
         plan=plan,
         required={row for one in scenarios for row in one.proves},
+        options=options,
+        whole=whole,
     )
     return RunRecord(
         run_id=run_id,

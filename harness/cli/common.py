@@ -6,6 +6,7 @@ import difflib
 import os
 import platform
 import secrets
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -121,8 +122,12 @@ def _as_interrupt(*_: object) -> None:
 
 def reproduce_command(command: str, *, seed: int, clock: RunClock, target: str | None) -> str:
     """The command that gives the same bytes again."""
-    named = f" --target {target}" if target else ""
-    return f"golive {command} --seed {seed} --at {clock.iso()}{named}"
+    return f"golive {command} --seed {seed} --at {clock.iso()}{target_option(target)}"
+
+
+def target_option(target: str | None) -> str:
+    """` --target mine.toml`, or nothing where the default was meant."""
+    return f" --target {shlex.quote(target)}" if target else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -132,7 +137,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def publish(record: RunRecord, folder: Path) -> None:
-    """Write the run's files, and let `latest` point at them where the run lies in the usual place."""
+    """Write the run's files, and let `latest` point at them where the run lies in the usual place.
+
+    A readiness report judges runs and is none itself: `latest` stays where it is.
+    """
     write_run(record, folder)
-    if folder.resolve().parent == OUT.resolve():
+    if record.kind != "readiness" and folder.resolve().parent == OUT.resolve():
         point_latest(folder)

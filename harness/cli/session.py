@@ -21,17 +21,19 @@ from harness.checks import privacy
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
 from harness.probes.database import DatabaseProbe
-from harness.probes.meta import MetaProbe, hashes_of
+from harness.probes.meta import MetaArrivals, MetaProbe, hashes_of
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult
 from harness.stack.processes import Death, tail
 from harness.stack.stack import Stack
 from harness.target import Target
+from harness.testing.answers import NOT_APPLICABLE
 
 #: pytest's exit codes that say nothing against golive: all passed, some failed, none collected.
 _PYTEST_FINE = (0, 1, 5)
 _PYTEST_RED = 1
+_PYTEST_STOPPED = 2
 _PYTEST_NOTHING = 5
 
 
@@ -70,6 +72,8 @@ class Findings:
     broken: list[str] = field(default_factory=list)
     """Promises broken outside of any scenario: a target process died, the target did not start."""
     privacy: PrivacyResult = field(default_factory=PrivacyResult)
+    not_applicable: list[str] = field(default_factory=list)
+    """Variants that mean nothing for their vendor: neither kept nor broken, and no proof of anything."""
     timings: dict[str, float] = field(default_factory=dict)
 
     def ledger(self) -> Ledger:
@@ -103,6 +107,7 @@ class Session:
         self._reproduce = reproduce
         self._abort = threading.Event()
         self._lock = threading.Lock()
+        self._counted: dict[tuple[str, str], int] = {}
         self.stack = Stack(
             target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
         )
@@ -166,7 +171,8 @@ class Session:
         red = [one for one in self.findings.scenarios if one.outcome in ("failed", "error")]
         if code == _PYTEST_RED and not red:
             raise HarnessError(f"pytest told of a red scenario that nobody reported. The end of {log}:\n{tail(log)}")
-        if code not in _PYTEST_FINE:
+        stopped = code == _PYTEST_STOPPED and selection.stop_at_first and red  # pytest calls that an interruption
+        if code not in _PYTEST_FINE and not stopped:
             raise HarnessError(f"pytest could not run the scenarios (exit code {code}). The end of {log}:\n{tail(log)}")
         return code
 
@@ -187,10 +193,16 @@ class Session:
         return [*argv, *places]
 
     def _finished(self, told: dict[str, Any]) -> None:
+        if told["outcome"] == "skipped" and told.get("message", "").startswith(NOT_APPLICABLE):
+            with self._lock:
+                self.findings.not_applicable.append(told.get("key", told["nodeid"]))
+            return
         details = told.get("details", {})
         proves = [row for claim in told.get("proves", ()) for row in expand(claim, told.get("gateway"))]
         story, _, criterion = (proves[0] if proves else "").rpartition("/")
         message = told.get("message", "")
+        for pixel, counted in details.get("counted", {}).items():
+            self._counted[(str(told.get("key", told["nodeid"])), pixel)] = counted
         if harness_error := details.get("harness_error"):
             told.update(outcome="error", blame="harness")
             message = f"{message} {harness_error}".strip()
@@ -216,6 +228,27 @@ class Session:
         with self._lock:
             self.findings.scenarios.append(result)
         self._watcher.finished(result)
+
+    def look_once_more(self) -> None:
+        """What Meta was told after the ledgers were closed, and for pixels that are nobody's, is nobody's order.
+
+        A ledger closes when its scenario ends; what a target sends later, or somewhere else, would be seen by nobody.
+        """
+        arrivals = MetaArrivals(self.stack.meta_url).by_pixel()
+        for key, counted in self._counted.items():
+            scenario, pixel = key
+            late = sum(one.counted for one in arrivals.get(pixel, ())) - counted
+            if late:
+                self.findings.broken.append(
+                    f"Meta counted {late} more event{'s' if late > 1 else ''} for the tenant of {scenario} "
+                    "after its ledger had been closed"
+                )
+        ours = {one.pixel_id for one in self.stack.tenants.values()}
+        if strangers := set(arrivals) - ours:
+            self.findings.broken.append(
+                f"Meta was sent events for {len(strangers)} pixel{'s' if len(strangers) > 1 else ''} "
+                f"of no tenant of this run, like {sorted(strangers)[0]}"
+            )
 
     # -- after the scenarios ---------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ def console() -> Console:
 
 def output() -> Console:
     """Standard output, for what was asked for in words."""
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 def escape(text: str) -> str:
@@ -101,10 +101,12 @@ class Progress:
         self._refresh()
 
 
-def show(record: RunRecord, folder: Path, out: Console) -> None:
+def show(record: RunRecord, folder: Path, out: Console, *, not_applicable: int = 0) -> None:
     """The closing tables, the verdict, and where to read on."""
     if record.scenarios:
         out.print(_suites_table(record))
+    if not_applicable:
+        out.print(f"[dim]{not_applicable} variants mean nothing for their vendor and were left out[/]")
     if record.ledger.deliveries:
         out.print(_ledger_line(record))
     if record.slo:
@@ -150,12 +152,19 @@ def _suites_table(record: RunRecord) -> Table:
     return table
 
 
+_WORDS = {"rejected": "refused", "duplicate": "repeated"}
+
+
 def _ledger_line(record: RunRecord) -> str:
     book = record.ledger
-    parts = [f"{book.deliveries} webhooks", f"{book.rejected} refused", f"{book.accepted} accepted"]
-    parts += [f"{book.conversions} sales → {book.delivered} counted by Meta"]
+    answers = ("rejected", "unanswered", "accepted")
+    sent = ", ".join(f"{getattr(book, name)} {_WORDS.get(name, name)}" for name in answers if getattr(book, name))
+    kinds = ("duplicate", "ignored")
+    others = "".join(f", {getattr(book, name)} {_WORDS.get(name, name)}" for name in kinds if getattr(book, name))
     ends = ("dead_lettered", "expired", "suppressed", "held")
-    parts += [f"{getattr(book, name)} {name.replace('_', ' ')}" for name in ends if getattr(book, name)]
+    told = "".join(f", {getattr(book, name)} {name.replace('_', ' ')}" for name in ends if getattr(book, name))
+    parts = [f"{book.deliveries} webhooks: {sent}", f"of these {book.conversions} sales{others}"]
+    parts += [f"of the sales {book.delivered} counted by Meta{told}"]
     style = "red" if not book.closed else "green"
     parts += [f"[{style}]{book.lost} lost, {book.doubled} doubled, {book.pending} pending[/]"]
     plan = [one for one in (*record.stories, *record.checklist) if one.state is not RowState.OUT_OF_SCOPE]

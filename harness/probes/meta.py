@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ class MetaArrivals(_Control):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._seen: list[Arrival] = []
+        self._by_pixel: defaultdict[str, list[Arrival]] = defaultdict(list)
         self._next = 0
 
     def set_latency(self, *, median_ms: float, p95_ms: float, seed: int) -> None:
@@ -59,9 +61,7 @@ class MetaArrivals(_Control):
             page = self._call("GET", "arrivals", params={"after": self._next, "limit": PAGE})
             if page["dropped"]:
                 raise HarnessError(f"the fake Meta dropped {page['dropped']} arrivals; the load is too large for it")
-            for _seq, _pixel, event_id, event_name, order_id, _received_at_s, counted, answered_at_s in page[
-                "arrivals"
-            ]:
+            for _seq, pixel, event_id, event_name, order_id, _received_at_s, counted, answered_at_s in page["arrivals"]:
                 arrival = Arrival(
                     event_id=event_id,
                     event_name=str(event_name),
@@ -72,9 +72,15 @@ class MetaArrivals(_Control):
                     at_s=answered_at_s,
                 )
                 self._seen.append(arrival)
+                self._by_pixel[pixel].append(arrival)
             self._next = page["next"]
             if len(page["arrivals"]) < PAGE:
                 return self._seen
+
+    def by_pixel(self) -> dict[str, list[Arrival]]:
+        """The same, by pixel; also of pixels that nobody has registered."""
+        self.all()
+        return self._by_pixel
 
 
 class MetaProbe(_Control):

@@ -53,3 +53,14 @@ def not_observable(reason: str) -> NoReturn:
     import pytest  # noqa: PLC0415 -- scenarios run under pytest; the words themselves do not need it
 
     pytest.skip(f"not observed: {reason}")
+
+
+#: How a variant that means nothing for its vendor says so; the run leaves it out of its results.
+NOT_APPLICABLE = "not applicable: "
+
+
+def not_applicable(reason: str) -> NoReturn:
+    """End the scenario as one that does not exist for this variant."""
+    import pytest  # noqa: PLC0415 -- as above
+
+    pytest.skip(f"{NOT_APPLICABLE}{reason}")

@@ -21,17 +21,23 @@ class MetaView:
         self.probe = probe
         self._pipeline = pipeline
 
-    def events_about(self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
-        """All Purchase events about an order, refused and duplicate ones too, each with its call under `call`."""
+    def everything_about(
+        self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        """All events about an order, of any name, refused and duplicate ones too, each with its call under `call`."""
         found = []
         for call in self.probe.calls() if calls is None else calls:
             for event in call["events"]:
                 custom = event.get("custom_data") or {}
                 by_id = custom.get("order_id") == order.sale_id
                 by_buyer = not set(order.keys).isdisjoint(hashes_of(event))
-                if event.get("event_name") == "Purchase" and (by_id or by_buyer):
+                if by_id or by_buyer:
                     found.append({**event, "call": call})
         return found
+
+    def events_about(self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+        """The Purchase events among them."""
+        return [one for one in self.everything_about(order, calls) if one.get("event_name") == "Purchase"]
 
     def wait_until_counted(self, order: PlacedOrder, *, within_s: float | None = None) -> dict[str, Any]:
         """The event that Meta counted for this order.
@@ -85,8 +91,8 @@ class MetaView:
         return sum(one["verdict"] == "counted" for one in self.events_about(order))
 
     def seen_nothing_of(self, order: PlacedOrder) -> None:
-        """A broken promise if Meta was told of this order at all."""
-        if found := self.events_about(order):
+        """A broken promise if Meta was told of this order at all, under whatever event name."""
+        if found := self.everything_about(order):
             raise PromiseBroken(f"Meta was told of sale {order.sale_id}: {summary(found[0]['call'])}")
 
     def arm(self, fault: str, *, strikes: int | None = None, probability: float = 1.0, **parameters: Any) -> None:

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import requests
 
@@ -19,7 +19,7 @@ from harness.probes.queue import QueueProbe
 from harness.records import Delivery, Ledger
 from harness.target import Timings
 from harness.tenants import Tenant
-from harness.testing.answers import Answer, Click, not_observable
+from harness.testing.answers import Answer, Click, not_applicable, not_observable
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
@@ -99,6 +99,10 @@ class Pipeline:
     def note(self, sentence: str) -> None:
         """Leave a sentence of evidence in the report."""
         self.evidence.append(sentence)
+
+    def not_applicable(self, reason: str) -> NoReturn:
+        """End a variant that means nothing for this vendor: it is no promise kept, and proves nothing."""
+        not_applicable(f"{self.gateway().name} ({self.gateway().dialect}): {reason}")
 
     def next_number(self) -> int:
         """1, 2, 3 … within the scenario."""
@@ -201,6 +205,11 @@ class Pipeline:
         return wait_until(
             self.queue.bodies, bool, goal="a message in the dispatch queue", within_s=self.timings.dispatch_s
         )
+
+    def counted_by_pixel(self) -> dict[str, int]:
+        """How many events, of any name, Meta has counted so far for each of this scenario's tenants."""
+        probes = [MetaProbe(self.info.meta_url, one.pixel_id) for one in self.tenants]
+        return {one.pixel_id: sum(event.counted for event in one.arrivals()) for one in probes}
 
     # -- the end ---------------------------------------------------------------------------------------------
 

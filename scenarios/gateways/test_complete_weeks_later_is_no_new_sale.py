@@ -23,5 +23,5 @@ def test_complete_weeks_later_is_no_new_sale(pipeline: Pipeline) -> None:
     # Then
     assert answer.status == 202
     pipeline.a_later_order_arrives()
-    told = len(pipeline.meta.events_about(order))
+    told = len(pipeline.meta.everything_about(order))
     assert told == 1, f"Meta must hear of the sale once; it heard {told} times"

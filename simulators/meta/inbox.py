@@ -152,7 +152,9 @@ class Inbox:
                 box.grew.notify_all()
 
     def _arrive(self, call: Call) -> None:
-        """Remember the events in short. Plain tuples, in one go: this stands on the path of every event."""
+        """Remember a server's events in short. Plain tuples, in one go: this stands on the path of every event."""
+        if call.source == "browser":
+            return
         seq, pixel, at_s, answered_at_s = call.seq, call.pixel, call.at_s, call.at_s + call.latency_s
         for event, verdict in zip(call.events, call.verdicts, strict=True):
             known = event if type(event) is dict else _NOTHING

@@ -151,7 +151,7 @@ def test_every_verdict_gives_its_reasons(seen: Seen, verdict: Verdict | None, co
     ("seen", "told"),
     [
         (RED["a scenario"], "A purchase reaches Meta once. Broken in S-02: wanted 1, got 2"),
-        (RED["outside of scenarios"], "The target keeps running. Broken: web ended with exit code 1"),
+        (RED["outside of scenarios"], "Web ended with exit code 1."),
         (RED["lost"], "1 conversion was never counted by Meta."),
         (RED["doubled"], "1 conversion was counted twice."),
         (RED["pending"], "1 conversion was still on the way."),
