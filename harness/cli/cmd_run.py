@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -78,6 +79,12 @@ def run(
         began, started_at = time.monotonic(), common.wall_clock_iso()
         with terminal.Progress(screen) as progress:
             session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
+            try:
+                session.check(selection)
+            except UsageError:
+                session.stop()
+                shutil.rmtree(folder)  # a folder without a report would look like a run
+                raise
             findings = _observe(session, selection)
             if keep:
                 progress.phase(_where(session.stack))

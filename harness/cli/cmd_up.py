@@ -140,8 +140,8 @@ def _check_address(listen: str, names: tuple[str, ...]) -> None:
     if CONSOLE not in names:
         raise UsageError("--listen opens the page alone, and --only leaves the page out.")
     terminal.console().print(
-        f"[bold yellow]warning:[/] the page can be reached by whoever reaches {terminal.escape(listen)}. It lets in only "
-        "browsers that come with a one-time link; what it says travels unencrypted. The fakes stay on this machine."
+        f"[bold yellow]warning:[/] whoever reaches {terminal.escape(listen)} reaches the page. It lets in only browsers "
+        "that come with a one-time link; what it says travels unencrypted. The fakes stay on this machine."
     )
 
 

@@ -131,6 +131,26 @@ class Session:
             }
         )
 
+    def check(self, selection: Selection) -> None:
+        """Return if the selection holds a scenario; asked before anything is started, for nobody likes to wait for it.
+
+        Raises:
+            UsageError: it holds none.
+        """
+        if not (selection.expression or selection.last_failed):
+            return
+        argv = [*self._argv(selection, workers=0, mark=""), "--collect-only"]
+        env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        env.pop(STACK_VARIABLE, None)
+        if subprocess.run(argv, capture_output=True, check=False, env=env).returncode != _PYTEST_NOTHING:
+            return
+        if selection.last_failed:
+            raise UsageError("Nothing was red the last time.")
+        raise UsageError(
+            f"No scenario matches {selection.expression!r} in {', '.join(selection.suites) or 'any suite'}. "
+            "`golive list scenarios` shows what there is."
+        )
+
     def run(self, selection: Selection) -> None:
         """Both passes: what shares the stack in parallel, then what must be alone."""
         began = time.monotonic()
@@ -180,7 +200,7 @@ class Session:
         home = scenarios_home()
         places = [str(home / suite) for suite in selection.suites] or [str(home / suite) for suite in suites()]
         argv = [sys.executable, "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)]
-        argv += ["-q", "--no-header", "-m", mark, "-p", "harness.pytest_plugin"]
+        argv += ["-q", "--no-header", *(["-m", mark] if mark else []), "-p", "harness.pytest_plugin"]
         argv += ["-o", f"cache_dir={self._folder.parent / '.pytest_cache'}"]
         if workers > 1:
             argv += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "worksteal"]

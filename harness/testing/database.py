@@ -14,6 +14,7 @@ from harness.testing.gateway import PlacedOrder
 from harness.waiting import wait_until
 
 if TYPE_CHECKING:
+    from harness.tenants import Tenant
     from harness.testing.pipeline import Pipeline
 
 
@@ -24,16 +25,17 @@ class DatabaseView:
         self._probe = probe
         self._pipeline = pipeline
 
-    def conversions(self) -> list[Conversion]:
-        """All of this tenant's conversions."""
-        found = self._probe.conversions(self._pipeline.tenant.tenant)
+    def conversions(self, *, tenant: Tenant | None = None) -> list[Conversion]:
+        """All conversions of this tenant, or of another one of the scenario's."""
+        found = self._probe.conversions((tenant or self._pipeline.tenant).tenant)
         if found is None:
             not_observable("the target file gives no probes.conversions query")
         return found
 
     def conversion(self, order: PlacedOrder) -> Conversion | None:
-        """What is stored of an order, if anything."""
-        rows = [one for one in self.conversions() if one.sale == order.sale_id and one.gateway == order.gateway.name]
+        """What is stored of an order at its own tenant, if anything."""
+        stored = self.conversions(tenant=order.gateway.tenant)
+        rows = [one for one in stored if one.sale == order.sale_id and one.gateway == order.gateway.name]
         if len(rows) > 1:
             raise PromiseBroken(f"sale {order.sale_id} is stored {len(rows)} times")
         return rows[0] if rows else None
@@ -67,6 +69,6 @@ class DatabaseView:
         places = {f"table {schema}.{table}": self._probe.rows(schema, table) for schema, table in self._probe.tables()}
         return privacy.leaks(hunt, places)
 
-    def value(self, query: str) -> Any:
-        """The one value of a query; `%(tenant)s` is this scenario's tenant."""
-        return self._probe.value(query, {"tenant": self._pipeline.tenant.tenant})
+    def value(self, query: str, *, tenant: Tenant | None = None) -> Any:
+        """The one value of a query; `%(tenant)s` is this scenario's tenant, or the one named."""
+        return self._probe.value(query, {"tenant": (tenant or self._pipeline.tenant).tenant})

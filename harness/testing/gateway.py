@@ -115,6 +115,21 @@ class PlacedOrder:
         """What of this buyer must never be found in plain text."""
         return [privacy.Canary(kind=kind, text=text) for kind, text in canaries(self.order.buyer).items()]
 
+    def at(self, gateway: Gateway) -> PlacedOrder:
+        """The same sale, told by the same vendor to another tenant: same id, same buyer."""
+        placed = PlacedOrder(self._pipeline, gateway, self.order)
+        self._pipeline.orders.append(placed)
+        return placed
+
+    @property
+    def product_ids(self) -> frozenset[str]:
+        """By what the vendor's webhook calls the product; empty where it tells none."""
+        root = json.loads(self.webhook().body)
+        data = root.get("data", {})
+        product = root.get("product") or root.get("Product") or data.get("product") or root
+        names = ("product_id", "external_reference", "ucode", *(() if product is root else ("id", "code")))
+        return frozenset(str(product[name]) for name in names if product.get(name))
+
     @property
     def carries_phone(self) -> bool:
         """Whether this vendor's webhook tells the buyer's phone at all."""

@@ -11,15 +11,17 @@ from harness.testing.answers import sha256
 from harness.testing.gateway import PlacedOrder
 
 if TYPE_CHECKING:
+    from harness.tenants import Tenant
     from harness.testing.pipeline import Pipeline
 
 
 class MetaView:
     """What Meta has seen of this scenario's pixel, and what it should answer."""
 
-    def __init__(self, probe: MetaProbe, pipeline: Pipeline) -> None:
+    def __init__(self, probe: MetaProbe, pipeline: Pipeline, *, tenant: Tenant) -> None:
         self.probe = probe
         self._pipeline = pipeline
+        self._tenant = tenant
 
     def everything_about(
         self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None
@@ -106,13 +108,13 @@ class MetaView:
     def expire_token(self) -> None:
         """The tenant's token dies, as after 60 days."""
         self.probe.set_token(
-            self._pipeline.tenant.meta_token, state="expired", expires_at_s=self._pipeline.info.clock.origin_s - 1
+            self._tenant.meta_token, state="expired", expires_at_s=self._pipeline.info.clock.origin_s - 1
         )
 
     def renew_token(self) -> str:
         """Meta gives out a new token for the pixel; the old one stays dead. The target learns of it by its action."""
-        token = "EAA" + sha256(self._pipeline.tenant.meta_token)[:60]
+        token = "EAA" + sha256(self._tenant.meta_token)[:60]
         self.probe.set_tokens([token])
-        given = {"tenant": self._pipeline.tenant.tenant, "meta_token": token, "meta_token_expires_at_s": None}
+        given = {"tenant": self._tenant.tenant, "meta_token": token, "meta_token_expires_at_s": None}
         self._pipeline.info.control.call("action", name="set_meta_token", input=given)
         return token

@@ -47,7 +47,7 @@ class Pipeline:
         self.http.trust_env = False
         self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=32))
         probes = info.target.probes
-        self.meta = MetaView(MetaProbe(info.meta_url, self.tenant.pixel_id), self)
+        self.meta = self.meta_of(self.tenant)
         self.target = TargetView(self)
         self._database = (
             DatabaseProbe(probes.database_url, conversions=probes.conversions) if probes.database_url else None
@@ -59,6 +59,10 @@ class Pipeline:
     def timings(self) -> Timings:
         """How long this target needs for what; see the target file."""
         return self.info.target.timings
+
+    def meta_of(self, tenant: Tenant) -> MetaView:
+        """What Meta has seen of one tenant's pixel."""
+        return MetaView(MetaProbe(self.info.meta_url, tenant.pixel_id), self, tenant=tenant)
 
     @property
     def database(self) -> DatabaseView:
@@ -110,8 +114,8 @@ class Pipeline:
 
     # -- tracking --------------------------------------------------------------------------------------------
 
-    def click(self, **changes: Any) -> Click:
-        """A visitor arrives from an ad: the tracking endpoint gives out a short click id."""
+    def click(self, *, tenant: Tenant | None = None, **changes: Any) -> Click:
+        """A visitor arrives from an ad, at this tenant's or another's: they are given a short click id."""
         rng = random.Random(f"{self.info.seed}/{self.scenario}/click/{self.next_number()}")
         fbclid = "IwAR" + "".join(rng.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", k=57))
         fbp = f"fb.1.{self.info.clock.origin_s * 1000 - 60_000}.{rng.randrange(10**9, 10**10)}"
@@ -124,7 +128,7 @@ class Pipeline:
             "utm_campaign": "lancamento",
             **changes,
         }
-        answer = self.track("click", body)
+        answer = self.track("click", body, tenant=tenant)
         if answer.status != 202:
             raise PromiseBroken(f"a click must be answered with 202; it was {answer.status} {answer.text[:200]}")
         click_id = answer.json().get("click_id")
@@ -133,13 +137,20 @@ class Pipeline:
         self.visited = True
         return Click(click_id=str(click_id), fbclid=str(body["fbclid"]), fbp=str(body["fbp"]))
 
-    def track(self, what: str, body: Mapping[str, Any] | bytes) -> Answer:
+    def track(self, what: str, body: Mapping[str, Any] | bytes, *, tenant: Tenant | None = None) -> Answer:
         """One tracking request: click, pageview or checkout."""
+        return self.target.post(
+            self.tracking_path(what, tenant=(tenant or self.tenant).tenant),
+            body if isinstance(body, bytes) else json.dumps(body).encode(),
+        )
+
+    def tracking_path(self, what: str, *, tenant: str) -> str:
+        """Where the target listens for a click, pageview or checkout of that tenant."""
         template = getattr(self.info.target.paths, what)
         if template is None:
             not_observable(f"the target file names no paths.{what}")
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.target.post(template.format(tenant=self.tenant.tenant), raw)
+        path: str = template.format(tenant=tenant)
+        return path
 
     # -- what must not happen --------------------------------------------------------------------------------
 
@@ -157,7 +168,11 @@ class Pipeline:
 
     def refusal_of(self, order: PlacedOrder) -> str:
         """How the target refused this order, where it refused every webhook about it; else nothing."""
-        told = [one for one in self.deliveries if one.sale == order.sale_id and one.gateway == order.gateway.name]
+        told = [
+            one
+            for one in self.deliveries_of(order.gateway.tenant)
+            if one.sale == order.sale_id and one.gateway == order.gateway.name
+        ]
         if not told or any(one.accepted or one.status is None for one in told):
             return ""
         return f"a genuine webhook must be accepted; sale {order.sale_id} was answered with {told[-1].status}"
@@ -175,12 +190,12 @@ class Pipeline:
 
     # -- the target's inside, where it lets us look ----------------------------------------------------------
 
-    def breaker(self) -> str | None:
-        """The state of this tenant's circuit breaker: closed, open, half_open; None: it never had a reason to be."""
+    def breaker(self, *, tenant: Tenant | None = None) -> str | None:
+        """The state of a tenant's circuit breaker: closed, open, half_open; None: it never had a reason to be."""
         query = self.info.target.probes.breaker
         if query is None:
             not_observable("the target file gives no probes.breaker query")
-        state = self.database.value(query)
+        state = self.database.value(query, tenant=tenant)
         return None if state is None else str(state)
 
     def wait_until_breaker(self, state: str) -> None:

@@ -76,6 +76,12 @@ class TargetView:
         said = self._pipeline.info.control.call("action", name="event_id", input=sale)
         return str(json.loads(said)["event_id"])
 
+    def redrive(self) -> None:
+        """The operator's command: out of the dead letters, back into the pipeline."""
+        if "redrive" not in self._pipeline.info.target.actions:
+            not_observable("the target file declares no action redrive")
+        self._pipeline.info.control.call("action", name="redrive", input={})
+
     def kill(self, role: str) -> None:
         """`kill -9` one of its processes, and wait until it is gone."""
         self._roles(role)
