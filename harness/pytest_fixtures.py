@@ -176,6 +176,39 @@ class MetaFixture:
         self._probe.set_token(self.token, state="expired", expires_at_s=int(time.time()) - 1)
 
 
+class PagerDutyFixture:
+    """A service of the fake PagerDuty that belongs to this test."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        """In the place of https://events.pagerduty.com."""
+        self.routing_key = key
+        """The integration key: 32 hex digits."""
+
+    @property
+    def sns_url(self) -> str:
+        """Where an SNS topic is subscribed to."""
+        return f"{self.url}/integration/{self.routing_key}/enqueue"
+
+    def wait_for_incidents(self, count: int = 1, *, within_s: float = ARRIVAL_S) -> list[dict[str, Any]]:
+        """The incidents of this key, once there are so many, or those that there are after that time."""
+        import requests  # noqa: PLC0415 -- nothing before it is used
+
+        deadline, after = time.monotonic() + within_s, 0
+        found: dict[int, dict[str, Any]] = {}
+        while True:
+            left_s = max(0.0, deadline - time.monotonic())
+            params = {"after": str(after), "count": "1", "wait_s": f"{left_s:.3f}"}
+            answer = requests.get(f"{self.url}/_golive/incidents", params=params, timeout=left_s + SEND_S)
+            answer.raise_for_status()
+            told = answer.json()
+            after = told["next"]
+            ours = (one for one in told["incidents"] if one["key_last4"] == self.routing_key[-4:])
+            found.update((one["number"], one) for one in ours)
+            if len(found) >= count or not left_s:
+                return list(found.values())
+
+
 def _check_host(url: str, allowed: str | None) -> None:
     from urllib.parse import urlsplit  # noqa: PLC0415 -- likewise
 
@@ -223,6 +256,17 @@ def meta_capi(request: pytest.FixtureRequest, _golive_meta_url: str) -> MetaFixt
     """A fake Meta Conversions API with a pixel and a token of this test's own."""
     key = _key(request)
     return MetaFixture(_golive_meta_url, str(10**14 + int(key[:14], 16) % (9 * 10**14)), f"EAA{key}")
+
+
+@pytest.fixture(scope="session")
+def _golive_pagerduty_url(_golive_nursery: Nursery, _golive_logs: Path) -> str:
+    return _started("pagerduty", _golive_nursery, _golive_logs)
+
+
+@pytest.fixture
+def pagerduty(request: pytest.FixtureRequest, _golive_pagerduty_url: str) -> PagerDutyFixture:
+    """A fake PagerDuty with an integration key of this test's own."""
+    return PagerDutyFixture(_golive_pagerduty_url, _key(request)[:32])
 
 
 def _gateway_fixture(name: str) -> Any:

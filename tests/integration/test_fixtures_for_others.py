@@ -111,3 +111,24 @@ def test_every_test_has_its_own_pixel_and_secret(tmp_path: Path) -> None:
     )
     done = run(tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_page_reaches_the_tests_own_service(tmp_path: Path) -> None:
+    """Events API v2: one incident for two triggers of one key, resolved at the end; another test sees none of it."""
+    write(
+        tmp_path,
+        "import requests\n\ndef tell(pagerduty, action):\n"
+        "    payload = {'summary': 'the queue is full', 'source': 'here', 'severity': 'critical'}\n"
+        "    body = {'routing_key': pagerduty.routing_key, 'event_action': action, 'dedup_key': 'q'}\n"
+        "    return requests.post(pagerduty.url + '/v2/enqueue', json={**body, 'payload': payload}, timeout=5).status_code\n\n"
+        "def test_it(pagerduty):\n"
+        "    assert [tell(pagerduty, 'trigger') for _ in range(2)] == [202, 202]\n"
+        "    (incident,) = pagerduty.wait_for_incidents()\n"
+        "    assert (incident['state'], incident['triggers']) == ('triggered', 2)\n"
+        "    assert tell(pagerduty, 'resolve') == 202\n"
+        "    assert pagerduty.wait_for_incidents()[0]['state'] == 'resolved'\n\n"
+        "def test_another(pagerduty):\n"
+        "    assert pagerduty.wait_for_incidents(within_s=0.1) == []\n",
+    )
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stdout
