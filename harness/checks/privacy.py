@@ -16,15 +16,20 @@ import ipaddress
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 #: Kinds that are numbers: found with and without punctuation, never inside a longer number.
 _NUMBERS = ("phone", "document")
 
+#: Kinds that must not be taken for the beginning or the end of something longer: 192.0.2.1 and 192.0.2.17.
+_BOUNDED = ("ip_address", "zip")
+
 #: Kinds that a target may keep and must not log. Meta asks for the address, and for the hashes.
 ONLY_IN_LOGS = ("ip_address", "hash of an email", "hash of a phone")
+
+#: Kinds that stand in a log or an answer never, and in a table only where the target's file says that they may.
+SECRETS = ("secret", "Meta token")
 
 #: A form of fewer characters would be found by chance. Eight bytes are also one machine word, see `_words`.
 _SHORTEST = 8
@@ -70,6 +75,7 @@ class Hunt:
             else:
                 self._needles.update(dict.fromkeys(_forms(canary), canary.kind))
         self._anchors: dict[int, list[bytes]] = _anchors(self._needles) if len(self._needles) > _FEW else {}
+        self._known = frozenset(self._anchors)
 
     def kinds_in(self, text: str) -> set[str]:
         """Which kinds of canary stand in a text, in whatever disguise."""
@@ -77,30 +83,40 @@ class Hunt:
             return set()
         found: set[str] = set()
         for view in _views(text):
-            found |= {self._needles[needle] for needle in self._candidates(view) if _stands_in(needle, view)}
+            for needle in self._candidates(view):
+                if needle in view and self._is_whole(needle, view):
+                    found.add(self._needles[needle])
             found |= {self._numbers[number] for number in _numbers_in(view) & self._numbers.keys()}
         return found
 
     def _candidates(self, view: bytes) -> Iterable[bytes]:
         if not self._anchors:
             return self._needles
-        anchors = self._anchors.keys()
-        seen: set[int] = set()
-        for words in _words(view):
-            seen |= anchors & words
+        seen = {anchor for words in _words(view) for anchor in self._known.intersection(words)}
         return {needle for anchor in seen for needle in self._anchors[anchor]}
 
+    def _is_whole(self, needle: bytes, view: bytes) -> bool:
+        if self._needles[needle] not in _BOUNDED:
+            return True
+        end = rb"(?![0-9a-f])" if b":" in needle else rb"(?![0-9])"
+        return re.search(rb"(?<![0-9])" + re.escape(needle) + end, view) is not None
 
-def leaks(hunt: Hunt, places: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+
+def leaks(
+    hunt: Hunt, places: Mapping[str, Iterable[str]], *, may_hold_secrets: Collection[str] = ()
+) -> tuple[str, ...]:
     """`place: kind` for every place in which a canary of that kind was found; never the canary itself.
 
-    A place is called `log …`, `table …` or otherwise; some kinds are forbidden in logs only.
+    A place is called `log …`, `table …` or otherwise; some kinds are forbidden in logs only. `may_hold_secrets` are
+    the tables (`public.tenants`) that secrets are kept in on purpose.
     """
     found = []
     for place, texts in places.items():
         kinds = hunt.kinds_in("\n".join(dict.fromkeys(texts)))
         if not place.startswith("log "):
             kinds -= set(ONLY_IN_LOGS)
+        if place.removeprefix("table ") in may_hold_secrets:
+            kinds -= set(SECRETS)
         found += [f"{place}: a plain {kind}" for kind in sorted(kinds)]
     return tuple(found)
 
@@ -121,7 +137,7 @@ def _spellings(canary: Canary) -> set[bytes]:
     digits = re.sub(r"\D", "", canary.text)
     if canary.kind != "phone":
         return {digits.encode()}
-    national = digits[2:] if canary.text.startswith("+55") or len(digits) > 11 else digits  # noqa: PLR2004
+    national = digits[2:] if canary.text.startswith("+55") or len(digits) > 11 else digits
     return {f"{prefix}{number}".encode() for number in {digits, national} for prefix in ("", "0", "55", "055", "0055")}
 
 
@@ -138,13 +154,13 @@ def _anchors(needles: Iterable[bytes]) -> dict[int, list[bytes]]:
 # -- haystack --------------------------------------------------------------------------------------------------
 
 _ESCAPE = re.compile(r"\\+u\{?([0-9a-fA-F]{4})\}?")
-_BYTES = re.compile(r"(?:\\+x[0-9a-fA-F]{2}|\\+[0-3][0-7]{2}|%[0-9a-fA-F]{2}|=[0-9A-F]{2})+")
-_BYTE = re.compile(r"x([0-9a-fA-F]{2})|\\([0-3][0-7]{2})|[%=]([0-9a-fA-F]{2})")
+_BYTES = re.compile(r"(?:\\+x[0-9a-fA-F]{2}|\\+[0-3][0-7]{2}|%[0-9a-fA-F]{2})+")
+_BYTE = re.compile(r"x([0-9a-fA-F]{2})|\\([0-3][0-7]{2})|%([0-9a-fA-F]{2})")
 _HEX_RUN = re.compile(rb"[0-9a-fA-F]{16,}")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_PLAIN_NUMBER = re.compile(rb"\d{10,15}")
-_GROUPED_NUMBER = re.compile(rb"\d{1,9}(?:[ .()+/_-]{1,3}\d{1,9})+")
+_PLAIN_NUMBER = re.compile(rb"\d{10,}")
+_GROUPED_NUMBER = re.compile(rb"(?<!\d)\d++(?:[ .()+/_-]{1,3}\d++)++")
 _LONGEST_NUMBER = 15
 
 
@@ -168,10 +184,10 @@ def _views(text: str) -> Iterator[bytes]:
 
 
 def _unescaped(text: str) -> str:
-    """JSON's, Python's, PostgreSQL's, URLs', mail's and HTML's escapes undone; three deep, for text in text."""
+    """JSON's, Python's, PostgreSQL's, URLs' and HTML's escapes undone; three deep, for text in text."""
     for _ in range(3):
         before = text
-        if "\\" in text or "%" in text or "=" in text:
+        if "\\" in text or "%" in text:
             text = _BYTES.sub(_as_text, _ESCAPE.sub(lambda found: chr(int(found.group(1), 16)), text))
         if "&" in text:
             text = html.unescape(text)
@@ -204,24 +220,15 @@ def _folded_bytes(noise: bytes) -> bytes:
     return _MAY_BE_ACCENTED.sub(lambda found: _ACCENTED[found.group()], noise).lower()
 
 
-def _words(view: bytes) -> Iterator[memoryview]:
-    """Every eight neighbouring bytes as a number: eight views, each of them shifted by a byte."""
+def _words(view: bytes) -> Iterator[list[int]]:
+    """Every eight neighbouring bytes as a number: eight lists, each of them shifted by a byte."""
     for start in range(min(_SHORTEST, len(view) - _SHORTEST + 1)):
         length = (len(view) - start) // _SHORTEST * _SHORTEST
-        yield memoryview(view)[start : start + length].cast("Q")
-
-
-def _stands_in(needle: bytes, view: bytes) -> bool:
-    """Whether it is there, and not as the beginning or the end of a longer number."""
-    if needle not in view:
-        return False
-    before = rb"(?<!\d)" if needle[:1].isdigit() else b""
-    after = rb"(?!\d)" if needle[-1:].isdigit() else b""
-    return re.search(before + re.escape(needle) + after, view) is not None
+        yield memoryview(view)[start : start + length].cast("Q").tolist()
 
 
 def _numbers_in(view: bytes) -> set[bytes]:
-    """Every number of ten to fifteen digits, and every one that neighbouring groups of digits make together."""
+    """Every number of ten digits and more, and every one that neighbouring groups of digits make together."""
     found = set(_PLAIN_NUMBER.findall(view))
     for run in set(_GROUPED_NUMBER.findall(view)):
         groups = re.findall(rb"\d+", run)

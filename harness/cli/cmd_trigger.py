@@ -345,11 +345,10 @@ def _announce(sender: Sender, maker: Maker, screen: Console) -> None:
         screen.print(f"tampered: {maker.tampering} – {done} A right receiver: {maker.expected}.")
     if sender.retries:
         schedule = sender.schedule
-        mark = schedule.facts["delays_s"].mark
+        ours = "" if schedule.facts["delays_s"].mark == "DOC" else " (not published: docs/trigger.md)"
         screen.print(
-            f"retries: {len(schedule.delays_s)} over {_span(schedule.gives_up_after_s)} "
-            f"({'documented' if mark == 'DOC' else 'the vendor does not publish these figures'}), "
-            f"here within {_span(schedule.gives_up_after_s / sender.compress)} and the time that answers take"
+            f"retries: {len(schedule.delays_s)} over {_span(schedule.gives_up_after_s)}{ours}, here within "
+            f"{_span(schedule.gives_up_after_s / sender.compress)} and the time that answers take"
         )
 
 
@@ -510,7 +509,7 @@ def _mask(text: str, secret: str) -> str:
 
 
 def _mask_body(body: str, secret: str) -> str:
-    masked = re.sub(r'(?<=")[^"\\]+(?=")', lambda found: _mask(found.group(), secret), body)
+    masked = re.sub(r'(?<=")[^"\\]+(?="(?!\s*:))', lambda found: _mask(found.group(), secret), body)
     # Whatever token stands in a body of the user's own is as secret as the one that was given to us.
     return re.sub(
         r'("(?:token|hottok)"\s*:\s*")([^"]*)(?=")',

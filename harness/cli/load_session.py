@@ -167,6 +167,7 @@ class LoadSession:
         )
         self._tenants: list[Tenant] = []
         self._depths: list[int] = []
+        self._generators: list[Child] = []
         self._dead_letters: QueueProbe | None = None
 
     def _died(self, death: Death) -> None:
@@ -233,7 +234,7 @@ class LoadSession:
         path = self.stack.folder / "load-plan.json"  # holds secrets: it goes when the stack goes
         path.touch(mode=0o600)
         path.write_text(json.dumps(plan), encoding="utf-8")
-        children = [self._generator(path, number) for number in range(self._processes)]
+        children = self._generators = [self._generator(path, number) for number in range(self._processes)]
         ready = [self._folder / f"ready-{number}" for number in range(self._processes)]
         wait_until(
             lambda: self._abort.is_set() or self._dead(children) or all(one.exists() for one in ready),
@@ -363,6 +364,8 @@ class LoadSession:
     def stop(self) -> None:
         """End everything; safe to call twice."""
         began = time.monotonic()
+        for one in self._generators:
+            one.kill()  # they have nothing to say goodbye to, and Locust would wait for its answers
         self.stack.stop()
         self.findings.timings = {**self.stack.timings, **self.findings.timings}
         self.findings.timings.setdefault("shut down", time.monotonic() - began)

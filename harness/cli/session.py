@@ -6,12 +6,13 @@ kills parts of the stack, notices when one dies, and leaves nothing behind.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +29,7 @@ from harness.records import Ledger, PrivacyResult, ScenarioResult
 from harness.stack.processes import Death, tail
 from harness.stack.stack import Stack
 from harness.target import Target
+from harness.tenants import Tenant
 from harness.testing.answers import NOT_APPLICABLE
 
 #: pytest's exit codes that say nothing against golive: all passed, some failed, none collected.
@@ -273,17 +275,20 @@ class Session:
     # -- after the scenarios ---------------------------------------------------------------------------------
 
     def hunt(self) -> None:
-        """Search everything that the target has written for the people whom the run invented."""
+        """Stop the target, and search everything that it has written for the people whom the run invented.
+
+        The database and the fakes stay up: they are looked into. Whoever needs the target alive comes before.
+        """
         self._watcher.phase("hunt for personal data")
         began = time.monotonic()
         canaries = [privacy.Canary(kind=kind, text=text) for kind, text in sorted(self.findings.canaries)]
-        hunt = privacy.Hunt(canaries)
+        secrets = _secrets(self.stack.tenants.values())
+        hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
         target = self.stack.target
         places: dict[str, Any] = {}
-        for role in ("prepare", "provision", *target.start):
-            log = self.stack.logs / f"target-{role}.log"
-            if log.exists():
-                places[f"log {log.name}"] = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        self._stop_target()
+        for log in sorted(self.stack.logs.glob("target-*.log")):
+            places[f"log {log.name}"] = log.read_text(encoding="utf-8", errors="replace").splitlines()
         if target.probes.database_url:
             database = DatabaseProbe(target.probes.database_url)
             for schema, table in database.tables():
@@ -294,9 +299,18 @@ class Session:
             told = [_without_hashes(event) for call in calls for event in call["events"]]
             places.setdefault("what Meta was told", []).extend(told)
         self.findings.privacy = PrivacyResult(
-            canaries=len(canaries), places=tuple(places), leaks=privacy.leaks(hunt, places)
+            canaries=len(canaries) + len(secrets),
+            places=tuple(places),
+            leaks=privacy.leaks(hunt, places, may_hold_secrets=getattr(target.probes, "may_hold_secrets", ())),
         )
         self.findings.timings["hunt for personal data"] = time.monotonic() - began
+
+    def _stop_target(self) -> None:
+        children = [self.stack.nursery.get(name) for name in self.stack.nursery.names("target")]
+        for child in children:
+            child.ask_to_stop()
+        for child in children:
+            child.ensure_stopped()
 
     def stop(self) -> None:
         """End everything; safe to call twice."""
@@ -304,6 +318,15 @@ class Session:
         self.stack.stop()
         self.findings.timings = {**self.stack.timings, **self.findings.timings}
         self.findings.timings.setdefault("shut down", time.monotonic() - began)
+
+
+def _secrets(tenants: Iterable[Tenant]) -> list[privacy.Canary]:
+    found = []
+    for tenant in tenants:
+        found += [privacy.Canary(kind="secret", text=account.secret) for account in tenant.gateways.values()]
+        renewed = "EAA" + hashlib.sha256(tenant.meta_token.encode()).hexdigest()[:60]  # as MetaFake.renew_token has it
+        found += [privacy.Canary(kind="Meta token", text=one) for one in (tenant.meta_token, renewed)]
+    return found
 
 
 def _without_hashes(event: dict[str, Any]) -> str:

@@ -27,6 +27,8 @@ class DatabaseProbe:
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
                 self._connection.execute("SET default_transaction_read_only = on")
+                # Bytes as the text that they are, where they are text: what is hunted must not hide in a bytea.
+                self._connection.execute("SET bytea_output = 'escape'")
             with self._connection.cursor() as cursor:
                 yield cursor
         except psycopg.Error as error:

@@ -9,6 +9,7 @@ from harness.stack.aws import CREDENTIALS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 
 class QueueProbe:
@@ -44,6 +45,20 @@ class QueueProbe:
         return sum(int(found.get(name, "0")) for name in names)
 
     def bodies(self, *, most: int = 10) -> list[str]:
-        """A look at message bodies; they become visible again at once."""
-        answer = self._sqs().receive_message(QueueUrl=self._url, MaxNumberOfMessages=most, VisibilityTimeout=0)
-        return [message["Body"] for message in answer.get("Messages", [])]
+        """A look at message bodies, each with its attributes; the messages become visible again at once."""
+        answer = self._sqs().receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=most,
+            VisibilityTimeout=0,
+            MessageAttributeNames=["All"],
+            AttributeNames=["MessageGroupId", "MessageDeduplicationId", "AWSTraceHeader"],
+        )
+        return ["\n".join((message["Body"], *_attributes(message))) for message in answer.get("Messages", [])]
+
+
+def _attributes(message: MessageTypeDef) -> list[str]:
+    found = [f"{name}: {value}" for name, value in message.get("Attributes", {}).items()]
+    for name, value in message.get("MessageAttributes", {}).items():
+        data = value.get("BinaryValue") or b""
+        found.append(f"{name}: {value.get('StringValue', '')}{data.decode(errors='backslashreplace')}")
+    return found
