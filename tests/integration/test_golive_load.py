@@ -70,22 +70,20 @@ def test_load_goes_to_this_machine_only_unless_the_host_is_named(tmp_path: Path)
 
 def test_ctrl_c_ends_a_load_at_once(tmp_path: Path) -> None:
     """Locust would wait for its users; nobody who presses Ctrl-C does. Nothing is left."""
-    process = subprocess.Popen(
-        [GOLIVE, "load", "smoke", "--duration", "60", "--out", str(tmp_path / "run")],
+    with subprocess.Popen(
+        [GOLIVE, "load", "smoke", "--duration", "30", "--out", str(tmp_path / "run")],
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
         start_new_session=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "sending:" in line:
-            break
-    family = psutil.Process(process.pid).children(recursive=True)
-    assert any("locust" in " ".join(one.cmdline()) for one in family)
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(timeout=30) == 130
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "sending:" in line)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert any("locust" in " ".join(one.cmdline()) for one in family)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(timeout=30) == 130
     assert "stopped" in said
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
