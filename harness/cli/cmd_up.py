@@ -140,8 +140,8 @@ def _check_address(listen: str, names: tuple[str, ...]) -> None:
     if CONSOLE not in names:
         raise UsageError("--listen opens the page alone, and --only leaves the page out.")
     terminal.console().print(
-        f"[bold yellow]warning:[/] whoever reaches {terminal.escape(listen)} reaches the page. It lets in only browsers "
-        "that come with a one-time link; what it says travels unencrypted. The fakes stay on this machine."
+        f"[bold yellow]warning:[/] whoever reaches {terminal.escape(listen)} reaches the page. It lets in browsers "
+        "with a one-time link only; what it says travels unencrypted. The fakes stay on this machine."
     )
 
 
@@ -228,7 +228,7 @@ def _examples(state: State) -> list[tuple[str, str]]:
             "dialect": "vendor",
             "secret": "my-hottok",
             "to": "http://127.0.0.1:8080/api/v1/webhooks/hotmart/t-1",
-            "seed": "try/1",
+            "seed": "1/trigger/0",
         }
         shown.append(
             (

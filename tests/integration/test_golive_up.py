@@ -306,6 +306,21 @@ def test_again_sends_the_same_body(base: int, home: dict[str, str], receiver: Re
         assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_webhook")
 
 
+def test_copied_trigger_sends_the_same_order(base: int, home: dict[str, str], receiver: Receiver) -> None:
+    """Of a key that `golive trigger` would make: the same bytes; of any other it sends an order, and says so."""
+    with foreground(home, "--port-base", str(base)) as (_, told):
+        plain = {"to": f"http://127.0.0.1:{receiver.server_port}/hook", "set": {"data.purchase.price.value": 1}}
+        send(url(told, "gateways"), receiver, seed="7/trigger/0", **plain)
+        send(url(told, "gateways"), receiver, seed="it's; $HOME", **plain)
+        rows = news(url(told, "console"))["sent"]["rows"]
+        assert [row["same_order"] for row in rows] == [True, False]
+        env = {**home, "GOLIVE_SECRET": "s3cr3t-hottok", "PATH": f"{Path(GOLIVE).parent}:{home['PATH']}"}
+        for row in rows:
+            subprocess.run(["sh", "-c", row["trigger"]], env=env, capture_output=True, timeout=LIMIT_S, check=True)
+        assert receiver.bodies[2] == receiver.bodies[0]
+        assert receiver.bodies[3] != receiver.bodies[1]
+
+
 def test_copied_curl_sends_the_same_order(base: int, home: dict[str, str], receiver: Receiver) -> None:
     """What is copied works in a shell once the secret is in its variable."""
     with foreground(home, "--port-base", str(base)) as (_, told):
