@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -24,7 +24,9 @@ from simulators.gateways import FakeGateway, UnknownName, Webhook, _delivery, ga
 from simulators.gateways._json import with_values
 from simulators.gateways._tamper import TAMPERINGS, Signing, expected, tamper
 from simulators.people import order
-from simulators.sending import Sender, Tally, check_address
+
+if TYPE_CHECKING:
+    from simulators.sending import Sender, Tally
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -99,6 +101,8 @@ def trigger(
 
     Exit code: 0 all accepted (2xx) · 1 not all · 2 usage.
     """
+    from simulators.sending import Sender, check_address  # noqa: PLC0415 -- aiohttp takes 0.1 s, other commands wait too
+
     with common.exit_codes():
         try:
             source = _secret_source(secret, secret_env, secret_file)

@@ -62,6 +62,8 @@ def receiver() -> Iterator[Receiver]:
             status, told = found.take(Request(path=self.path, headers=dict(self.headers.items()), body=body))
             self.send_response_only(status)
             self.send_header("Content-Length", str(len(told)))
+            if status == 307:
+                self.send_header("Location", "/elsewhere")
             self.end_headers()
             self.wfile.write(told)
 
@@ -230,7 +232,7 @@ def test_a_receiver_that_quotes_the_secret_is_not_quoted(receiver: Receiver) -> 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     """Every vendor counts it as a failure."""
-    receiver.answer = lambda _request: (302, b"")
+    receiver.answer = lambda _request: (307, b"")
     done = golive("kiwify", "approved", "--to", receiver.url, "--secret", SECRET)
     assert (done.returncode, len(receiver.got)) == (1, 1)
 
