@@ -1,9 +1,11 @@
-"""`golive`: the roof. One file per command; each is imported only when it is called."""
+"""`golive`: the roof. One file per command, found by its name."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -21,6 +23,21 @@ app = typer.Typer(
 
 #: A command is a file `cmd_NAME.py` here with a function `register(app)`.
 PREFIX = "cmd_"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"golive {version('golive')}")
+        raise typer.Exit
+
+
+@app.callback()
+def golive(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which golive this is.")
+    ] = False,
+) -> None:
+    """Prove a conversion-tracking pipeline before it lets its first customer in."""
 
 
 def main() -> None:
