@@ -73,6 +73,8 @@ class Probes(_Section):
     """The name of the SQS queue that carries dispatches."""
     dead_letters: str | None = None
     aws_url: str | None = None
+    may_hold_secrets: list[str] = Field(default_factory=list)
+    """Tables (`public.tenants`) in which secrets and Meta tokens may stand; nowhere else, and never in a log."""
 
 
 class Tenants(_Section):

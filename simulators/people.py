@@ -92,8 +92,9 @@ def order(key: str, *, now_s: int, buyer: Buyer | Mapping[str, Any] | None = Non
 def canaries(buyer: Buyer) -> dict[str, str]:
     """What of a buyer must be found nowhere, under a name that may be printed: `email_token`, `surname` ….
 
-    Each value is rare by itself, which a first name or a city would not be. A hunter still has to look for its
-    other spellings: case, punctuation, NFC/NFD, backslash-u escapes.
+    Each value is rare by itself, which a first name or a city would not be, and a postcode is only in its own
+    punctuation. A hunter still has to look for other spellings: case, punctuation, NFC/NFD, backslash-u escapes. The
+    IP address may be kept, because Meta asks for it, but has no business in a log.
     """
     digits = (buyer.phone_e164 or "").removeprefix("+55").removeprefix("+")
     found = {
@@ -102,6 +103,9 @@ def canaries(buyer: Buyer) -> dict[str, str]:
         "surname": buyer.last_name.rpartition(" ")[2],
         "document": buyer.document,
         "phone": digits,
+        "full_name": buyer.full_name,
+        "zip": f"{buyer.zip_code[:5]}-{buyer.zip_code[5:]}",
+        "ip_address": buyer.ip_address,
     }
     return {name: value for name, value in found.items() if len(value) >= 6}
 

@@ -46,6 +46,10 @@ class Canary:
     """email, phone, document, surname, ip_address, secret …."""
     text: str
 
+    def stands_in(self, text: str) -> bool:
+        """Whether it is found in a text, in whatever disguise."""
+        return bool(Hunt([self]).kinds_in(text))
+
 
 def hashes(canaries: Iterable[Canary]) -> list[Canary]:
     """The hashes that Meta is given of e-mails and phones: they name a person as well as these do."""
@@ -170,7 +174,8 @@ def _views(text: str) -> Iterator[bytes]:
     yield _folded(text)
     if plain != text:
         yield _folded(plain)
-    raw = plain.encode(errors="replace")
+    # Of both, because undoing an escape also takes the first byte of PostgreSQL's \x48656c6c6f for one.
+    raw = b"\n".join(one.encode(errors="replace") for one in dict.fromkeys((text, plain)))
     # Where a run begins says nothing: an id may be glued to its front. So every alignment is decoded, of all runs
     # at once: of two, three or four neighbouring alignments one is right for each of them.
     hexed = b"0".join(dict.fromkeys(_HEX_RUN.findall(raw)))

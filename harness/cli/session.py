@@ -299,9 +299,9 @@ class Session:
             told = [_without_hashes(event) for call in calls for event in call["events"]]
             places.setdefault("what Meta was told", []).extend(told)
         self.findings.privacy = PrivacyResult(
-            canaries=len(canaries) + len(secrets),
+            canaries=len(canaries),
             places=tuple(places),
-            leaks=privacy.leaks(hunt, places, may_hold_secrets=getattr(target.probes, "may_hold_secrets", ())),
+            leaks=privacy.leaks(hunt, places, may_hold_secrets=target.probes.may_hold_secrets),
         )
         self.findings.timings["hunt for personal data"] = time.monotonic() - began
 
@@ -324,7 +324,7 @@ def _secrets(tenants: Iterable[Tenant]) -> list[privacy.Canary]:
     found = []
     for tenant in tenants:
         found += [privacy.Canary(kind="secret", text=account.secret) for account in tenant.gateways.values()]
-        renewed = "EAA" + hashlib.sha256(tenant.meta_token.encode()).hexdigest()[:60]  # as MetaFake.renew_token has it
+        renewed = "EAA" + hashlib.sha256(tenant.meta_token.encode()).hexdigest()[:60]  # as MetaView.renew_token does
         found += [privacy.Canary(kind="Meta token", text=one) for one in (tenant.meta_token, renewed)]
     return found
 

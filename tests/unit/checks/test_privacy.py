@@ -1,44 +1,151 @@
 """Personal data is found in every disguise that careless programs give it."""
 
+import base64
+import html
 import json
+import random
+import unicodedata
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
 
-from harness.checks.privacy import Canary, Hunt, leaks
+from harness.checks.privacy import SECRETS, Canary, Hunt, hashes, leaks
 
 EMAIL = Canary(kind="email", text="Conceição.q7f3k2x9@compras.example")
 PHONE = Canary(kind="phone", text="+5511987654321")
+BARE_PHONE = Canary(kind="phone", text="11987654321")
 NAME = Canary(kind="name", text="Antônia Guimarães")
 CPF = Canary(kind="document", text="529.982.247-25")
+BARE_CPF = Canary(kind="document", text="52998224725")
+IPV4 = Canary(kind="ip_address", text="192.0.2.17")
+IPV6 = Canary(kind="ip_address", text="2001:db8:1a:2b::3c")
+ZIP = Canary(kind="zip", text="01310-123")
+SECRET = Canary(kind="secret", text="whsec_9aB8cD7eF6gH5iJ4kL3mN2oP1qR0sT")
+
+BODY = json.dumps({"id": 7, "email": EMAIL.text, "name": NAME.text}, ensure_ascii=False)
+
+#: What a program does to a text before it writes it down.
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "lower case": str.lower,
+    "upper case": str.upper,
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+    "JSON": json.dumps,
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text)),
+    "URL": quote,
+    "URL in a URL": lambda text: quote(quote(text)),
+    "bytes": lambda text: str(text.encode()),
+    "HTML": html.escape,
+    "hex": lambda text: text.encode().hex(),
+    "upper hex": lambda text: text.encode().hex().upper(),
+    "hex after half a byte": lambda text: "f" + text.encode().hex(),
+    "bytea": lambda text: "\\x" + text.encode().hex(),
+    "escaped bytea": lambda text: "".join(chr(one) if one < 128 else f"\\\\{one:03o}" for one in text.encode()),
+    "hex of JSON": lambda text: json.dumps(text, ensure_ascii=False).encode().hex(),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64, second alignment": lambda text: base64.b64encode(b"1" + text.encode()).decode(),
+    "base64, third alignment": lambda text: base64.b64encode(b"12" + text.encode()).decode(),
+    "base64 glued to a path": lambda text: "/v1/" + base64.urlsafe_b64encode(text.encode()).decode(),
+    "URL-safe base64": lambda text: base64.urlsafe_b64encode(b"~" + text.upper().encode()).decode(),
+}
+
+
+def padding(count: int) -> list[Canary]:
+    """So many other canaries that all are looked for at once."""
+    draw = random.Random(7)
+    return [
+        Canary(kind="padding", text=f"Conceição.{draw.randrange(10**9):x}@compras.example.net") for _ in range(count)
+    ]
+
+
+FEW, MANY = (), tuple(padding(3_000))
+
+
+@pytest.mark.parametrize("others", [FEW, MANY], ids=["few", "many"])
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("canary", [EMAIL, NAME, SECRET], ids=lambda one: one.kind)
+def test_a_disguised_canary_is_found(canary: Canary, disguise: str, others: tuple[Canary, ...]) -> None:
+    """Other case, escapes, encodings; alone or among thousands."""
+    text = f"2026-11-24T10:00:00Z sent {DISGUISES[disguise](canary.text)} today"
+    assert leaks(Hunt([canary, *others]), {"log": [text]}) == (f"log: a plain {canary.kind}",)
+
+
+@pytest.mark.parametrize("disguise", ["hex", "base64", "base64, second alignment", "bytea", "URL", "JSON in JSON"])
+def test_a_whole_body_is_found_in_disguise(disguise: str) -> None:
+    """The raw webhook, kept: both of what it tells."""
+    assert Hunt([EMAIL, NAME]).kinds_in(DISGUISES[disguise](BODY)) == {"email", "name"}
 
 
 @pytest.mark.parametrize(
-    ("canary", "text"),
+    "text",
     [
-        (EMAIL, "sent to Conceição.q7f3k2x9@compras.example today"),
-        (EMAIL, "conceição.q7f3k2x9@compras.example"),
-        (EMAIL, json.dumps({"email": EMAIL.text})),
-        (EMAIL, json.dumps({"email": EMAIL.text.lower()})),
-        (EMAIL, "GET /?email=" + quote(EMAIL.text)),
-        (PHONE, "phone=5511987654321"),
-        (PHONE, "(11987654321)"),
-        (NAME, "Olá, Antônia Guimarães!"),
-        (NAME, "Antônia Guimarães"),
-        (CPF, "cpf 52998224725"),
+        "phone=5511987654321",
+        "(11987654321)",
+        "(11) 98765-4321",
+        "11 9 8765 4321",
+        "+55 (11) 98765-4321",
+        "+55-11-98765.4321",
+        "011 98765-4321",
+        "tel:+5511987654321;x=1",
+        "2026-11-24 (11) 98765-4321 10",
+        b"id (11) 98765-4321".hex(),
+        base64.b64encode(b'{"phone": "+5511987654321"}').decode(),
     ],
 )
-def test_a_disguised_canary_is_found(canary: Canary, text: str) -> None:
-    """Lower case, JSON escapes, URL encoding, stripped punctuation, decomposed accents."""
-    assert leaks(Hunt([canary]), {"log": [text]}) == (f"log: a plain {canary.kind}",)
+@pytest.mark.parametrize("canary", [PHONE, BARE_PHONE], ids=["international", "national"])
+def test_a_phone_is_found_however_it_is_written(canary: Canary, text: str) -> None:
+    """With and without country code, brackets, blanks, dashes."""
+    assert Hunt([canary]).kinds_in(text) == {"phone"}
 
 
-def test_a_hash_is_no_leak() -> None:
-    """What must be stored is not mistaken for what must not."""
-    assert (
-        leaks(Hunt([EMAIL, PHONE]), {"table": ["62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"]})
-        == ()
+@pytest.mark.parametrize("text", ["cpf 52998224725", "529.982.247-25", "529 982 247 25", "529982247-25"])
+@pytest.mark.parametrize("canary", [CPF, BARE_CPF], ids=["with dots", "bare"])
+def test_a_document_is_found_however_it_is_written(canary: Canary, text: str) -> None:
+    """With and without dots."""
+    assert Hunt([canary]).kinds_in(text) == {"document"}
+
+
+@pytest.mark.parametrize("text", ["id 152998224725", "529982247251", "52998-22472\n5", "529.982.247:25"])
+def test_part_of_a_longer_number_is_no_document(text: str) -> None:
+    """Ids and times are full of digits; a hit must not be chance."""
+    assert Hunt([CPF]).kinds_in(text) == set()
+
+
+def test_an_address_is_found_whole_only() -> None:
+    """192.0.2.17 is not 192.0.2.170, and an IPv6 address has two spellings."""
+    hunt = Hunt([IPV4, IPV6, ZIP])
+    assert hunt.kinds_in("192.0.2.170 2001:db8:1a:2b::3cf 01310-1234") == set()
+    assert hunt.kinds_in("from 192.0.2.17:80") == {"ip_address"}
+    assert hunt.kinds_in("2001:0DB8:001a:002b:0000:0000:0000:003c") == {"ip_address"}
+    assert hunt.kinds_in("CEP 01310-123.") == {"zip"}
+
+
+def test_what_may_be_kept_may_not_be_logged() -> None:
+    """Address and hashes belong into the event and its table, and into no log."""
+    hunt = Hunt([IPV4, *hashes([EMAIL, PHONE, BARE_PHONE])])
+    texts = [IPV4.text, hashes([EMAIL])[0].text, hashes([PHONE])[0].text]
+    assert leaks(hunt, {"table public.conversions": texts, "what Meta was told": texts}) == ()
+    assert leaks(hunt, {"log target-web.log": texts}) == (
+        "log target-web.log: a plain hash of a phone",
+        "log target-web.log: a plain hash of an email",
+        "log target-web.log: a plain ip_address",
     )
+
+
+def test_a_secret_is_kept_only_where_the_target_says_so() -> None:
+    """One table may be named; no log ever."""
+    assert SECRET.kind in SECRETS
+    places = {"table public.tenants": [SECRET.text], "table public.raws": [SECRET.text], "log web": [SECRET.text]}
+    found = leaks(Hunt([SECRET]), places, may_hold_secrets=["public.tenants", "web"])
+    assert found == ("table public.raws: a plain secret", "log web: a plain secret")
+
+
+@pytest.mark.parametrize("others", [FEW, MANY], ids=["few", "many"])
+def test_a_hash_is_no_leak(others: tuple[Canary, ...]) -> None:
+    """What must be stored is not mistaken for what must not."""
+    stored = ["62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f", hashes([EMAIL])[0].text]
+    assert leaks(Hunt([EMAIL, PHONE, *others]), {"table": stored}) == ()
 
 
 def test_the_report_of_a_leak_does_not_leak() -> None:
@@ -46,6 +153,9 @@ def test_the_report_of_a_leak_does_not_leak() -> None:
     assert "q7f3k2x9" not in leaks(Hunt([EMAIL]), {"table users": [EMAIL.text]})[0]
 
 
-def test_no_canaries_find_nothing() -> None:
-    """An empty hunt is no match-everything."""
-    assert leaks(Hunt([]), {"log": ["anything"]}) == ()
+@pytest.mark.parametrize("text", ["", "a", "anything", "%", "\\u12", "\\", "=" * 40, "A" * 13, "\udcff\ud800 %ff%00"])
+def test_no_text_breaks_the_hunt_and_no_canaries_find_nothing(text: str) -> None:
+    """An empty hunt is no match-everything, and a haystack may be anything."""
+    assert leaks(Hunt([]), {"log": [text]}) == ()
+    assert leaks(Hunt([EMAIL, PHONE]), {"log": [text]}) == ()
+    assert leaks(Hunt([EMAIL, *MANY]), {"log": [text]}) == ()
