@@ -13,6 +13,10 @@ from harness.errors import HarnessError
 from harness.records import Conversion
 
 
+class NoSuchTable(HarnessError):
+    """A query of ours names a table or column that this target does not have."""
+
+
 class DatabaseProbe:
     """Looks into every table, without knowing what they are called."""
 
@@ -31,6 +35,9 @@ class DatabaseProbe:
                 self._connection.execute("SET bytea_output = 'escape'")
             with self._connection.cursor() as cursor:
                 yield cursor
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            self.close()
+            raise NoSuchTable(f"the target's database has no such thing: {str(error).splitlines()[0]}") from error
         except psycopg.Error as error:
             self.close()
             raise HarnessError(f"the target's database cannot be read: {str(error).strip().splitlines()[0]}") from error

@@ -2,7 +2,7 @@
 
 Given  a Meta that fails once
 When   an order is accepted and finally counted
-Then   dispatch_attempts holds the failure and exactly one row with status `sent`
+Then   dispatch_attempts holds the failure with what Meta said, and exactly one row with status `sent`
 """
 
 import pytest
@@ -24,4 +24,9 @@ def test_attempts_are_recorded(pipeline: Pipeline) -> None:
         "SELECT count(*) FROM dispatch_attempts WHERE tenant_id = %(tenant)s AND status = 'sent'"
     )
     tried = pipeline.database.value("SELECT count(*) FROM dispatch_attempts WHERE tenant_id = %(tenant)s")
+    told = pipeline.database.value(
+        "SELECT count(*) FROM dispatch_attempts WHERE tenant_id = %(tenant)s AND duration_ms > 0 AND ("
+        "status <> 'sent' AND http_status = 500 AND code = 2 OR status = 'sent' AND http_status = 200)"
+    )
+    assert told == tried, f"every row must tell status, code and duration of its call; {told} of {tried} do"
     assert (sent, tried) == (1, 2), f"one failure and one success; there are {sent} sent of {tried} attempts"

@@ -2,7 +2,8 @@
 
 Given  a Meta that refuses every batch in which one certain order stands
 When   that order is accepted together with nine others
-Then   the nine are counted, and the one ends in the dead letters with its reason
+Then   the nine are counted, and the one ends in the dead letters, by its id and with its reason; once Meta takes it,
+       the operator's redrive brings it there, and it is counted once
 """
 
 import pytest
@@ -24,4 +25,12 @@ def test_poison_event_blocks_nobody(pipeline: Pipeline) -> None:
     for order in others:
         pipeline.meta.wait_until_counted(order)
     pipeline.database.wait_for_state(poison, "dead_lettered")
-    assert pipeline.dead_letters.depth() >= 1, "what is called dead-lettered must stand in the dead-letter queue"
+    dead = pipeline.database.value(
+        "SELECT id::text FROM conversions WHERE tenant_id = %(tenant)s AND state = 'dead_lettered'"
+    )
+    letters = [one for one in pipeline.dead_letters.bodies() if one.startswith(dead)]
+    assert letters, "what is called dead-lettered must stand in the dead-letter queue, by its id"
+    assert letters[0].removeprefix(dead).strip(), "a dead letter must say why, in an attribute"
+    pipeline.meta.disarm()
+    pipeline.target.redrive()
+    pipeline.meta.wait_until_counted(poison)

@@ -1,8 +1,8 @@
-"""G-18  A currency without cents is not divided by a hundred.
+"""G-18  A currency without cents is not divided by a hundred, nor one with three decimals multiplied by ten.
 
-Given  Stripe orders in yen (no decimals) and in Icelandic króna (sent with two zeros)
+Given  Stripe orders in yen (no decimals), Icelandic króna (sent with two zeros) and Kuwaiti dinar (three decimals)
 When   they are delivered
-Then   Meta is told 500 JPY and 5 ISK
+Then   Meta is told 500 JPY, 5 ISK and 5.25 KWD
 """
 
 from decimal import Decimal
@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 
 @pytest.mark.scenario("G-18", proves=("011.4c/normalised",))
 @pytest.mark.each_gateway(only=("stripe",))
-@pytest.mark.parametrize(("currency", "amount"), [("JPY", "500"), ("ISK", "5"), ("BRL", "5")])
+@pytest.mark.parametrize(("currency", "amount"), [("JPY", "500"), ("ISK", "5"), ("KWD", "5.25"), ("BRL", "5")])
 def test_zero_decimal_currency(pipeline: Pipeline, currency: str, amount: str) -> None:
     # Given
     order = pipeline.gateway().order(currency=currency, amount=Decimal(amount))

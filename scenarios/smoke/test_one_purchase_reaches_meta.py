@@ -2,8 +2,11 @@
 
 Given  a tenant whose gateway is configured
 When   the gateway tells of one paid order
-Then   the answer is 202, and Meta counts exactly one Purchase with the right value, currency and hashed e-mail
+Then   the answer is 202, and Meta counts exactly one Purchase of a website, with the right value, currency, product and
+       hashed buyer, for advertising as well, and with no address or browser but the buyer's
 """
+
+from typing import Any
 
 import pytest
 
@@ -22,7 +25,26 @@ def test_one_purchase_reaches_meta(pipeline: Pipeline) -> None:
         f"a genuine webhook must be answered with 202; it was {answer.status} {answer.text[:200]}"
     )
     event = pipeline.meta.wait_until_counted(order)
-    assert float(event["custom_data"]["value"]) == pytest.approx(float(order.amount))
-    assert event["custom_data"]["currency"].upper() == order.order.currency
+    custom, user_data = event["custom_data"], event["user_data"]
+    assert type(custom["value"]) in (int, float), f"value must be a JSON number; it was {custom['value']!r}"
+    assert float(custom["value"]) == pytest.approx(float(order.amount))
+    assert custom["currency"].upper() == order.order.currency
+    assert event["action_source"] == "website", f"a sale on a website was sent as {event['action_source']!r}"
+    assert not event.get("opt_out"), "opt_out keeps the sale out of what the ads learn from"
+    assert not event.get("data_processing_options"), "nothing was said that limits the use of this sale"
     if order.carries_email:
-        assert order.email_hash in event["user_data"]["em"]
+        assert _listed(user_data["em"]) == [order.email_hash], "em must be the buyer's hash, and no other"
+    if order.carries_phone:
+        assert _listed(user_data["ph"]) == [order.phone_hash], "ph must be the buyer's hash, and no other"
+    products = set(_listed(custom.get("content_ids")))
+    assert products <= order.product_ids, f"content_ids {products} are none of the webhook's product"
+    assert products or not order.product_ids, "the webhook tells the product, and content_ids must tell it too"
+    buyer = order.order.buyer
+    address, browser = user_data.get("client_ip_address"), user_data.get("client_user_agent")
+    assert address in (None, buyer.ip_address), "client_ip_address must be the buyer's, never the vendor's"
+    assert browser in (None, buyer.user_agent), "client_user_agent must be the buyer's, never the vendor's"
+
+
+def _listed(value: Any) -> list[str]:
+    """Meta takes one text or a list of them."""
+    return [value] if isinstance(value, str) else [str(one) for one in value or ()]

@@ -23,6 +23,8 @@ Expected = Literal["refused", "accepted", "either"]
 
 STALE_S = 3_600
 """How old a stale signature is: twelve times Stripe's tolerance of 300 s."""
+JUST_STALE_S = 330
+"""Half a minute past Stripe's tolerance, so that a receiver cannot be generous."""
 HUGE_BYTES = 16 * 1024 * 1024
 """Longer than any body that a vendor sends, and than any that a receiver should read."""
 
@@ -103,6 +105,11 @@ def stale_timestamp(sent: Webhook, how: Signing) -> Webhook:
     return how.sign(sent.body, now_s=how.now_s - STALE_S)
 
 
+def just_stale_timestamp(sent: Webhook, how: Signing) -> Webhook:
+    """Captured five and a half minutes ago and sent again. Where no time is signed these are the genuine bytes."""
+    return how.sign(sent.body, now_s=how.now_s - JUST_STALE_S)
+
+
 def malformed_json(sent: Webhook, how: Signing) -> Webhook:
     """The closing brace is missing, and these very bytes are rightly signed: only the JSON is at fault."""
     cut = sent.body.rstrip()[:-1]
@@ -178,6 +185,16 @@ def prefix_only(sent: Webhook, how: Signing) -> Webhook:
     return _edit_signature(sent, how, lambda text: text[:8])
 
 
+def longer_signature(sent: Webhook, how: Signing) -> Webhook:
+    """The right signature or token with two more characters behind it: catches a comparison of beginnings."""
+    return _edit_signature(sent, how, lambda text: text + "00")
+
+
+def tail_changed(sent: Webhook, how: Signing) -> Webhook:
+    """As long as the right signature or token, and other in its last half: catches a comparison that stops early."""
+    return _edit_signature(sent, how, lambda text: text[: len(text) // 2] + text[len(text) // 2 :].translate(_OTHERS))
+
+
 def several_signatures(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
     """A wrong signature beside the right one, as while a secret is rolled: genuine, where the scheme has several."""
     return _edit_items(sent, lambda stamp, proof: [stamp, f"v1={'0' * 64}", f"v1={proof}"])
@@ -207,6 +224,7 @@ TAMPERINGS: Mapping[str, Apply] = {
         uppercase_signature,
         wrong_secret,
         stale_timestamp,
+        just_stale_timestamp,
         malformed_json,
         not_json_type,
         key_order,
@@ -220,6 +238,8 @@ TAMPERINGS: Mapping[str, Apply] = {
         empty_body,
         empty_signature,
         prefix_only,
+        longer_signature,
+        tail_changed,
         several_signatures,
         only_old_scheme,
         forged_wrapper,
@@ -228,6 +248,7 @@ TAMPERINGS: Mapping[str, Apply] = {
 
 #: Still the same JSON for whoever does not look at the bytes.
 _TOUCH_ONLY_THE_BODY = frozenset({"one_byte", "reserialised", "key_order", "escapes", "trailing_newline"})
+_STALE = frozenset({"stale_timestamp", "just_stale_timestamp"})
 #: JSON for some parsers only: where nothing signs the bytes, to take it and to refuse it are both right.
 _MATTER_OF_PARSER = frozenset({"byte_order_mark", "duplicate_keys", "compressed"})
 
@@ -262,7 +283,7 @@ def expected(name: str, gateway_name: str, dialect: str) -> Expected:
         return "refused" if fake.authenticates_body[dialect] else "either"
     if name in _TOUCH_ONLY_THE_BODY:
         return "refused" if fake.authenticates_body[dialect] else "accepted"
-    if name == "stale_timestamp":
+    if name in _STALE:
         return "refused" if _signs_the_time(fake, dialect) else "accepted"
     return "refused"
 
@@ -282,6 +303,9 @@ _WHERE_A_DIGIT_IS = (
     re.compile(rb"[0-9]"),
 )
 _TOKEN = re.compile(r"[0-9A-Za-z_\-]+\Z")
+#: Every digit and letter for another one of its kind: a hex digit stays one.
+_KINDS = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
+_OTHERS = str.maketrans("".join(_KINDS), "".join(kind[1:] + kind[:1] for kind in _KINDS))
 
 
 def _with_body(sent: Webhook, body: bytes) -> Webhook:

@@ -19,7 +19,7 @@ from simulators.meta.diagnostics import complaints, missing_keys
 
 SHOWN = (
     *("event_name", "event_id", "event_time", "action_source", "event_source_url", "user_data", "custom_data"),
-    "data_processing_options",
+    *("data_processing_options", "opt_out"),
 )
 
 

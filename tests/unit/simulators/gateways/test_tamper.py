@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from simulators.gateways import UnknownName, Webhook, gateway, known, webhook
-from simulators.gateways._tamper import HUGE_BYTES, STALE_S, TAMPERINGS, NothingToTamper, Signing, expected, tamper
+from simulators.gateways._tamper import (
+    HUGE_BYTES,
+    JUST_STALE_S,
+    STALE_S,
+    TAMPERINGS,
+    NothingToTamper,
+    Signing,
+    expected,
+    tamper,
+)
 from simulators.people import order
 
 NOW_S = 1_772_366_400
@@ -22,6 +31,7 @@ KIWI = ("kiwify", "vendor")
 STRIPE, KIWIFY = {("stripe", "vendor")}, {KIWI}
 #: Tamperings that only some schemes know; for the others they are said to be nothing.
 ONLY_OF = {"several_signatures": STRIPE, "only_old_scheme": STRIPE, "forged_wrapper": KIWIFY}
+STALE = {"stale_timestamp": STALE_S, "just_stale_timestamp": JUST_STALE_S}
 SAME_VALUE = ("reserialised", "key_order", "escapes", "trailing_newline")
 every_dialect = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
 
@@ -63,7 +73,7 @@ def test_every_tampering_bites_on_every_event(name: str, dialect: str, event: st
             tamper(kind, before, how)
         return
     after = tamper(kind, before, how)
-    no_time_is_signed = kind == "stale_timestamp" and name != "stripe"
+    no_time_is_signed = kind in STALE and name != "stripe"
     assert (after == before) == no_time_is_signed
 
 
@@ -72,7 +82,7 @@ def test_every_tampering_bites_on_every_event(name: str, dialect: str, event: st
     "kind",
     [
         *("one_byte", *SAME_VALUE, "missing_signature", "truncated_signature", "uppercase_signature"),
-        *("wrong_secret", "empty_signature", "prefix_only"),
+        *("wrong_secret", "empty_signature", "prefix_only", "longer_signature", "tail_changed"),
     ],
 )
 def test_expected_agrees_with_the_senders_own_arithmetic(name: str, dialect: str, kind: str) -> None:
@@ -126,10 +136,27 @@ def test_malformed_json_is_rightly_signed(name: str, dialect: str) -> None:
         json.loads(after.body)
 
 
-def test_stale_is_signed_an_hour_ago() -> None:
-    """Stripe's t is an hour old and the signature right for that time."""
+@pytest.mark.parametrize(("kind", "age_s"), STALE.items())
+def test_stale_is_signed_that_long_ago(kind: str, age_s: int) -> None:
+    """Stripe's t is so old and the signature right for that time."""
     sent, how = genuine("stripe", "vendor"), signing("stripe", "vendor")
-    assert tamper("stale_timestamp", sent, how) == how.sign(sent.body, now_s=NOW_S - STALE_S)
+    assert tamper(kind, sent, how) == how.sign(sent.body, now_s=NOW_S - age_s)
+    assert age_s > 300, "Stripe's tolerance"
+
+
+@every_dialect
+def test_a_longer_or_other_tail_begins_like_the_right_proof(name: str, dialect: str) -> None:
+    """Two characters more, or the second half another one: what stands before is the genuine proof."""
+    before, how = genuine(name, dialect), signing(name, dialect)
+    longer, other = (_text(tamper(kind, before, how)) for kind in ("longer_signature", "tail_changed"))
+    assert len(longer) == len(_text(before)) + 2
+    assert len(other) == len(_text(before))
+    changed = sum(one != two for one, two in zip(_text(before), other, strict=True))
+    assert 0 < changed <= 32
+
+
+def _text(sent: Webhook) -> str:
+    return f"{sent.url} {sorted(sent.headers.items())} {sent.body.decode()}"
 
 
 @every_dialect

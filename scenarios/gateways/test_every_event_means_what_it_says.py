@@ -1,0 +1,46 @@
+"""G-25  Every message that a vendor knows means what the vendor says it means.
+
+Given  all that can happen to an order at this gateway
+When   each is told of an order of its own; after what takes a sale back, the purchase comes late
+Then   each is accepted; what says that money came in is counted once, and of all else Meta hears nothing
+"""
+
+import pytest
+
+from harness.testing import Pipeline, PlacedOrder
+
+#: A refund that does not say how much went back takes no sale back: another message says so, once all of it has.
+UNDECIDED = {("stripe", "refund_created")}
+
+
+@pytest.mark.scenario("G-25", proves=("gateway/normalised",))
+@pytest.mark.each_gateway
+def test_every_event_means_what_it_says(pipeline: Pipeline) -> None:
+    # Given
+    gateway = pipeline.gateway()
+    purchases: list[PlacedOrder] = []
+    taken_back: list[PlacedOrder] = []
+    ignored: list[PlacedOrder] = []
+    for event, spec in gateway.events().items():
+        # When
+        order = gateway.order()
+        answer = order.deliver(event)
+        assert answer.status is not None
+        assert 200 <= answer.status < 300, f"{event} must be accepted; it was {answer.status} {answer.text[:200]}"
+        if spec.outcome == "reversal":
+            assert order.deliver("approved").status == 202
+        # Then
+        counts = spec.outcome == "purchase" or (gateway.name, event) in UNDECIDED
+        kind = purchases if counts else taken_back if spec.outcome == "reversal" else ignored
+        kind.append(order)
+        pipeline.note(f"{event} ({spec.vendor_name}): {spec.outcome}")
+    for order in purchases:
+        pipeline.meta.wait_until_counted(order)
+    pipeline.a_later_order_arrives()
+    for order in taken_back:
+        pipeline.database.wait_for_state(order, "suppressed")
+    for order in (*taken_back, *ignored):
+        pipeline.meta.seen_nothing_of(order)
+    for order in purchases:
+        told = len(pipeline.meta.everything_about(order))
+        assert told == 1, f"Meta must hear of the sale once; it heard {told} times"
