@@ -133,7 +133,7 @@ def test_a_target_process_that_dies_is_a_broken_promise(start: Callable[..., Run
     run.wait_until_says("scenarios, parallel")
     run.member("reference_impl consumer").send_signal(signal.SIGKILL)
     assert run.end() == 1
-    assert "consumer was killed by SIGKILL" in run.text()
+    assert "Consumer was killed by SIGKILL" in run.text()
     assert report(run)["verdict"] == "NO_GO"
     run.assert_nothing_left()
 
