@@ -86,6 +86,9 @@ MATCH_KEYS = HASHED_KEYS | frozenset(
     ]
 )
 
+#: One of these is enough, whatever else is there: they stand in none of the weak sets.
+_ENOUGH = MATCH_KEYS - frozenset().union(*_TOO_FEW)
+
 Check = Callable[[Any], bool]
 
 
@@ -289,6 +292,9 @@ def _time(event: dict[str, Any], index: int, now_s: float, switches: Switches) -
 
 
 def _match_keys(user: dict[str, Any], index: int) -> GraphError | None:
+    for key, value in user.items():
+        if value and key in _ENOUGH:
+            return None
     present = {key for key, value in user.items() if value and key in MATCH_KEYS}
     for weak in _TOO_FEW:
         if present <= weak:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import time
 from dataclasses import fields
@@ -53,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def build(args: argparse.Namespace) -> ASGIApp:
     """The application, its clock shifted by `args.clock_offset_s`."""
+    # A request makes hundreds of objects and keeps a handful, none of them in cycles: looking for cycles seldom is
+    # worth a fifth of the throughput.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     offset_s = float(args.clock_offset_s)
     switches = Switches(**{switch.name: getattr(args, switch.name) for switch in fields(Switches)})
     return create_app(
