@@ -211,3 +211,4 @@ def _load_line(load: LoadResult) -> str:
 def print_json(text: str) -> None:
     """To standard output, for a program."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()  # whoever reads it through a pipe may be waiting for it while we go on
