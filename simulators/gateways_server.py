@@ -26,7 +26,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ipaddress
 import json
 import math
 import re
@@ -47,9 +46,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from simulators.control import complaint, refusal
 from simulators.gateways import UnknownName, Webhook, gateway, known
 from simulators.gateways._json import with_values
 from simulators.gateways._tamper import TAMPERINGS, NothingToTamper, Signing, expected, tamper
+from simulators.loopback import is_loopback
 from simulators.people import order
 
 Clock = Callable[[], float]
@@ -88,15 +89,8 @@ def check_loopback(url: str) -> None:
     parts = urlsplit(url)
     host = parts.hostname or ""
     odd = any(mark in parts.netloc for mark in "@\\ \t\r\n")
-    if parts.scheme not in {"http", "https"} or odd or not _is_loopback(host):
+    if parts.scheme not in {"http", "https"} or odd or not is_loopback(host):
         raise NotLoopback(f"Webhooks are sent to this machine only, not to {host!r}. Use http://127.0.0.1:PORT/….")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def prepare(wish: Send, *, now_s: int, sign_at_s: int | None = None) -> tuple[Webhook, str]:
@@ -302,7 +296,7 @@ class _Courier:
             signed_at_s = now_s if again_of is not None or wish.at_s is None else wish.at_s
             webhook, sale_id = prepare(wish, now_s=now_s, sign_at_s=signed_at_s)
         except (ValueError, LookupError) as error:
-            return _error(400, _CODES.get(type(error), "bad_request"), str(error.args[0]))
+            return refusal(400, _CODES.get(type(error), "bad_request"), str(error.args[0]))
         dated = wish if wish.at_s is not None else wish.model_copy(update={"at_s": now_s})
         answer, failure = None, None
         began_s = self._clock()
@@ -326,7 +320,7 @@ class _Courier:
             )
         )
         if answer is None:
-            return _error(502, "unreachable", f"Nobody answered: {failure}.")
+            return refusal(502, "unreachable", f"Nobody answered: {failure}.")
         return JSONResponse({"status": answer.status, "sale_id": sale_id, "elapsed_ms": round(answer.elapsed_ms, 3)})
 
 
@@ -345,19 +339,19 @@ def create_app(clock: Clock) -> ASGIApp:
         try:
             wish = Send.model_validate_json(await request.body())
         except ValidationError as error:
-            return _error(400, "bad_request", _complaint(error))
+            return refusal(400, "bad_request", complaint(error))
         return await courier.deliver(wish)
 
     async def sent(request: Request) -> JSONResponse:
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 16):
-            return _error(400, "bad_request", "after: a whole number, from 0.")
+            return refusal(400, "bad_request", "after: a whole number, from 0.")
         return JSONResponse(courier.log.told(int(after)))
 
     async def again(request: Request) -> JSONResponse:
         found = courier.log.find(request.path_params["seq"])
         if found is None:
-            return _error(404, "unknown_webhook", "No such webhook is remembered; GET /_golive/sent tells which are.")
+            return refusal(404, "unknown_webhook", "No such webhook is remembered; GET /_golive/sent tells which are.")
         return await courier.deliver(found.wish, again_of=found.seq)
 
     return Starlette(
@@ -376,16 +370,6 @@ _CODES: Mapping[type[Exception], str] = {
     NotLoopback: "not_loopback",
     NothingToTamper: "nothing_to_tamper",
 }
-
-
-def _error(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
-
-
-def _complaint(error: ValidationError) -> str:
-    """Which fields are wrong and why, without their values: one of them is a secret."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in found)
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import rows
 from harness.records import Ledger, LoadResult, PrivacyResult, RunRecord, TargetInfo, Verdict
+from simulators.loopback import is_loopback
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -111,13 +111,7 @@ def _check_host(base_url: str, allowed: str | None) -> None:
         UsageError: another machine that nobody has named.
     """
     host = urlsplit(base_url).hostname or ""
-    if host == allowed:
-        return
-    try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
+    if host != allowed and not is_loopback(host):
         raise UsageError(
             f"The target is at {host!r}, not on this machine. Load is sent there only with --allow-host {host}."
         )

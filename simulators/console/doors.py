@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 from collections import deque
 from urllib.parse import urlsplit
+
+from simulators.loopback import is_loopback
 
 #: Links that nobody has used yet; a further one forgets the oldest.
 INVITATIONS_KEPT = 20
 #: Browsers that may look at the same time.
 VISITORS_KEPT = 50
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the name certainly means this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class OpenDoor:

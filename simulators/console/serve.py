@@ -10,7 +10,8 @@ from starlette.types import ASGIApp
 
 from simulators.console.app import create_app
 from simulators.console.collector import Collector
-from simulators.console.doors import LockedDoor, OpenDoor, is_loopback
+from simulators.console.doors import LockedDoor, OpenDoor
+from simulators.loopback import is_loopback
 
 #: Holds the key of a page that listens beyond this machine: in no command line, where others could read it.
 KEY_VARIABLE = "GOLIVE_CONSOLE_KEY"

@@ -6,17 +6,17 @@ value: one of them is a token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from simulators.control import handlers, refusal
 from simulators.meta.faults import BadFault, make
 from simulators.meta.inbox import Call
 from simulators.meta.latency import Latency, NoSuchLatency
@@ -121,7 +121,7 @@ class _Control:
         wish = _TokenState.model_validate_json(await request.body())
         known = self._meta.tokens.find(request.path_params["token"])
         if known is None:
-            return _error(
+            return refusal(
                 404, "unknown_token", "No such token. Register it with its pixel: PUT /_golive/pixels/{pixel}."
             )
         known.state, known.expires_at_s = wish.state, wish.expires_at_s
@@ -165,13 +165,7 @@ def create_control(meta: Meta) -> ASGIApp:
     """The control routes as an application of their own."""
     return Starlette(
         routes=_Control(meta).routes(),
-        exception_handlers={
-            ValidationError: _invalid,
-            BadFault: _unreasonable,
-            NoSuchLatency: _unreasonable,
-            404: _unknown,
-            405: _unknown,
-        },
+        exception_handlers=handlers("docs/contracts.md", BadFault, NoSuchLatency),
     )
 
 
@@ -184,23 +178,3 @@ def _flat(call: Call) -> dict[str, Any]:
         for event in told["events"]:
             event.update((key, None) for key, value in event.items() if isinstance(value, dict | list))
     return told
-
-
-def _error(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
-
-
-async def _invalid(_request: Request, error: Exception) -> Response:
-    found: list[Mapping[str, Any]] = []
-    if isinstance(error, ValidationError):
-        found = list(error.errors(include_url=False, include_context=False, include_input=False))
-    told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in found)
-    return _error(400, "bad_request", told)
-
-
-async def _unreasonable(_request: Request, error: Exception) -> Response:
-    return _error(400, "bad_request", str(error))
-
-
-async def _unknown(_request: Request, _cause: Exception) -> Response:
-    return _error(404, "unknown_route", "No such control route; docs/contracts.md lists them.")

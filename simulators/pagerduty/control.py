@@ -6,17 +6,17 @@ quotes no value: one of them is an integration key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from simulators.control import handlers, refusal
 from simulators.pagerduty.faults import FAULTS, Armed, TooManyFaults
 from simulators.pagerduty.rules import is_key
 from simulators.pagerduty.state import MAX_KEYS, PagerDuty
@@ -78,11 +78,11 @@ class _Control:
     async def key(self, request: Request) -> Response:
         keys, key = self._pagerduty.keys, request.path_params["key"]
         if not is_key(key):
-            return _error(400, "bad_request", "an integration key is 32 letters and digits")
+            return refusal(400, "bad_request", "an integration key is 32 letters and digits")
         if request.method == "DELETE":
             keys.discard(key)
         elif len(keys) >= MAX_KEYS:
-            return _error(400, "bad_request", f"{MAX_KEYS} keys are registered")
+            return refusal(400, "bad_request", f"{MAX_KEYS} keys are registered")
         else:
             keys.add(key)
         return JSONResponse({"key_last4": key[-4:], "registered": key in keys})
@@ -141,29 +141,9 @@ def create_control(pagerduty: PagerDuty) -> ASGIApp:
     """The control routes as an application of their own."""
     return Starlette(
         routes=_Control(pagerduty).routes(),
-        exception_handlers={ValidationError: _invalid, TooManyFaults: _unreasonable, 404: _unknown, 405: _unknown},
+        exception_handlers=handlers("docs/fakes_pagerduty.md", TooManyFaults),
     )
 
 
 def _json(value: object) -> Response:
     return Response(orjson.dumps(value), media_type="application/json")
-
-
-def _error(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
-
-
-async def _invalid(_request: Request, error: Exception) -> Response:
-    found: list[Mapping[str, Any]] = []
-    if isinstance(error, ValidationError):
-        found = list(error.errors(include_url=False, include_context=False, include_input=False))
-    told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in found)
-    return _error(400, "bad_request", told)
-
-
-async def _unreasonable(_request: Request, error: Exception) -> Response:
-    return _error(400, "bad_request", str(error))
-
-
-async def _unknown(_request: Request, _cause: Exception) -> Response:
-    return _error(404, "unknown_route", "No such control route; docs/fakes_pagerduty.md lists them.")

@@ -5,7 +5,6 @@ Source: /work/shared/facts/aws_pagerduty.md, 2.23 to 2.27, 3.1 to 3.6, 4.1 to 4.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 import orjson
 
+from simulators.loopback import is_loopback
 from simulators.pagerduty.errors import Refusal, Refused
 from simulators.pagerduty.rules import MAX_SUMMARY, Event
 from simulators.pagerduty.switches import Switches
@@ -98,7 +98,7 @@ def url_to_visit(message: Envelope, switches: Switches) -> str:
     if switches.confirm_at:
         base = urlsplit(switches.confirm_at)
         return urlunsplit((base.scheme, base.netloc, asked.path or "/", asked.query, ""))
-    if switches.confirm == "loopback" and not _is_loopback(asked.hostname or ""):
+    if switches.confirm == "loopback" and not is_loopback(asked.hostname or ""):
         reason = "SubscribeURL leaves this machine; --confirm anywhere lets it"
         raise NotVisited(reason)
     return urlunsplit(asked._replace(path=asked.path or "/", fragment=""))
@@ -123,16 +123,6 @@ def split_url(text: str) -> SplitResult | None:
     if found.scheme not in {"http", "https"} or not found.hostname or "@" in found.netloc:
         return None
     return found
-
-
-def _is_loopback(host: str) -> bool:
-    """`localhost` and addresses of this machine; any other name could resolve to anywhere."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def event(message: Envelope, key: str, switches: Switches) -> Event:
