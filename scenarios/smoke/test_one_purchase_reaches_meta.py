@@ -30,6 +30,7 @@ def test_one_purchase_reaches_meta(pipeline: Pipeline) -> None:
     assert float(custom["value"]) == pytest.approx(float(order.amount))
     assert custom["currency"].upper() == order.order.currency
     assert event["action_source"] == "website", f"a sale on a website was sent as {event['action_source']!r}"
+    assert event["call"]["test_event_code"] is None, "test_event_code puts every sale among the tests"
     assert not event.get("opt_out"), "opt_out keeps the sale out of what the ads learn from"
     assert not event.get("data_processing_options"), "nothing was said that limits the use of this sale"
     if order.carries_email:
