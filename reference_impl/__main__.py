@@ -22,10 +22,13 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _queues(_: argparse.Namespace, settings: Settings) -> int:
-    from reference_impl import bootstrap, queues  # noqa: PLC0415 -- boto3 is slow to import
+def _aws_create(_: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap, queues, sealing  # noqa: PLC0415 -- boto3 is slow to import
 
     queues.create(bootstrap.sqs_client(), settings)
+    store = bootstrap.secret_store()
+    if not store.data_keys():
+        store.add_data_key(sealing.new_key())
     return 0
 
 
@@ -116,8 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", help="bring the schema up to date, or take it back")
     migrate.add_argument("--down", metavar="REV", help="go back: a number of steps like -1, or base")
     migrate.set_defaults(run=_migrate)
-    queues = commands.add_parser("queues", help="the SQS queues").add_subparsers(required=True, metavar="ACTION")
-    queues.add_parser("create", help="create them; again is no error").set_defaults(run=_queues)
+    aws = commands.add_parser("aws", help="what is kept in AWS").add_subparsers(required=True, metavar="ACTION")
+    aws.add_parser("create", help="the queues and a data key; again is no error").set_defaults(run=_aws_create)
     tenant = commands.add_parser("tenant", help="tenants").add_subparsers(required=True, metavar="ACTION")
     for name, run, told in (
         ("create", _tenant_create, "make tenants known, all at once; again replaces them"),

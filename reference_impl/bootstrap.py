@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reference_impl import logs
+from reference_impl.sealing import Sealer
 from reference_impl.secrets import GatewaySecrets, SecretStore
 from reference_impl.settings import Settings
 
@@ -32,6 +33,11 @@ def sqs_client() -> SQSClient:
 def secret_store() -> SecretStore:
     """Secrets Manager, likewise."""
     return SecretStore(boto3.client("secretsmanager", config=_AWS))
+
+
+def sealer(store: SecretStore) -> Sealer:
+    """What seals and opens, under the keys of this moment. Raises ValueError before `aws create`."""
+    return Sealer(store.data_keys())
 
 
 def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
@@ -68,7 +74,7 @@ def _queue_complaint(settings: Settings) -> Callable[[], str | None]:
         try:
             queue_url(client, settings.queue_name)
         except (BotoCoreError, ClientError):
-            return f"the queue {settings.queue_name} cannot be found: run `python -m reference_impl queues create`"
+            return f"the queue {settings.queue_name} cannot be found: run `python -m reference_impl aws create`"
         return None
 
     return complaint

@@ -2,6 +2,7 @@
 
 golive/{tenant}/gateways   {"hotmart": ["current", "previous while it rotates"], …}
 golive/{tenant}/meta       {"token": "EAA…", "expires_at_s": 1790000000 | null}
+golive/data-keys           {"keys": ["newest", "older, opens only"]}: see sealing.py
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_DATA_KEYS = "golive/data-keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,15 @@ class SecretStore:
     def put_meta(self, tenant: str, *, token: str, expires_at_s: int | None) -> None:
         """Write a new version of the tenant's Meta token."""
         self._put(f"golive/{tenant}/meta", {"token": token, "expires_at_s": expires_at_s or None})
+
+    def data_keys(self) -> Sequence[str]:
+        """The keys that seal what cannot be hashed, newest first; empty before `aws create`."""
+        found = self._get(_DATA_KEYS)
+        return () if found is None else tuple(found[0]["keys"])
+
+    def add_data_key(self, key: str, *, keep: int = 2) -> None:
+        """Put a key before the others; the newest `keep` of them stay."""
+        self._put(_DATA_KEYS, {"keys": [key, *self.data_keys()][:keep]})
 
     def _get(self, name: str) -> tuple[dict[str, Any], str] | None:
         try:
