@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from simulators.meta import browser, decode, nodes, wire
+from simulators import wire
+from simulators.meta import browser, decode, nodes
 from simulators.meta.control import PREFIX, create_control
 from simulators.meta.errors import GraphError
 from simulators.meta.events import EventsCall

@@ -16,7 +16,7 @@ from simulators.meta.dedupe import Dedupe
 from simulators.meta.inbox import Inbox
 from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
-from simulators.meta.wire import CuttableProtocol
+from simulators.wire import CuttableProtocol
 
 PROTOCOL = CuttableProtocol
 

@@ -1,4 +1,4 @@
-"""The wire under the ASGI application: bodies with a limit, Graph's headers, connections cut on purpose."""
+"""The wire under a fake's ASGI application: bodies with a limit, slow ones, connections cut on purpose."""
 
 from __future__ import annotations
 
@@ -7,18 +7,33 @@ import contextlib
 import socket
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from simulators.meta.faults import Reply
-
 TRANSPORT = "golive.transport"
 _CUT_LIMIT_S = 5.0
 _PIECES = 10
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close() sends a reset instead of a farewell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An HTTP answer, and what is done to the wire with it."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json; charset=UTF-8"
+    cut: bool = False
+    """The connection is reset; nothing of the body is sent."""
+    over_s: float = 0.0
+    """The body goes out in ten pieces over that many seconds."""
+    cut_after_bytes: int | None = None
+    """That many bytes of the body go out under the full Content-Length, then the connection is closed."""
 
 
 class BodyTooLarge(Exception):
