@@ -9,7 +9,7 @@ import orjson
 
 from simulators.meta import decode, rules
 from simulators.meta.errors import GraphError
-from simulators.meta.faults import Context, Reply
+from simulators.meta.faults import Context, Fault, Reply
 from simulators.meta.inbox import Call
 from simulators.meta.state import Meta
 
@@ -39,39 +39,46 @@ class EventsCall:
         """Meet the fault that is armed for the pixel, or else do the honest work; the latency comes on top."""
         self._latency_s = self._meta.delay_s(self._pixel)
         fault = self._meta.arsenal.strike(self._pixel, self._events)
-        if fault is None:
-            reply = await self._work()
-        else:
-            self._fault = fault.name
-            reply = await fault.act(
-                Context(
-                    events=self._events,
-                    now_s=self._now_s,
-                    work=self._work,
-                    refuse=self._refuse,
-                    leave=self._leave,
-                    wait=wait,
-                    expired=lambda: self._meta.tokens.expired(now_s=self._now_s),
-                )
-            )
+        reply = self.work() if fault is None else await self._fail(fault, wait)
         if self._latency_s:
             await wait(self._latency_s)
         return reply
 
-    async def _work(self) -> Reply:
-        """Validate, dedupe, count, file."""
+    def work(self) -> Reply:
+        """Validate, dedupe, count, file: the honest answer, with nothing to wait for."""
         try:
             self._validate()
         except GraphError as error:
-            return await self._refuse(error)
-        counts, now_s, pixel = self._meta.dedupe.counts, self._now_s, self._pixel
-        verdicts = [
-            "counted" if counts(pixel, event.get("event_id"), event["event_name"], now_s) else "duplicate"
-            for event in self._events
-        ]
-        await self._file(200, None, verdicts)
+            return self._refuse(error)
+        named = [(event.get("event_id"), event["event_name"]) for event in self._events]
+        counted = self._meta.dedupe.count(self._pixel, named, self._now_s)
+        self._file(200, None, ["counted" if one else "duplicate" for one in counted])
         told = {"events_received": len(self._events), "messages": [], "fbtrace_id": self._meta.trace_id()}
         return Reply(status=200, body=orjson.dumps(told))
+
+    async def _fail(self, fault: Fault, wait: Wait) -> Reply:
+        self._fault = fault.name
+
+        async def work() -> Reply:
+            return self.work()
+
+        async def refuse(error: GraphError) -> Reply:
+            return self._refuse(error)
+
+        async def leave(status: int) -> None:
+            self._file(status, None, ["refused"] * len(self._events))
+
+        return await fault.act(
+            Context(
+                events=self._events,
+                now_s=self._now_s,
+                work=work,
+                refuse=refuse,
+                leave=leave,
+                wait=wait,
+                expired=lambda: self._meta.tokens.expired(now_s=self._now_s),
+            )
+        )
 
     def _validate(self) -> None:
         if isinstance(self._read, GraphError):
@@ -85,16 +92,13 @@ class EventsCall:
         if refusal is not None:
             raise refusal
 
-    async def _refuse(self, error: GraphError) -> Reply:
-        await self._file(error.status, error, ["refused"] * len(self._events))
+    def _refuse(self, error: GraphError) -> Reply:
+        self._file(error.status, error, ["refused"] * len(self._events))
         return Reply(status=error.status, body=orjson.dumps(error.envelope(self._meta.trace_id())), error=error)
 
-    async def _leave(self, status: int) -> None:
-        await self._file(status, None, ["refused"] * len(self._events))
-
-    async def _file(self, status: int, error: GraphError | None, verdicts: Sequence[str]) -> None:
+    def _file(self, status: int, error: GraphError | None, verdicts: Sequence[str]) -> None:
         token = None if isinstance(self._read, GraphError) else self._read.token
-        await self._meta.inbox.put(
+        self._meta.inbox.put(
             Call(
                 seq=self._meta.inbox.next_seq(),
                 pixel=self._pixel,

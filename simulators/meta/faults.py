@@ -387,6 +387,10 @@ class Arsenal:
         """Nothing is armed for `pixel` any more."""
         self._armed.pop(pixel, None)
 
+    def armed_for(self, pixel: str) -> bool:
+        """Whether anything may strike a call to `pixel`."""
+        return bool(self._armed.get(pixel))
+
     def strike(self, pixel: str, events: Sequence[Any]) -> Fault | None:
         """The fault this call meets, if any; spent ones are gone."""
         armed = self._armed.get(pixel)
