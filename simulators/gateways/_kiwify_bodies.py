@@ -84,9 +84,7 @@ def commissions(order: Order, *, paid: bool, as_text: bool) -> dict[str, Any]:
         "settlement_amount_currency": order.currency,
         "sale_tax_rate": 0,
         "sale_tax_amount": cents(0),
-        "commissioned_stores": [
-            _store(order, who, cents(value)) for who, value in (("producer", mine), *parts.items())
-        ],
+        "commissioned_stores": [_store(order, who, cents(value)) for who, value in stores.items()],
         "currency": order.currency,
         "my_commission": cents(mine),
         "funds_status": "waiting" if paid else None,
