@@ -27,8 +27,7 @@ def test_each_cycle_is_one_sale(pipeline: Pipeline) -> None:
     # Given
     gateway = pipeline.gateway()
     first = gateway.order(cycle=1, amount=Decimal(100))
-    same = {"buyer": first.order.buyer, "product_id": first.order.product_id}
-    second = gateway.order(cycle=2, amount=Decimal(200), **same)
+    second = gateway.order(cycle=2, amount=Decimal(200), buyer=first.order.buyer, product_id=first.order.product_id)
     # When
     for order, events in ((first, SUBSCRIBED), (second, RENEWED)):
         for event in (one for one in events if one in gateway.events()):

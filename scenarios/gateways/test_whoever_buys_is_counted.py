@@ -34,6 +34,8 @@ def test_whoever_buys_is_counted(pipeline: Pipeline, buyer: dict[str, str]) -> N
         # Then
         event = pipeline.meta.wait_until_counted(order)
         assert Decimal(str(event["custom_data"]["value"])) == 100 + number
-        assert event["user_data"]["em"] == [order.email_hash] or event["user_data"]["em"] == order.email_hash
+        assert order.email_hash in str(event["user_data"].get("em")), "the e-mail must be hashed"
         if order.carries_phone:
-            assert order.phone_hash in str(event["user_data"].get("ph")), "the phone must be hashed with its country"
+            assert str(order.phone_hash) in str(event["user_data"].get("ph")), (
+                "the phone must be hashed with its country"
+            )

@@ -74,7 +74,7 @@ def _intent(scene: Scene) -> dict[str, Any]:
         "payment_method": an_id("pm_", order) if begun and not failed else None,
         "payment_method_options": _method_options(scene.method),
         "payment_method_types": [scene.method],
-        "processing": {"type": scene.method} if status == "processing" else None,
+        "processing": {"type": "card"} if status == "processing" and scene.method == "card" else None,
         "receipt_email": order.buyer.email if scene.intent_has_email else None,
         "setup_future_usage": "off_session" if order.cycle else None,
         "status": status,
@@ -176,6 +176,14 @@ def _method_details(scene: Scene) -> dict[str, Any]:
     return {"card": {"brand": "visa", "country": buyer.country, "last4": "4242"}, "type": "card"}
 
 
+# A boleto cannot be paid backwards: the money goes to a bank account.
+_REFUND_TO: Mapping[Method, dict[str, Any]] = {
+    "card": {"card": {"type": "refund"}, "type": "card"},
+    "pix": {"pix": {}, "type": "pix"},
+    "boleto": {"br_bank_transfer": {"reference": None, "reference_status": "pending"}, "type": "br_bank_transfer"},
+}
+
+
 def _refund(scene: Scene) -> dict[str, Any]:
     """One refund: each part of a sale that goes back has its own, and so has the whole."""
     order = scene.order
@@ -188,7 +196,7 @@ def _refund(scene: Scene) -> dict[str, Any]:
         "charge": charge_id(scene),
         "created": scene.at_s,
         "currency": scene.currency,
-        "destination_details": {scene.method: {"type": "refund"}, "type": scene.method},
+        "destination_details": _REFUND_TO[scene.method],
         "metadata": {},
         "payment_intent": intent_id(order),
         "reason": "requested_by_customer",
