@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
 
 from reference_impl import logs
 from reference_impl.settings import BadSettings, Settings
+
+_IN_FLIGHT_S = 5.0
+"""How long a request may take that was under way when the web process stopped accepting."""
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> int:
@@ -95,7 +99,7 @@ def _web(args: argparse.Namespace, settings: Settings) -> int:
         backlog=2048,
         log_access=False,
         log_level=LogLevels.error,
-        workers_kill_timeout=5,
+        workers_kill_timeout=math.ceil(settings.web_drain_s + _IN_FLIGHT_S),
     )
     server.serve()
     return 0

@@ -54,9 +54,12 @@ def web_app() -> Flask:
     """The web process's application, from the environment; granian calls this in its worker."""
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
+    from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
     logs.set_up(settings.log_level)
+    drain = Drain(for_s=settings.web_drain_s)
+    drain.on_sigterm()  # first: the threads of what follows must inherit the blocked signal
     return create_app(
         database=Database(settings.database_url, size=settings.web_threads),
         secrets=GatewaySecrets(secret_store(), ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
@@ -64,6 +67,7 @@ def web_app() -> Flask:
         now_s=time.time,
         window_s=settings.attribution_window_days * 86_400,
         max_body_bytes=settings.max_body_bytes,
+        draining=drain,
     )
 
 

@@ -12,6 +12,7 @@
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
 | `CONSUMER_THREADS` | 4 | |
 | `WEB_THREADS` | 8 | |
+| `WEB_DRAIN_S` | 10 | how long `web` goes on answering after SIGTERM: longer than the load balancer needs to notice |
 | `BREAKER_THRESHOLD` | 5 | failures in a row |
 | `BREAKER_RESET_S` | 30 | |
 | `HOLD_RECHECK_S` | 60 | how soon a conversion held for a dead token is looked at again |
@@ -50,6 +51,7 @@ class Settings:
     max_receive_count: int = 5
     consumer_threads: int = 4
     web_threads: int = 8
+    web_drain_s: float = 10.0
     breaker_threshold: int = 5
     breaker_reset_s: float = 30.0
     hold_recheck_s: float = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from reference_impl.secrets import GatewaySecrets
@@ -20,19 +20,26 @@ def create_app(
     now_s: Callable[[], float],
     window_s: int,
     max_body_bytes: int,
+    draining: Callable[[], bool] = lambda: False,
 ) -> Flask:
-    """All routes. `max_body_bytes` holds for every request, chunked ones too (413)."""
+    """All routes. `max_body_bytes` holds for every request, chunked ones too (413). `draining`: see draining.py."""
     app = Flask("reference_impl", static_folder=None)
     bodies.limit(app, max_bytes=max_body_bytes)
     errors.register(app)
     app.register_blueprint(webhooks.blueprint(database=database, secrets=secrets, now_s=now_s, window_s=window_s))
     app.register_blueprint(tracking.blueprint(database=database, now_s=now_s))
-    app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint))
+    app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint, draining=draining))
 
     @app.before_request
     def _no_nul() -> None:
         # PostgreSQL has no place for one, so nothing that we know is called so.
         if "\x00" in request.path:
             raise NotFound
+
+    @app.after_request
+    def _last_on_this_connection(answer: Response) -> Response:
+        if draining():
+            answer.headers["Connection"] = "close"
+        return answer
 
     return app

@@ -13,7 +13,9 @@ from reference_impl.db import newest_revision
 from reference_impl.web.database import Database
 
 
-def blueprint(*, database: Database, queue_complaint: Callable[[], str | None]) -> Blueprint:
+def blueprint(
+    *, database: Database, queue_complaint: Callable[[], str | None], draining: Callable[[], bool]
+) -> Blueprint:
     """The two health routes; `queue_complaint` says what is wrong with the queue, or None."""
     routes = Blueprint("health", __name__, url_prefix="/health")
     wanted = newest_revision()
@@ -24,6 +26,8 @@ def blueprint(*, database: Database, queue_complaint: Callable[[], str | None]) 
 
     @routes.get("/ready")
     def ready() -> ResponseReturnValue:
+        if draining():  # before anything that takes time: the balancer has only the drain's seconds to learn of it
+            return {"status": "not ready", "reason": "this process is about to end"}, 503
         complaint = _schema_complaint(database, wanted) or queue_complaint()
         if complaint:
             return {"status": "not ready", "reason": complaint}, 503
