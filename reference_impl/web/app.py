@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from reference_impl.secrets import GatewaySecrets
-from reference_impl.web import bodies, errors, health, tracking, webhooks
+from reference_impl.web import bodies, errors, health, openapi, tracking, webhooks
 from reference_impl.web.database import Database
 
 
@@ -29,6 +29,7 @@ def create_app(
     app.register_blueprint(webhooks.blueprint(database=database, secrets=secrets, now_s=now_s, window_s=window_s))
     app.register_blueprint(tracking.blueprint(database=database, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint, draining=draining))
+    app.register_blueprint(openapi.blueprint(app))
 
     @app.before_request
     def _no_nul() -> None:

@@ -10,7 +10,9 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from reference_impl.db import newest_revision
+from reference_impl.web.answers import Live, NotReady, Ready
 from reference_impl.web.database import Database
+from reference_impl.web.openapi import documented
 
 
 def blueprint(
@@ -21,10 +23,12 @@ def blueprint(
     wanted = newest_revision()
 
     @routes.get("/live")
+    @documented("Whether the process lives", answers={200: Live})
     def live() -> ResponseReturnValue:
         return {"status": "live"}
 
     @routes.get("/ready")
+    @documented("Whether it can do its work", answers={200: Ready, 503: NotReady})
     def ready() -> ResponseReturnValue:
         if draining():  # before anything that takes time: the balancer has only the drain's seconds to learn of it
             return {"status": "not ready", "reason": "this process is about to end"}, 503
