@@ -69,7 +69,8 @@ class _Comparison:
 
     def _parameters(self, where: str, old: Mapping[Any, Json], new: Mapping[Any, Json]) -> Iterator[str]:
         for key, parameter in new.items():
-            if parameter.get("required") and not old.get(key, {}).get("required"):
+            required = parameter.get("required") and parameter["in"] != "path"  # those are, by the path itself
+            if required and not old.get(key, {}).get("required"):
                 yield f"{where}: the {parameter['in']} parameter {parameter['name']} is required now"
         for key, parameter in old.items():
             told = f"{where}: the {parameter['in']} parameter {parameter['name']}"

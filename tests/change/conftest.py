@@ -64,13 +64,20 @@ def git(*words: str) -> bytes:
     return subprocess.run(["git", "-C", str(ROOT), *words], check=True, capture_output=True).stdout
 
 
-def previous_revision() -> str:
-    """The newest tag that is an ancestor of, and not the same as, what is checked out; else the pinned commit."""
+def last_tag() -> str | None:
+    """The newest tag before what is checked out; None while there is none."""
     try:
         return git("describe", "--tags", "--abbrev=0", "HEAD^").decode().strip()
     except (subprocess.CalledProcessError, FileNotFoundError):
-        lines = PINNED.read_text(encoding="utf-8").splitlines()
-        return next(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+        return None
+
+
+def previous_revision() -> str:
+    """The newest tag, else the pinned commit."""
+    if (tag := last_tag()) is not None:
+        return tag
+    lines = PINNED.read_text(encoding="utf-8").splitlines()
+    return next(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def unpack(revision: str, folder: Path) -> Release:
@@ -113,6 +120,10 @@ class Parts:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.database_url.replace("/postgres?", f"/{name}?")
+
+    def site(self, logs: Path, **settings: str) -> Site:
+        """A deployment over these parts; its logs go there."""
+        return Site(self, logs, settings)
 
 
 def base_env() -> dict[str, str]:
@@ -183,6 +194,7 @@ class Site:
     settings: dict[str, str] = field(default_factory=dict)
     tenant: str = ""
     pixel_id: str = ""
+    url: str = ""
 
     def __post_init__(self) -> None:
         number = next(NUMBERS)
@@ -230,17 +242,20 @@ class Site:
         """Schema, queues and one tenant that uses Hotmart in the plan's dialect."""
         self.run("migrate")
         self.run("aws", "create")
+        self.provision(self.tenant, self.pixel_id, hotmart="plan")
+
+    def provision(self, tenant: str, pixel_id: str, **dialects: str) -> None:
+        """One tenant that uses these gateways in these dialects, and its pixel at Meta."""
         wish = {
-            "tenant": self.tenant,
-            "pixel_id": self.pixel_id,
-            "meta_token": f"EAA{self.tenant}",
-            "gateways": {"hotmart": {"dialect": "plan", "secret": SECRET}},
+            "tenant": tenant,
+            "pixel_id": pixel_id,
+            "meta_token": f"EAA{tenant}",
+            "gateways": {name: {"dialect": dialect, "secret": SECRET} for name, dialect in dialects.items()},
         }
         self.run("tenant", "create", "--json", "-", given=json.dumps({"tenants": [wish]}))
         tokens = {"tokens": [{"token": wish["meta_token"], "expires_at_s": None, "state": "valid"}]}
-        self.http.put(
-            f"{self.parts.meta_url}/_golive/pixels/{self.pixel_id}", json=tokens, timeout=5
-        ).raise_for_status()
+        pixel = f"{self.parts.meta_url}/_golive/pixels/{pixel_id}"
+        self.http.put(pixel, json=tokens, timeout=5).raise_for_status()
 
     # -- processes -------------------------------------------------------------------------------------------
 
@@ -323,6 +338,30 @@ class Site:
         return {sale: ids[0] for sale, ids in counted.items()}
 
 
+@pytest.fixture(scope="session")
+def released_contract() -> dict[str, Any]:
+    """The contract of the newest tag; while there is none, the one that was frozen when there first was one."""
+    frozen = Path(__file__).with_name("released_openapi.json").read_bytes()
+    try:
+        text = git("show", f"{tag}:docs/openapi.json") if (tag := last_tag()) else frozen
+    except subprocess.CalledProcessError:
+        text = frozen
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def secret() -> str:
+    """Every gateway's, of every tenant."""
+    return SECRET
+
+
 @pytest.fixture
 def before(tmp_path: Path) -> Release:
     """Version N-1, unpacked from git."""
@@ -335,7 +374,7 @@ def new_site(parts: Parts, tmp_path: Path) -> Iterator[Callable[..., Site]]:
     with ExitStack() as stack:
 
         def make(**settings: str) -> Site:
-            site = Site(parts, tmp_path, settings)
+            site = parts.site(tmp_path, **settings)
             stack.callback(site.close)
             return site
 
