@@ -22,7 +22,7 @@ _IN_FLIGHT_S = 5.0
 def _migrate(args: argparse.Namespace, settings: Settings) -> int:
     from reference_impl.db.migrate import migrate  # noqa: PLC0415 -- Alembic is slow to import
 
-    migrate(settings.database_url, args.down or "head")
+    migrate(settings.session_url, args.down or "head")
     return 0
 
 

@@ -163,6 +163,7 @@ class Sale:
 
     site: Site
     sale_id: str
+    click_id: str | None = None
 
     def deliver(self, via: str | None = None) -> Answer:
         """Post it, rightly signed."""
@@ -174,6 +175,7 @@ class Sale:
                 "currency": "BRL",
                 "status": "approved",
                 "product_id": "p-1",
+                **({"tracking": {"click_id": self.click_id}} if self.click_id else {}),
             }
         ).encode()
         signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -314,9 +316,9 @@ class Site:
         """For `Traffic`, which asks a pipeline for its gateway."""
         return self
 
-    def order(self) -> Sale:
-        """A new sale."""
-        return Sale(self, f"HT{next(NUMBERS):06d}")
+    def order(self, click_id: str | None = None) -> Sale:
+        """A new sale, perhaps one that came from a click."""
+        return Sale(self, f"HT{next(NUMBERS):06d}", click_id)
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A look into the database."""

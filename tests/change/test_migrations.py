@@ -327,6 +327,10 @@ def test_version_n_1_can_work_on_the_new_schema(standing: Standing) -> None:
             )
         elif kind == "column" and new[name].split("; ")[0] != was.split("; ")[0]:
             complaints.append((what, f"{name} changes its type ({was} → {new[name]}): add a new column instead"))
+        elif kind == "column" and "; not null" in new[name] and "; not null" not in was:
+            complaints.append(
+                (what, f"{name} may not be null any more, and N-1 may still write that: one release later")
+            )
     standing_tables = {name.removeprefix("relation ") for name, kind in old.items() if kind in ("r", "p")}
     for name in sorted(new.keys() - old.keys()):
         what = name.removeprefix("column ")
