@@ -285,15 +285,16 @@ class Stack:
                 f"the end of {child.log}:\n{tail(child.log)}"
             )
 
-    def start_replica(self, role: str, name: str) -> str:
+    def start_replica(self, role: str, name: str) -> str | None:
         """Start one more of a role's processes on a port of its own; its base URL, once it is ready.
 
+        None where neither its command nor the environment says `${port}`: a second one would take the first's.
+
         Raises:
-            HarnessError: the role's command does not say `${port}`. PromiseBroken: it does not become ready.
+            PromiseBroken: it does not become ready.
         """
-        argv = self._wanted.start[role]
-        if not any("${port}" in word for word in argv):
-            raise HarnessError(f"[target.start] {role} does not say ${{port}}, so a second one would take the first's")
+        if not any("${port}" in word for word in (*self._wanted.start[role], *self._wanted.env.values())):
+            return None
         twin = self._wanted.filled({**self._values, "port": str(free_port())})
         env = {**self.target_env(), **twin.env}
         log = self.logs / f"target-{name}.log"

@@ -114,8 +114,11 @@ class TargetView:
     def replica(self, role: str, name: str) -> str:
         """One more of a role's processes, under that name (for `stop`) and on a port of its own; its base URL."""
         self._roles(role)
+        url = self._pipeline.info.control.call("replica", role=role, name=name)
+        if url is None:
+            not_observable(f"the target's {role} says no ${{port}}, so there cannot be two of it on one machine")
         self._replicas.add(name)
-        return str(self._pipeline.info.control.call("replica", role=role, name=name))
+        return str(url)
 
     def restore(self) -> None:
         """As it was when the scenario began: no replicas, and every process of the target file up."""
