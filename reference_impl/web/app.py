@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
 from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies, errors, health, openapi, tracking, webhooks
 from reference_impl.web.database import Database
+from reference_impl.web.draining import announce
 
 
 def create_app(
@@ -24,6 +25,7 @@ def create_app(
 ) -> Flask:
     """All routes. `max_body_bytes` holds for every request, chunked ones too (413). `draining`: see draining.py."""
     app = Flask("reference_impl", static_folder=None)
+    announce(app, draining)
     bodies.limit(app, max_bytes=max_body_bytes)
     errors.register(app)
     app.register_blueprint(webhooks.blueprint(database=database, secrets=secrets, now_s=now_s, window_s=window_s))
@@ -36,11 +38,5 @@ def create_app(
         # PostgreSQL has no place for one, so nothing that we know is called so.
         if "\x00" in request.path:
             raise NotFound
-
-    @app.after_request
-    def _last_on_this_connection(answer: Response) -> Response:
-        if draining():
-            answer.headers["Connection"] = "close"
-        return answer
 
     return app

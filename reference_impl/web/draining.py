@@ -14,6 +14,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
+
+from flask import Flask, Response
 
 log = logging.getLogger(__name__)
 
@@ -52,3 +55,13 @@ class Drain:
         stop = signal.getsignal(signal.SIGTERM)
         if callable(stop):
             stop(signal.SIGTERM, None)
+
+
+def announce(app: Flask, draining: Callable[[], bool]) -> None:
+    """Let every answer of a process on its way out say that it is the last one on its connection."""
+
+    @app.after_request
+    def _last_on_this_connection(answer: Response) -> Response:
+        if draining():
+            answer.headers["Connection"] = "close"
+        return answer

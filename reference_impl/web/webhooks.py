@@ -26,7 +26,9 @@ from reference_impl.gateways import (
     SchemaMismatch,
     UnknownGateway,
     adapter,
-    known,
+)
+from reference_impl.gateways import (
+    known as known_gateways,
 )
 from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies
@@ -46,7 +48,7 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
     @documented(
         "A gateway tells of a sale",
         takes={"type": "object", "description": "The vendor's own body, byte for byte as it was signed."},
-        where={"gateway": {"type": "string", "enum": sorted(known())}},
+        where={"gateway": {"type": "string", "enum": sorted(known_gateways())}},
         headers={
             "X-Signature": "The plan's dialect: sha256=… over the raw body.",
             "Stripe-Signature": "Stripe's own.",
@@ -58,7 +60,7 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
     def receive(gateway: str, tenant: str) -> ResponseReturnValue:
         _want_json()
         body = bodies.raw()
-        vendor = _adapter(gateway)
+        known = _adapter(gateway)
         with database.connection() as connection:
             account = tenants.account(connection, tenant, gateway)
         if account is None:
@@ -68,7 +70,7 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
                 503, "gateway_off", "This gateway is switched off for this tenant. Please deliver again later."
             )
         arrived = Arrived(tenant=tenant, gateway=gateway, at_s=now_s())
-        meaning = _meaning(vendor, body, dialect=account.dialect, values=secrets.of(tenant, gateway), arrived=arrived)
+        meaning = _meaning(known, body, dialect=account.dialect, values=secrets.of(tenant, gateway), arrived=arrived)
         match meaning:
             case Ignored():
                 status = "ignored"
