@@ -15,7 +15,7 @@ from collections.abc import Callable
 from reference_impl import logs
 from reference_impl.settings import BadSettings, Settings
 
-_IN_FLIGHT_S = 5.0
+_IN_FLIGHT_S = 10.0
 """How long a request may take that was under way when the web process stopped accepting."""
 
 
