@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 
+from reference_impl.domain.door import Flag, stricter
+
 Connection = psycopg.Connection[tuple[Any, ...]]
-Flag = Literal["on", "hold", "off"]
 
 _PUT = """
 INSERT INTO tenants (id, pixel_id, timezone) VALUES (%(id)s, %(pixel_id)s, %(timezone)s)
-ON CONFLICT (id) DO UPDATE SET pixel_id = excluded.pixel_id, timezone = excluded.timezone
+ON CONFLICT (id) DO UPDATE SET pixel_id = excluded.pixel_id, timezone = excluded.timezone,
+                               secrets_version = tenants.secrets_version + 1
 """
 _PUT_GATEWAY = """
 INSERT INTO tenant_gateways (tenant_id, gateway, dialect) VALUES (%s, %s, %s)
 ON CONFLICT (tenant_id, gateway) DO UPDATE SET dialect = excluded.dialect
 """
 _DROP_GATEWAYS = "DELETE FROM tenant_gateways WHERE tenant_id = %s AND gateway <> ALL(%s)"
+
+# One round trip for all that a webhook must know before it is believed; nothing of it is cached.
+_ACCOUNT = """
+SELECT u.dialect, u.flag, coalesce(g.flag, 'on'),
+       CASE WHEN u.allowed <> '{}' THEN u.allowed ELSE coalesce(g.allowed, '{}') END, t.secrets_version
+FROM tenant_gateways u JOIN tenants t ON t.id = u.tenant_id LEFT JOIN gateways g ON g.gateway = u.gateway
+WHERE u.tenant_id = %s AND u.gateway = %s
+"""
+_CHANGED_SECRETS = "UPDATE tenants SET secrets_version = secrets_version + 1 WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,11 @@ class Account:
 
     dialect: str
     flag: Flag
+    """The gateway's or the tenant's, whichever is stricter."""
+    allowed: Sequence[str]
+    """From where it may be told of: the tenant's own list, else the gateway's; empty: from anywhere."""
+    secrets_version: int
+    """Another one: what is cached of the tenant's gateway secrets is out of date."""
 
 
 def put(connection: Connection, *, tenant: str, pixel_id: str, timezone: str, dialects: Mapping[str, str]) -> None:
@@ -44,9 +60,21 @@ def exists(connection: Connection, tenant: str) -> bool:
     return connection.execute("SELECT 1 FROM tenants WHERE id = %s", [tenant]).fetchone() is not None
 
 
+def lock(connection: Connection, tenant: str) -> bool:
+    """Keep other changes of a tenant (and no webhook) away until the transaction ends; whether there is that tenant."""
+    found = connection.execute("SELECT 1 FROM tenants WHERE id = %s FOR NO KEY UPDATE", [tenant])
+    return found.fetchone() is not None
+
+
 def account(connection: Connection, tenant: str, gateway: str) -> Account | None:
     """How the tenant uses the gateway; None where it does not."""
-    row = connection.execute(
-        "SELECT dialect, flag FROM tenant_gateways WHERE tenant_id = %s AND gateway = %s", [tenant, gateway]
-    ).fetchone()
-    return None if row is None else Account(*row)
+    row = connection.execute(_ACCOUNT, [tenant, gateway]).fetchone()
+    if row is None:
+        return None
+    dialect, own, general, allowed, version = row
+    return Account(dialect, stricter(own, general), allowed, version)
+
+
+def secrets_changed(connection: Connection, tenant: str) -> None:
+    """No process may go on with gateway secrets that it has cached of this tenant. Call it after they are written."""
+    connection.execute(_CHANGED_SECRETS, [tenant])

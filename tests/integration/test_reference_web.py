@@ -26,9 +26,11 @@ from werkzeug.test import TestResponse
 from reference_impl.db import newest_revision, tenants
 from reference_impl.db.migrate import head, migrate
 from reference_impl.domain.hashing import sha256
-from reference_impl.secrets import GatewaySecrets
+from reference_impl.sealing import Sealer, new_key
+from reference_impl.secrets import GatewaySecret, GatewaySecrets
 from reference_impl.web.app import create_app
 from reference_impl.web.database import Database
+from reference_impl.web.webhooks import Rules
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CASES = sorted(path.relative_to(VECTORS).with_suffix("").as_posix() for path in VECTORS.glob("*/*/*.json"))
@@ -86,11 +88,11 @@ class Store:
         self.error: Exception | None = None
         self.reads = 0
 
-    def gateway_secrets(self, tenant: str) -> Mapping[str, list[str]]:
+    def gateway_secrets(self, tenant: str) -> Mapping[str, GatewaySecret]:
         self.reads += 1
         if self.error:
             raise self.error
-        return self.values.get(tenant, {})
+        return {name: GatewaySecret(values=tuple(values)) for name, values in self.values.get(tenant, {}).items()}
 
 
 class World:
@@ -101,6 +103,7 @@ class World:
         self.monotonic_s = 0.0
         self.queue_complaint: str | None = None
         self.store = Store()
+        self.sealer = Sealer([new_key()])
         self.db = psycopg.connect(url, autocommit=True)
         self.name = self.db.info.dbname
         self.database = Database(url, size=8)
@@ -111,10 +114,11 @@ class World:
         store: Any = self.store
         return create_app(
             database=database,
-            secrets=GatewaySecrets(store, ttl_s=60, monotonic_s=lambda: self.monotonic_s),
+            secrets=GatewaySecrets(store, ttl_s=60, monotonic_s=lambda: self.monotonic_s, now_s=lambda: self.now_s),
+            seals=self.sealer,
             queue_complaint=lambda: self.queue_complaint,
             now_s=lambda: self.now_s,
-            window_s=7 * DAY_S,
+            webhook_rules=Rules(window_s=7 * DAY_S, client_s=8 * DAY_S, trusted_hops=0),
             max_body_bytes=MAX_BODY,
         )
 
@@ -227,10 +231,15 @@ def test_every_vector_is_taken_and_stored_as_what_it_means(world: World, case: s
     assert world.outbox() == (1 if state == "pending" else 0)
     stored = world.everything()
     for key, plain in meaning["buyer"].items():
-        if key in ("email", "phone", "first_name", "last_name", "zip_code"):
+        if key in ("email", "phone", "first_name", "last_name", "zip_code", "ip_address", "user_agent"):
             assert plain not in stored, key
-        elif key in ("ip_address", "user_agent"):
-            assert (plain in stored) is (state == "pending")
+    [(sealed, expires_s)] = world.rows(
+        "SELECT client_sealed, extract(epoch FROM client_expires_at)::bigint FROM conversions"
+    )
+    client = {"ip": meaning["buyer"].get("ip_address"), "ua": meaning["buyer"].get("user_agent")}
+    client = {name: value for name, value in client.items() if value} if state == "pending" else {}
+    assert (json.loads(world.sealer.open(sealed) or "") if sealed else {}) == client
+    assert expires_s == (said["at_s"] + 8 * DAY_S if client else None)
     assert said["secret"] not in stored
 
 

@@ -118,7 +118,7 @@ def test_hashes_have_an_end(world: World) -> None:
         "INSERT INTO dedupe_registry VALUES ('t1', 'stripe', 'old', 'purchase', 'e', now() - interval '201 days'), "
         "('t1', 'stripe', 'new', 'purchase', 'e', now() - interval '199 days')"
     )
-    retention.tidy(world.db, now_s=time.time(), dedupe_days=200)
+    retention.tidy(world.db, now_s=time.time(), periods=retention.Periods(hashes=30, clicks=90, visits=90, dedupe=200))
     kept = world.db.execute("SELECT state, user_data = '{}' FROM conversions ORDER BY state").fetchall()
     assert kept == [("delivered", True), ("pending", False)]
     assert world.value("SELECT string_agg(sale_id, ',') FROM dedupe_registry") == "new"
