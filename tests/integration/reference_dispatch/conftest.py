@@ -33,6 +33,8 @@ from reference_impl.dispatch.relay import Relay
 from reference_impl.dispatch.sender import Sender, Timing
 from reference_impl.dispatch.stopping import Stop
 from reference_impl.dispatch.token import MetaToken, TokenBook
+from reference_impl.sealing import new_key
+from reference_impl.secrets import SecretStore
 
 Reply = tuple[int, Mapping[str, str], bytes] | None
 """Status, headers, body; None cuts the line."""
@@ -299,6 +301,25 @@ def sqs_client(aws_url: str) -> Iterator[Any]:
         "sqs", endpoint_url=aws_url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
     yield client
+    client.close()
+
+
+@pytest.fixture
+def secrets(aws_url: str) -> Iterator[SecretStore]:
+    """The secret store of all tests, with a data key in it."""
+    import botocore.session
+
+    client = botocore.session.get_session().create_client(
+        "secretsmanager",
+        endpoint_url=aws_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    store = SecretStore(client)
+    if not store.data_keys():
+        store.add_data_key(new_key(), now_s=time.time(), keep_s=0)
+    yield store
     client.close()
 
 

@@ -17,31 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reference_impl.sealing import Sealer, new_key
-from reference_impl.secrets import SecretStore
 
 if TYPE_CHECKING:
     from conftest import World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
 
+    from reference_impl.secrets import SecretStore
+
 Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def secrets(aws_url: str) -> Iterator[SecretStore]:
-    """The secret store of all tests, with a data key in it."""
-    import botocore.session
-
-    client = botocore.session.get_session().create_client(
-        "secretsmanager",
-        endpoint_url=aws_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    store = SecretStore(client)
-    if not store.data_keys():
-        store.add_data_key(new_key(), now_s=time.time(), keep_s=0)
-    yield store
-    client.close()
 
 
 @pytest.fixture

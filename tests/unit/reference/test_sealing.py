@@ -1,8 +1,12 @@
 """What cannot be hashed is sealed."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from reference_impl.sealing import Keyring, NoDataKey, Sealer, new_key
+from reference_impl.secrets import SecretStore
 
 
 def test_what_is_sealed_opens_and_shows_nothing() -> None:
@@ -102,3 +106,44 @@ def test_before_there_is_a_key_it_is_said() -> None:
         keys.ring.seal("x")
     keys.keys = made
     assert keys.ring.open(keys.ring.seal("x")) == "x"
+
+
+class _Missing(Exception):
+    pass
+
+
+class SecretsManager:
+    """As much of its client as a store of one secret needs."""
+
+    exceptions = SimpleNamespace(ResourceNotFoundException=_Missing, ResourceExistsException=_Missing)
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+
+    def get_secret_value(self, **_: object) -> dict[str, str]:
+        if self.text is None:
+            raise _Missing
+        return {"SecretString": self.text, "VersionId": "v"}
+
+    def create_secret(self, **given: str) -> None:
+        self.text = given["SecretString"]
+
+
+def test_a_key_stays_as_long_as_what_it_sealed() -> None:
+    """However often keys are replaced; after that it goes."""
+    client: Any = SecretsManager()
+    store = SecretStore(client)
+    for at_s in (0, 10, 20, 30):
+        store.add_data_key(f"key-{at_s}", now_s=at_s, keep_s=100)
+    assert list(store.data_keys()) == ["key-30", "key-20", "key-10", "key-0"]
+    assert store.add_data_key("key-115", now_s=115, keep_s=100) == 4
+    assert list(store.data_keys()) == ["key-115", "key-30", "key-20", "key-10"]
+
+
+def test_keys_without_times_are_kept_a_while_longer() -> None:
+    """As the version before wrote them."""
+    client: Any = SecretsManager()
+    client.text = '{"keys": ["newer", "older"]}'
+    store = SecretStore(client)
+    store.add_data_key("newest", now_s=1000, keep_s=100)
+    assert list(store.data_keys()) == ["newest", "newer", "older"]
