@@ -136,7 +136,8 @@ def test_everything_personal_has_an_end(world: World) -> None:
     )
     for day in range(4):
         world.db.execute(
-            "INSERT INTO clicks (tenant_id, click_id, clicked_at) VALUES ('t1', %s, now() - make_interval(days => %s, hours => 1))",
+            "INSERT INTO clicks (tenant_id, click_id, clicked_at) "
+            "VALUES ('t1', %s, now() - make_interval(days => %s, hours => 1))",
             [f"c{day}", 89 + day],
         )
         world.db.execute(
