@@ -65,7 +65,7 @@ def web_app() -> Flask:
         database=Database(settings.database_url, size=settings.web_threads),
         secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic, now_s=time.time),
         seals=sealer(store),
-        queue_complaint=_queue_complaint(settings),
+        queue_complaint=_aws_complaint(settings, store),
         now_s=time.time,
         webhook_rules=Rules(
             window_s=settings.attribution_window_days * _DAY_S,
@@ -76,14 +76,19 @@ def web_app() -> Flask:
     )
 
 
-def _queue_complaint(settings: Settings) -> Callable[[], str | None]:
+def _aws_complaint(settings: Settings, store: SecretStore) -> Callable[[], str | None]:
+    """What `aws create` makes and the web process cannot do without: once found, the key is not looked for again."""
     client = sqs_client()
+    found: list[bool] = []
 
     def complaint() -> str | None:
         try:
             queue_url(client, settings.queue_name)
+            if not found and not store.data_keys():
+                return "there is no data key: run `python -m reference_impl aws create`"
         except (BotoCoreError, ClientError):
             return f"the queue {settings.queue_name} cannot be found: run `python -m reference_impl aws create`"
+        found[:] = [True]
         return None
 
     return complaint
