@@ -14,8 +14,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _PUT = """
 INSERT INTO tenants (id, pixel_id, timezone) VALUES (%(id)s, %(pixel_id)s, %(timezone)s)
-ON CONFLICT (id) DO UPDATE SET pixel_id = excluded.pixel_id, timezone = excluded.timezone,
-                               secrets_version = tenants.secrets_version + 1
+ON CONFLICT (id) DO UPDATE SET pixel_id = excluded.pixel_id, timezone = excluded.timezone
 """
 _PUT_GATEWAY = """
 INSERT INTO tenant_gateways (tenant_id, gateway, dialect) VALUES (%s, %s, %s)
@@ -25,12 +24,14 @@ _DROP_GATEWAYS = "DELETE FROM tenant_gateways WHERE tenant_id = %s AND gateway <
 
 # One round trip for all that a webhook must know before it is believed; nothing of it is cached.
 _ACCOUNT = """
-SELECT u.dialect, u.flag, coalesce(g.flag, 'on'),
-       CASE WHEN u.allowed <> '{}' THEN u.allowed ELSE coalesce(g.allowed, '{}') END, t.secrets_version
-FROM tenant_gateways u JOIN tenants t ON t.id = u.tenant_id LEFT JOIN gateways g ON g.gateway = u.gateway
+SELECT u.dialect, u.flag, coalesce(g.flag, 'on'), coalesce(nullif(u.allowed, '{}'), g.allowed, '{}'), u.secrets_version
+FROM tenant_gateways u LEFT JOIN gateways g ON g.gateway = u.gateway
 WHERE u.tenant_id = %s AND u.gateway = %s
 """
-_CHANGED_SECRETS = "UPDATE tenants SET secrets_version = secrets_version + 1 WHERE id = %s"
+_CHANGED_SECRETS = """
+UPDATE tenant_gateways SET secrets_version = changed.version
+FROM (SELECT nextval('secrets_versions') AS version) AS changed WHERE tenant_id = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def put(connection: Connection, *, tenant: str, pixel_id: str, timezone: str, di
         connection.execute(_DROP_GATEWAYS, [tenant, list(dialects)])
         with connection.cursor() as cursor:
             cursor.executemany(_PUT_GATEWAY, [(tenant, gateway, dialect) for gateway, dialect in dialects.items()])
+        secrets_changed(connection, tenant)
 
 
 def exists(connection: Connection, tenant: str) -> bool:

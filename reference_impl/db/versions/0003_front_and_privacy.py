@@ -19,8 +19,10 @@ CREATE TABLE gateways (
 );
 ALTER TABLE tenant_gateways ADD COLUMN allowed text[] NOT NULL DEFAULT '{}';
 
--- Rises with every change of the tenant's gateway secrets, so that no process goes on with those that it has cached.
-ALTER TABLE tenants ADD COLUMN secrets_version bigint NOT NULL DEFAULT 0;
+-- Rises with every change of the tenant's gateway secrets, so that no process goes on with those that it has cached. It
+-- stands here and not with the tenant, because a webhook reads this row anyhow; all of a tenant's rows say the same.
+ALTER TABLE tenant_gateways ADD COLUMN secrets_version bigint NOT NULL DEFAULT 0;
+CREATE SEQUENCE secrets_versions;
 
 -- The buyer's address and browser, encrypted (sealing.py), until the dispatch, and never longer than this.
 ALTER TABLE conversions ADD COLUMN IF NOT EXISTS client_sealed text;
@@ -40,8 +42,8 @@ CREATE INDEX IF NOT EXISTS outbox_sent ON outbox (sent_at) WHERE sent_at IS NOT 
 DOWN = """
 DROP INDEX IF EXISTS conversions_client_expires, conversions_with_hashes, clicks_clicked, visits_seen, outbox_sent;
 ALTER TABLE conversions DROP COLUMN IF EXISTS client_sealed, DROP COLUMN IF EXISTS client_expires_at;
-ALTER TABLE tenants DROP COLUMN secrets_version;
-ALTER TABLE tenant_gateways DROP COLUMN allowed;
+ALTER TABLE tenant_gateways DROP COLUMN allowed, DROP COLUMN secrets_version;
+DROP SEQUENCE secrets_versions;
 DROP TABLE gateways;
 """
 
