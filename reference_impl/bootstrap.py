@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reference_impl import logs
-from reference_impl.sealing import Sealer
+from reference_impl.sealing import Keyring
 from reference_impl.secrets import GatewaySecrets, SecretStore
 from reference_impl.settings import Settings
 
@@ -27,6 +27,8 @@ _PREPARE_AFTER = 5
 #: boto3's own retries, with limits of time: nobody waits a minute for an endpoint that is gone.
 _AWS = Config(connect_timeout=2, read_timeout=25, retries={"max_attempts": 2, "mode": "standard"})
 
+_DAY_S = 86_400
+
 
 def sqs_client() -> SQSClient:
     """SQS, wherever `AWS_ENDPOINT_URL` and its kin say it is."""
@@ -38,9 +40,9 @@ def secret_store() -> SecretStore:
     return SecretStore(boto3.client("secretsmanager", config=_AWS))
 
 
-def sealer(store: SecretStore) -> Sealer:
-    """What seals and opens, under the keys of this moment. Raises ValueError before `aws create`."""
-    return Sealer(store.data_keys())
+def sealer(store: SecretStore) -> Keyring:
+    """What seals and opens, for a whole process. Nothing is read before the first use."""
+    return Keyring(store.data_keys, monotonic_s=time.monotonic)
 
 
 def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
@@ -64,30 +66,42 @@ def web_app() -> Flask:
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
     from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
+    from reference_impl.web.webhooks import Rules  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
     logs.set_up(settings.log_level)
     drain = Drain(for_s=settings.web_drain_s)
     drain.on_sigterm()  # first: the threads of what follows must inherit the blocked signal
+    store = secret_store()
     return create_app(
         database=Database(settings.database_url, size=settings.web_threads, prepare=not settings.pooled),
-        secrets=GatewaySecrets(secret_store(), ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
-        queue_complaint=_queue_complaint(settings),
+        secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic, now_s=time.time),
+        seals=sealer(store),
+        queue_complaint=_aws_complaint(settings, store),
         now_s=time.time,
-        window_s=settings.attribution_window_days * 86_400,
+        webhook_rules=Rules(
+            window_s=settings.attribution_window_days * _DAY_S,
+            client_s=settings.client_days * _DAY_S,
+            trusted_hops=settings.trusted_hops,
+        ),
         max_body_bytes=settings.max_body_bytes,
         draining=drain,
     )
 
 
-def _queue_complaint(settings: Settings) -> Callable[[], str | None]:
+def _aws_complaint(settings: Settings, store: SecretStore) -> Callable[[], str | None]:
+    """What `aws create` makes and the web process cannot do without: once found, the key is not looked for again."""
     client = sqs_client()
+    found: list[bool] = []
 
     def complaint() -> str | None:
         try:
             queue_url(client, settings.queue_name)
+            if not found and not store.data_keys():
+                return "there is no data key: run `python -m reference_impl aws create`"
         except (BotoCoreError, ClientError):
             return f"the queue {settings.queue_name} cannot be found: run `python -m reference_impl aws create`"
+        found[:] = [True]
         return None
 
     return complaint

@@ -20,7 +20,11 @@
 | `RETRY_BASE_S`, `RETRY_MAX_S` | 1, 300 | full jitter between tries |
 | `ATTRIBUTION_WINDOW_DAYS` | 7 | |
 | `MAX_BODY_BYTES` | 1048576 | |
+| `TRUSTED_HOPS` | 0 | proxies of our own in front that write `X-Forwarded-For`; 0: the header is not looked at |
 | `SECRET_TTL_S` | 60 | how long a gateway's secret is used before it is read again |
+| `CLIENT_DAYS` | 8 | the longest that a buyer's address and browser are kept, sealed; a day more than Meta takes |
+| `HASHES_DAYS` | 30 | a purchase's hashes, after it has ended |
+| `CLICKS_DAYS`, `VISITS_DAYS` | 90, 90 | longer than `ATTRIBUTION_WINDOW_DAYS` |
 | `DEDUPE_DAYS` | 400 | at least 180 |
 | `LOG_LEVEL` | INFO | |
 
@@ -32,6 +36,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
+
+_MAY_BE_ZERO = ("TRUSTED_HOPS",)
 
 
 class BadSettings(Exception):
@@ -61,7 +67,12 @@ class Settings:
     retry_max_s: float = 300.0
     attribution_window_days: int = 7
     max_body_bytes: int = 1024 * 1024
+    trusted_hops: int = 0
     secret_ttl_s: float = 60.0
+    client_days: int = 8
+    hashes_days: int = 30
+    clicks_days: int = 90
+    visits_days: int = 90
     dedupe_days: int = 400
     log_level: str = "INFO"
 
@@ -97,6 +108,8 @@ class Settings:
     def _check(self) -> None:
         if self.dedupe_days < 180:
             raise BadSettings("DEDUPE_DAYS must be 180 or more: vendors repeat a sale weeks later.")
+        if self.clicks_days <= self.attribution_window_days:
+            raise BadSettings("CLICKS_DAYS must be more than ATTRIBUTION_WINDOW_DAYS: else purchases lose their click.")
         if self.visibility_s <= self.meta_timeout_s:
             raise BadSettings("VISIBILITY_S must be longer than META_TIMEOUT_S: else a slow answer is sent twice.")
 
@@ -108,6 +121,8 @@ def _parsed(name: str, text: str, kind: str) -> str | int | float:
         value = int(text) if kind == "int" else float(text)
     except ValueError:
         raise BadSettings(f"{name} must be a number.") from None
-    if not 0 < value < 1e9:
+    if name not in _MAY_BE_ZERO and not value > 0:
         raise BadSettings(f"{name} must be more than 0.")
+    if not 0 <= value < 1e9:
+        raise BadSettings(f"{name} must be a number from 0 to a thousand million.")
     return value

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from reference_impl.db import doors
 from reference_impl.domain.conversion import Purchase, Reversal
 from reference_impl.domain.event import has_match_keys, too_old
 from reference_impl.domain.event_id import event_id
@@ -40,15 +41,18 @@ ORDER BY clicked_at DESC LIMIT 50
 """
 _CONVERSION = """
 INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
-                         amount, currency, product_id, user_data, state, held_until, hold_reason)
+                         amount, currency, product_id, user_data, client_sealed, client_expires_at,
+                         state, held_until, hold_reason)
 VALUES (%(id)s, %(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, 'Purchase', %(event_time)s,
-        %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s, %(state)s, NULL, %(reason)s)
+        %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s,
+        %(client_sealed)s, %(client_expires_at)s, %(state)s, NULL, %(reason)s)
 """
 _MATCH = "INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at) VALUES (%s, %s, %s, %s, %s)"
 _OUTBOX = "INSERT INTO outbox (conversion_id) VALUES (%s)"
 # What is in flight at this moment is too late to stop.
 _SUPPRESS = """
 UPDATE conversions SET state = 'suppressed', held_until = NULL, hold_reason = %(reason)s,
+       client_sealed = NULL, client_expires_at = NULL,
        user_data = user_data - 'client_ip_address' - 'client_user_agent'
 WHERE tenant_id = %(tenant)s AND gateway = %(gateway)s AND sale_id = %(sale_id)s AND kind = 'purchase'
   AND state IN ('pending', 'queued', 'held') AND (claimed_until IS NULL OR claimed_until <= now())
@@ -71,14 +75,25 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """The buyer's address and browser on their way to Meta: sealed, and with an end."""
+
+    sealed: str = field(repr=False)
+    keys: frozenset[str]
+    """Which of `client_ip_address` and `client_user_agent` are in it."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A purchase that is about to be stored: hashed, and nothing of it in plain text but address and browser."""
+    """A purchase that is about to be stored: hashed or sealed, nothing of it in plain text."""
 
     id: UUID
     purchase: Purchase
     user_data: dict[str, Any] = field(repr=False)
+    client: Client | None
     hold: bool
-    """The gateway's flag is `hold`: store, do not send."""
+    """A flag was `hold` when it came: store, do not send."""
     window_s: int
     """The attribution window."""
 
@@ -99,10 +114,16 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
         user_data = _with_click(draft, found)
         reversed_ = connection.execute(_REVERSED, sale).fetchone() is not None
         state, reason = _beginning(
-            arrived, user_data, event_time_s, reversed_=reversed_, denied_=refused, hold=draft.hold
+            arrived,
+            user_data | _client_keys(draft),
+            event_time_s,
+            reversed_=reversed_,
+            denied_=refused,
+            hold=draft.hold,
         )
-        if state not in ("pending", "held"):
-            user_data = {key: user_data[key] for key in user_data if not key.startswith("client_")}
+        if state == "held" and not doors.still_held(connection, tenant=arrived.tenant, gateway=arrived.gateway):
+            state, reason = "pending", None
+        client = draft.client if state in ("pending", "held") else None
         connection.execute(
             _CONVERSION,
             {
@@ -117,6 +138,8 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
                 "currency": purchase.currency,
                 "product_id": purchase.product_id,
                 "user_data": json.dumps(user_data),
+                "client_sealed": client.sealed if client else None,
+                "client_expires_at": client.expires_at if client else None,
                 "state": state,
                 "reason": reason,
             },
@@ -175,6 +198,11 @@ def _matched(candidates: list[Candidate], draft: Draft, event_time_s: int) -> Ma
 
 def _hashes(draft: Draft) -> tuple[str | None, str | None]:
     return _first(draft.user_data.get("em")), _first(draft.user_data.get("ph"))
+
+
+def _client_keys(draft: Draft) -> dict[str, bool]:
+    """What Meta will be told besides: by name, for the question whether it could match the buyer."""
+    return dict.fromkeys(draft.client.keys, True) if draft.client else {}
 
 
 def _first(value: Any) -> str | None:

@@ -22,7 +22,7 @@ from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
 from reference_impl.dispatch.consumer import Consumer
-from reference_impl.dispatch.loops import Session, run_until_stopped
+from reference_impl.dispatch.loops import Connection, Session, run_until_stopped
 from reference_impl.dispatch.queue import Queue
 from reference_impl.dispatch.redrive import redrive
 from reference_impl.dispatch.relay import Relay
@@ -32,7 +32,9 @@ from reference_impl.dispatch.sender import Sender, Timing
 from reference_impl.dispatch.stopping import Stop, stop_on_signals
 from reference_impl.dispatch.store import Claimed
 from reference_impl.dispatch.token import MetaToken, TokenBook
+from reference_impl.domain import client
 from reference_impl.domain.event import to_capi_event, too_old
+from reference_impl.sealing import Seals
 from reference_impl.secrets import SecretStore
 from reference_impl.settings import Settings
 
@@ -66,11 +68,16 @@ def run_consumer(settings: Settings) -> int:
         ttl_s=settings.secret_ttl_s,
         recheck_s=settings.hold_recheck_s,
     )
+    seals = bootstrap.sealer(secrets)
     pauses: dict[str, float] = {}
     with stop_on_signals() as stop:
         threads = [
             threading.Thread(
-                target=_consume, args=(settings, sqs, tokens, pauses, stop), name=f"consumer-{n}", daemon=True
+                target=_consume,
+                args=(settings, stop),
+                kwargs={"sqs": sqs, "tokens": tokens, "seals": seals, "pauses": pauses},
+                name=f"consumer-{n}",
+                daemon=True,
             )
             for n in range(settings.consumer_threads)
         ]
@@ -106,7 +113,9 @@ def run_redrive(settings: Settings, *, accept_duplicates: bool = False) -> int:
     return 0
 
 
-def _consume(settings: Settings, sqs: SQSClient, tokens: TokenBook, pauses: dict[str, float], stop: Stop) -> None:
+def _consume(
+    settings: Settings, stop: Stop, *, sqs: SQSClient, tokens: TokenBook, seals: Seals, pauses: dict[str, float]
+) -> None:
     """One thread's life."""
     call_limit_s = _CONNECT_S + settings.meta_timeout_s
     with CapiClient(
@@ -128,7 +137,7 @@ def _consume(settings: Settings, sqs: SQSClient, tokens: TokenBook, pauses: dict
             rng=_rng(),
             monotonic_s=time.monotonic,
             new_id=uuid.uuid4,
-            to_event=_to_event,
+            to_event=partial(_to_event, seals),
             too_old=lambda one: too_old(one.event_time.timestamp(), now_s=time.time()),
             pauses=pauses,
         )
@@ -158,12 +167,22 @@ def _duties(settings: Settings) -> list[Duty]:
         Duty(
             name="retention",
             every_s=_HOUR_S,
-            work=lambda connection: retention.tidy(connection, now_s=time.time(), dedupe_days=settings.dedupe_days),
+            work=partial(_tidy, settings),
         ),
     ]
     if renew := _renewal(settings):
         duties.append(Duty(name="renewal", every_s=24 * _HOUR_S, work=renew))
     return duties
+
+
+def _tidy(settings: Settings, connection: Connection) -> None:
+    periods = retention.Periods(
+        hashes=settings.hashes_days,
+        clicks=settings.clicks_days,
+        visits=settings.visits_days,
+        dedupe=settings.dedupe_days,
+    )
+    retention.tidy(connection, now_s=time.time(), periods=periods)
 
 
 def _renewal(settings: Settings) -> Callable[[Any], None] | None:
@@ -188,17 +207,25 @@ def _read_token(secrets: SecretStore, tenant: str) -> MetaToken | None:
     return None if found is None else MetaToken(value=found.token, version=found.version)
 
 
-def _to_event(one: Claimed) -> Mapping[str, Any]:
+def _to_event(seals: Seals, one: Claimed) -> Mapping[str, Any]:
     return to_capi_event(
         event_name=one.event_name,
         event_id=one.event_id,
         event_time_s=int(one.event_time.timestamp()),
-        user_data=one.user_data,
+        user_data={**one.user_data, **_client(seals, one)},
         value=one.amount,
         currency=one.currency,
         order_id=one.sale_id,
         product_id=one.product_id,
     )
+
+
+def _client(seals: Seals, one: Claimed) -> Mapping[str, str]:
+    """The buyer's address and browser in plain text: from here to Meta, in memory only."""
+    opened = seals.open(one.client_sealed) if one.client_sealed else None
+    if one.client_sealed and opened is None:
+        log.error("conversion %s: no key opens its sealed address and browser; it is sent without them", one.id)
+    return client.to_user_data(opened) if opened else {}
 
 
 def _session(settings: Settings) -> Session:

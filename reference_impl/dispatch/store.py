@@ -25,7 +25,7 @@ FROM tenants t
 WHERE t.id = c.tenant_id AND c.id = ANY(%(ids)s)
   AND c.state IN ('pending', 'queued') AND (c.claimed_until IS NULL OR c.claimed_until <= now())
 RETURNING c.id, c.tenant_id, t.pixel_id, c.event_id, c.event_name, c.event_time, c.sale_id, c.product_id,
-          c.amount, c.currency, c.user_data, c.attempts, c.unknown_outcome, c.claimed_until,
+          c.amount, c.currency, c.user_data, c.client_sealed, c.attempts, c.unknown_outcome, c.claimed_until,
           EXISTS (SELECT FROM dedupe_registry d
                   WHERE (d.tenant_id, d.gateway, d.sale_id) = (c.tenant_id, c.gateway, c.sale_id)
                     AND d.kind IN ('refund', 'chargeback'))
@@ -41,10 +41,12 @@ INSERT INTO dispatch_attempts (tenant_id, conversion_id, status, http_status, co
 SELECT tenant_id, id, %(status)s, %(http_status)s, %(code)s, %(subcode)s, %(duration_ms)s, %(batch_id)s
 FROM conversions WHERE id = ANY(%(ids)s)
 """
-# The buyer's address and browser were kept for Meta alone: they go with the delivery.
+# The buyer's address and browser were kept for Meta alone: they go with the delivery, and so do those that a web
+# process of the version before revision 0003 has written into `user_data` during a rolling restart.
 _DELIVER = """
 UPDATE conversions
 SET state = 'delivered', delivered_at = now(), held_until = NULL, hold_reason = NULL, claimed_until = NULL,
+    client_sealed = NULL, client_expires_at = NULL,
     user_data = user_data - 'client_ip_address' - 'client_user_agent'
 WHERE id = ANY(%s) AND state <> 'delivered'
 """
@@ -66,15 +68,16 @@ _END = """
 UPDATE conversions
 SET state = %(state)s, held_until = NULL, hold_reason = %(reason)s, claimed_until = NULL,
     last_code = coalesce(%(code)s, last_code), last_subcode = coalesce(%(subcode)s, last_subcode),
-    user_data = CASE %(state)s WHEN 'dead_lettered' THEN user_data
-                ELSE user_data - 'client_ip_address' - 'client_user_agent' END
+    client_sealed = CASE %(state)s WHEN 'dead_lettered' THEN client_sealed END,
+    client_expires_at = CASE %(state)s WHEN 'dead_lettered' THEN client_expires_at END,
+    user_data = user_data - 'client_ip_address' - 'client_user_agent'
 WHERE id = ANY(%(ids)s) AND state IN ('pending', 'queued') AND claimed_until = %(fence)s
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A conversion that is ours until `claimed_until`. `user_data` holds hashes, and for now the buyer's address."""
+    """A conversion that is ours until `claimed_until`. `user_data` holds hashes."""
 
     id: UUID
     tenant_id: str
@@ -87,6 +90,8 @@ class Claimed:
     amount: Decimal
     currency: str
     user_data: Mapping[str, Any] = field(repr=False)
+    client_sealed: str | None = field(repr=False)
+    """The buyer's address and browser; opened when the event is built, and nowhere else."""
     attempts: int
     """This one included."""
     unknown_outcome: bool
