@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 
 from reference_impl import logs
 from reference_impl.settings import BadSettings, Settings
@@ -57,6 +58,28 @@ def _tenant_token(args: argparse.Namespace, settings: Settings) -> int:
     except provisioning.NotProvisioned as error:
         return _refuse(str(error))
     print(json.dumps({"tenant": wish.tenant}))  # noqa: T201 -- the command's answer
+    return 0
+
+
+def _analytics(args: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap  # noqa: PLC0415 -- boto3 is slow to import
+    from reference_impl.analytics import rollup  # noqa: PLC0415 -- keeps the other commands light
+
+    with bootstrap.connect(settings) as connection:
+        done = rollup.refresh(connection) if args.rebuild is None else rollup.rebuild(connection, since=args.rebuild)
+    print(json.dumps({"changes": done.changes, "took_ms": done.took_ms}))  # noqa: T201 -- the command's answer
+    return 0
+
+
+def _user(args: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap, users  # noqa: PLC0415 -- boto3 is slow to import
+
+    try:
+        with bootstrap.connect(settings) as connection:
+            told = users.carry_out(args.action, connection, args.json.read())
+    except users.NotDone as error:
+        return _refuse(str(error))
+    print(json.dumps(told))  # noqa: T201 -- the command's answer
     return 0
 
 
@@ -127,6 +150,16 @@ def _parser() -> argparse.ArgumentParser:
         ("token", _tenant_token, "give a tenant a new Meta token"),
     ):
         _takes_json(tenant.add_parser(name, help=told), run)
+    user = commands.add_parser("user", help="who may log in to the dashboard").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    _takes_json(user.add_parser("create", help="let a tenant's user in; again gives a new password"), _user)
+    _takes_json(user.add_parser("delete", help="let a user in no longer"), _user)
+    analytics = commands.add_parser("analytics", help="bring the numbers up to date")
+    analytics.add_argument(
+        "--rebuild", metavar="SINCE", type=_moment, help="count again what was received since 2026-03-01T00:00Z"
+    )
+    analytics.set_defaults(run=_analytics)
     _takes_json(commands.add_parser("event-id", help="compute a sale's event id"), _event_id)
     web = commands.add_parser("web", help="the front door")
     web.add_argument("--host", default="127.0.0.1")
@@ -143,6 +176,13 @@ def _parser() -> argparse.ArgumentParser:
     redrive.add_argument("--json", type=argparse.FileType("r"), help=argparse.SUPPRESS)
     redrive.set_defaults(run=_process("redrive"))
     return parser
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError("say the zone too, like 2026-03-01T00:00Z")
+    return found
 
 
 def _takes_json(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Settings], int]) -> None:

@@ -20,6 +20,9 @@
 | `MAX_BODY_BYTES` | 1048576 | |
 | `SECRET_TTL_S` | 60 | how long a gateway's secret is used before it is read again |
 | `DEDUPE_DAYS` | 400 | at least 180 |
+| `ANALYTICS_REFRESH_S` | 240 | between two refreshes of the numbers; at most 285: fresher than 5 min is promised |
+| `DASHBOARD_TIMEOUT_S` | 3 | after which a page says that it took too long |
+| `DASHBOARD_SESSION_HOURS` | 12 | after which a browser has to log in again |
 | `LOG_LEVEL` | INFO | |
 
 AWS is reached as boto3 reads it: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`, credentials.
@@ -59,6 +62,9 @@ class Settings:
     max_body_bytes: int = 1024 * 1024
     secret_ttl_s: float = 60.0
     dedupe_days: int = 400
+    analytics_refresh_s: float = 240.0
+    dashboard_timeout_s: float = 3.0
+    dashboard_session_hours: int = 12
     log_level: str = "INFO"
 
     @classmethod
@@ -81,6 +87,8 @@ class Settings:
         return settings
 
     def _check(self) -> None:
+        if self.analytics_refresh_s > 285:
+            raise BadSettings("ANALYTICS_REFRESH_S must be 285 or less: numbers are promised fresher than 5 minutes.")
         if self.dedupe_days < 180:
             raise BadSettings("DEDUPE_DAYS must be 180 or more: vendors repeat a sale weeks later.")
         if self.visibility_s <= self.meta_timeout_s:

@@ -17,12 +17,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reference_impl import bootstrap
+from reference_impl.analytics import rollup
 from reference_impl.dispatch import retention, strays
 from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
 from reference_impl.dispatch.consumer import Consumer
-from reference_impl.dispatch.loops import Session, run_until_stopped
+from reference_impl.dispatch.loops import Connection, Session, run_until_stopped
 from reference_impl.dispatch.queue import Queue
 from reference_impl.dispatch.redrive import redrive
 from reference_impl.dispatch.relay import Relay
@@ -160,10 +161,20 @@ def _duties(settings: Settings) -> list[Duty]:
             every_s=_HOUR_S,
             work=lambda connection: retention.tidy(connection, now_s=time.time(), dedupe_days=settings.dedupe_days),
         ),
+        _refreshing(settings.analytics_refresh_s),
     ]
     if renew := _renewal(settings):
         duties.append(Duty(name="renewal", every_s=24 * _HOUR_S, work=renew))
     return duties
+
+
+def _refreshing(every_s: float) -> Duty:
+    """Looks often and works when it is due, so that a refresh that failed is soon made good."""
+
+    def work(connection: Connection) -> None:
+        rollup.refresh_if_due(connection, every_s=every_s)
+
+    return Duty(name="analytics", every_s=min(10.0, every_s / 4), work=work)
 
 
 def _renewal(settings: Settings) -> Callable[[Any], None] | None:
