@@ -53,17 +53,28 @@ def queue_url(client: SQSClient, name: str) -> str:
 def web_app() -> Flask:
     """The web process's application, from the environment; granian calls this in its worker."""
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
+    from reference_impl.web.dashboard import blueprint as dashboard  # noqa: PLC0415 -- likewise
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
+    from reference_impl.web.login import Door  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
     logs.set_up(settings.log_level)
+    database = Database(settings.database_url, size=settings.web_threads)
     return create_app(
-        database=Database(settings.database_url, size=settings.web_threads),
+        database=database,
         secrets=GatewaySecrets(secret_store(), ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
         queue_complaint=_queue_complaint(settings),
         now_s=time.time,
         window_s=settings.attribution_window_days * 86_400,
         max_body_bytes=settings.max_body_bytes,
+        pages=[
+            dashboard(
+                database=database,
+                door=Door(database=database, session_hours=settings.dashboard_session_hours),
+                now_s=time.time,
+                timeout_s=settings.dashboard_timeout_s,
+            )
+        ],
     )
 
 

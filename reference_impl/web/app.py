@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from flask import Flask, request
+from flask import Blueprint, Flask, request
 from werkzeug.exceptions import NotFound
 
 from reference_impl.secrets import GatewaySecrets
@@ -20,14 +20,17 @@ def create_app(
     now_s: Callable[[], float],
     window_s: int,
     max_body_bytes: int,
+    pages: Sequence[Blueprint] = (),
 ) -> Flask:
-    """All routes. `max_body_bytes` holds for every request, chunked ones too (413)."""
+    """All routes, and beside them the `pages` for people. `max_body_bytes` holds for all, chunked ones too (413)."""
     app = Flask("reference_impl", static_folder=None)
     bodies.limit(app, max_bytes=max_body_bytes)
     errors.register(app)
     app.register_blueprint(webhooks.blueprint(database=database, secrets=secrets, now_s=now_s, window_s=window_s))
     app.register_blueprint(tracking.blueprint(database=database, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint))
+    for one in pages:
+        app.register_blueprint(one)
 
     @app.before_request
     def _no_nul() -> None:
