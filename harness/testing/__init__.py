@@ -9,16 +9,19 @@ A scenario reads like the promise it proves:
 
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
 from harness.testing.answers import Answer, Click, sha256
+from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
 from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
+from harness.waiting import wait_until
 
 __all__ = [
     "Answer",
     "Click",
+    "DashboardView",
     "DatabaseView",
     "Gateway",
     "HarnessError",
@@ -30,4 +33,5 @@ __all__ = [
     "StackInfo",
     "TargetView",
     "sha256",
+    "wait_until",
 ]
