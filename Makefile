@@ -59,3 +59,7 @@ clean: ## remove what was built or run here
 .PHONY: bench-fakes
 bench-fakes: $(STAMP) ## the fake Meta beside WireMock (wants Java 17, npm, wrk; says what is missing)
 	@$(BIN)/python benchmarks/fakes.py $(ARGS)
+
+.PHONY: bench-analytics
+bench-analytics: $(STAMP) ## the dashboard and its numbers over a million conversions in a day (ARGS="--rows 10000000": ten)
+	@$(BIN)/python benchmarks/analytics.py $(ARGS)
