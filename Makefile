@@ -79,3 +79,7 @@ bench-fakes: $(STAMP) ## the fake Meta beside WireMock (wants Java 17, npm, wrk;
 .PHONY: bench-webhooks
 bench-webhooks: $(STAMP) ## the webhook endpoint beside a floor app (wants wrk; says what is missing)
 	@$(BIN)/python benchmarks/webhooks.py $(ARGS)
+
+.PHONY: bench-analytics
+bench-analytics: $(STAMP) ## the dashboard and its numbers over a million conversions in a day (ARGS="--rows 10000000": ten)
+	@$(BIN)/python benchmarks/analytics.py $(ARGS)

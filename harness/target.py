@@ -40,6 +40,8 @@ class Paths(_Section):
     click: str | None = None
     pageview: str | None = None
     checkout: str | None = None
+    dashboard: str | None = None
+    """The customer's page; who is not logged in is shown or sent to a form there."""
     ready: str = "/health/ready"
 
 
@@ -59,6 +61,8 @@ class Timings(_Section):
     retry_s: float = 60
     """The longest pause between two tries after a transient error."""
     breaker_threshold: int = 5
+    analytics_s: float = 300
+    """Until what has happened stands in the analytics views. More than the default breaks the plan's promise."""
 
 
 class Probes(_Section):
@@ -71,6 +75,8 @@ class Probes(_Section):
     """SQL with %(tenant)s: one value, closed, open or half_open."""
     match_method: str | None = None
     """SQL with %(tenant)s: one value, how the last purchase was matched, or null."""
+    dashboard_purchases: str | None = None
+    """A regular expression whose one group is the number of purchases, as the dashboard's HTML says it."""
     queue: str | None = None
     """The name of the SQS queue that carries dispatches."""
     dead_letters: str | None = None

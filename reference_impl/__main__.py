@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from reference_impl import logs
@@ -79,6 +80,28 @@ def _operation(name: str) -> Callable[[argparse.Namespace, Settings], int]:
         return 0
 
     return run
+
+
+def _analytics(args: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap  # noqa: PLC0415 -- boto3 is slow to import
+    from reference_impl.analytics import rollup  # noqa: PLC0415 -- keeps the other commands light
+
+    with bootstrap.connect(settings) as connection:
+        done = rollup.refresh(connection) if args.rebuild is None else rollup.rebuild(connection, since=args.rebuild)
+    print(json.dumps({"changes": done.changes, "took_ms": done.took_ms}))  # noqa: T201 -- the command's answer
+    return 0
+
+
+def _user(args: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import bootstrap, users  # noqa: PLC0415 -- boto3 is slow to import
+
+    try:
+        with bootstrap.connect(settings) as connection:
+            told = users.carry_out(args.action, connection, args.json.read())
+    except users.NotDone as error:
+        return _refuse(str(error))
+    print(json.dumps(told))  # noqa: T201 -- the command's answer
+    return 0
 
 
 def _event_id(args: argparse.Namespace, _: Settings) -> int:
@@ -162,6 +185,16 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("keys", help="the data keys").add_subparsers(required=True, metavar="ACTION")
     rotate = keys.add_parser("rotate", help="a new key seals; the old ones still open what they have sealed")
     rotate.set_defaults(run=_operation("keys_rotate"), json=None)
+    user = commands.add_parser("user", help="who may log in to the dashboard").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    _takes_json(user.add_parser("create", help="let a tenant's user in; again gives a new password"), _user)
+    _takes_json(user.add_parser("delete", help="let a user in no longer"), _user)
+    analytics = commands.add_parser("analytics", help="bring the numbers up to date")
+    analytics.add_argument(
+        "--rebuild", metavar="SINCE", type=_moment, help="count again what was received since 2026-03-01T00:00Z"
+    )
+    analytics.set_defaults(run=_analytics)
     _takes_json(commands.add_parser("event-id", help="compute a sale's event id"), _event_id)
     web = commands.add_parser("web", help="the front door")
     web.add_argument("--host", default="127.0.0.1")
@@ -178,6 +211,13 @@ def _parser() -> argparse.ArgumentParser:
     redrive.add_argument("--json", type=argparse.FileType("r"), help=argparse.SUPPRESS)
     redrive.set_defaults(run=_process("redrive"))
     return parser
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError("say the zone too, like 2026-03-01T00:00Z")
+    return found
 
 
 def _takes_json(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, Settings], int]) -> None:

@@ -64,8 +64,10 @@ def queue_url(client: SQSClient, name: str) -> str:
 def web_app() -> Flask:
     """The web process's application, from the environment; granian calls this in its worker."""
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
+    from reference_impl.web.dashboard import blueprint as dashboard  # noqa: PLC0415 -- likewise
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
     from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
+    from reference_impl.web.login import Door  # noqa: PLC0415 -- likewise
     from reference_impl.web.webhooks import Rules  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
@@ -73,8 +75,9 @@ def web_app() -> Flask:
     drain = Drain(for_s=settings.web_drain_s)
     drain.on_sigterm()  # first: the threads of what follows must inherit the blocked signal
     store = secret_store()
+    database = Database(settings.database_url, size=settings.web_threads, prepare=not settings.pooled)
     return create_app(
-        database=Database(settings.database_url, size=settings.web_threads, prepare=not settings.pooled),
+        database=database,
         secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic, now_s=time.time),
         seals=sealer(store),
         queue_complaint=_aws_complaint(settings, store),
@@ -86,6 +89,14 @@ def web_app() -> Flask:
         ),
         max_body_bytes=settings.max_body_bytes,
         draining=drain,
+        pages=[
+            dashboard(
+                database=database,
+                door=Door(database=database, session_hours=settings.dashboard_session_hours),
+                now_s=time.time,
+                timeout_s=settings.dashboard_timeout_s,
+            )
+        ],
     )
 
 

@@ -26,6 +26,9 @@
 | `HASHES_DAYS` | 30 | a purchase's hashes, after it has ended |
 | `CLICKS_DAYS`, `VISITS_DAYS` | 90, 90 | longer than `ATTRIBUTION_WINDOW_DAYS` |
 | `DEDUPE_DAYS` | 400 | at least 180 |
+| `ANALYTICS_REFRESH_S` | 240 | between two refreshes of the numbers; at most 285: fresher than 5 min is promised |
+| `DASHBOARD_TIMEOUT_S` | 3 | after which a page says that it took too long |
+| `DASHBOARD_SESSION_HOURS` | 12 | after which a browser has to log in again |
 | `LOG_LEVEL` | INFO | |
 
 AWS is reached as boto3 reads it: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`, credentials.
@@ -74,6 +77,9 @@ class Settings:
     clicks_days: int = 90
     visits_days: int = 90
     dedupe_days: int = 400
+    analytics_refresh_s: float = 240.0
+    dashboard_timeout_s: float = 3.0
+    dashboard_session_hours: int = 12
     log_level: str = "INFO"
 
     @classmethod
@@ -106,6 +112,8 @@ class Settings:
         return self.database_direct_url or self.database_url
 
     def _check(self) -> None:
+        if self.analytics_refresh_s > 285:
+            raise BadSettings("ANALYTICS_REFRESH_S must be 285 or less: numbers are promised fresher than 5 minutes.")
         if self.dedupe_days < 180:
             raise BadSettings("DEDUPE_DAYS must be 180 or more: vendors repeat a sale weeks later.")
         if self.clicks_days <= self.attribution_window_days:

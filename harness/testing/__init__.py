@@ -10,6 +10,7 @@ A scenario reads like the promise it proves:
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
 from harness.testing.answers import Answer, Click, sha256
 from harness.testing.balancer import Balancer
+from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
@@ -17,11 +18,13 @@ from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
 from harness.testing.traffic import Traffic
+from harness.waiting import wait_until
 
 __all__ = [
     "Answer",
     "Balancer",
     "Click",
+    "DashboardView",
     "DatabaseView",
     "Gateway",
     "HarnessError",
@@ -34,4 +37,5 @@ __all__ = [
     "TargetView",
     "Traffic",
     "sha256",
+    "wait_until",
 ]

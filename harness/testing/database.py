@@ -88,3 +88,10 @@ class DatabaseView:
             return self._probe.value(query, {"tenant": (tenant or self._pipeline.tenant).tenant})
         except NoSuchTable as error:
             not_observable(str(error))
+
+    def wait_for_value(
+        self, query: str, wanted: Any, *, goal: str, within_s: float | None = None, tenant: Tenant | None = None
+    ) -> None:
+        """Return once the query's one value is `wanted`; without a limit, analytics get the time that they need."""
+        limit_s = self._pipeline.timings.analytics_s if within_s is None else within_s
+        wait_until(lambda: self.value(query, tenant=tenant), lambda seen: seen == wanted, goal=goal, within_s=limit_s)

@@ -20,6 +20,7 @@ from harness.records import Delivery, Ledger
 from harness.target import Timings
 from harness.tenants import Tenant
 from harness.testing.answers import Answer, Click, not_applicable, not_observable
+from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
@@ -71,6 +72,10 @@ class Pipeline:
         if self._database is None:
             not_observable("the target file names no probes.database_url")
         return DatabaseView(self._database, self)
+
+    def dashboard(self, *, tenant: Tenant | None = None) -> DashboardView:
+        """The customer's page, seen by a new user of this tenant, or of another one of the scenario's."""
+        return DashboardView(self.info, (tenant or self.tenant).tenant)
 
     @property
     def queue(self) -> QueueProbe:

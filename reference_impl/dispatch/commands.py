@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reference_impl import bootstrap
+from reference_impl.analytics import rollup
 from reference_impl.dispatch import retention, strays
 from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
@@ -169,6 +170,7 @@ def _duties(settings: Settings) -> list[Duty]:
             every_s=_HOUR_S,
             work=partial(_tidy, settings),
         ),
+        _refreshing(settings.analytics_refresh_s),
     ]
     if renew := _renewal(settings):
         duties.append(Duty(name="renewal", every_s=24 * _HOUR_S, work=renew))
@@ -183,6 +185,15 @@ def _tidy(settings: Settings, connection: Connection) -> None:
         dedupe=settings.dedupe_days,
     )
     retention.tidy(connection, now_s=time.time(), periods=periods)
+
+
+def _refreshing(every_s: float) -> Duty:
+    """Looks often and works when it is due, so that a refresh that failed is soon made good."""
+
+    def work(connection: Connection) -> None:
+        rollup.refresh_if_due(connection, every_s=every_s)
+
+    return Duty(name="analytics", every_s=min(10.0, every_s / 4), work=work)
 
 
 def _renewal(settings: Settings) -> Callable[[Any], None] | None:

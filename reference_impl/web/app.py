@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from reference_impl.sealing import Seals
 from reference_impl.secrets import GatewaySecrets
@@ -23,8 +23,12 @@ def create_app(
     webhook_rules: webhooks.Rules,
     max_body_bytes: int,
     draining: Callable[[], bool] = lambda: False,
+    pages: Sequence[Blueprint] = (),
 ) -> Flask:
-    """All routes. `max_body_bytes` holds for every request, chunked ones too (413). `draining`: see draining.py."""
+    """All routes, and beside them the `pages` for people.
+
+    `max_body_bytes` holds for every request, chunked ones too (413). `draining`: see draining.py.
+    """
     app = Flask("reference_impl", static_folder=None)
     announce(app, draining)
     bodies.limit(app, max_bytes=max_body_bytes)
@@ -36,4 +40,7 @@ def create_app(
     app.register_blueprint(tracking.blueprint(database=database, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint, draining=draining))
     app.register_blueprint(openapi.blueprint(app))
+    app.config[openapi.PAGES] = frozenset(one.name for one in pages)
+    for one in pages:
+        app.register_blueprint(one)
     return app

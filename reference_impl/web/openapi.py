@@ -98,6 +98,10 @@ def documented(
     return note
 
 
+PAGES = "pages for people"
+"""In an application's config: the names of the blueprints that serve pages."""
+
+
 def refusals(*statuses: int) -> Mapping[int, type[BaseModel]]:
     """These statuses, and those of `limits.py`, each with the body that every refusal has."""
     return dict.fromkeys((*statuses, 400, 414, 431), Refusal)
@@ -145,8 +149,13 @@ def document(app: Flask) -> dict[str, Any]:
 
 
 def _paths(app: Flask) -> Iterator[tuple[str, dict[str, str], Rule]]:
-    """Each rule's paths as OpenAPI writes them; `<any(a, b):kind>` stands for one path each."""
+    """Each rule's paths as OpenAPI writes them; `<any(a, b):kind>` stands for one path each.
+
+    Pages for people are no contract: they may change as they like.
+    """
     for rule in app.url_map.iter_rules():
+        if rule.endpoint.partition(".")[0] in app.config.get(PAGES, ()):
+            continue
         choices = {
             name: sorted(converter.items)
             for name, converter in rule._converters.items()

@@ -719,7 +719,7 @@ def test_plain_addresses_of_the_version_before_are_dropped(world: World, postgre
     """Up and down and up again; what else is known of the buyer stays."""
     world.deliver()
     url = postgres.get_uri(world.name)
-    migrate(url, "-1")
+    migrate(url, "-2")  # to before 0003
     world.db.execute("""UPDATE conversions SET user_data = user_data || '{"client_ip_address": "203.0.113.9"}'""")
     migrate(url)
     assert "203.0.113.9" not in world.everything()

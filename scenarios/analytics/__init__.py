@@ -1,0 +1,1 @@
+"""What the customer is shown: counted right, and fresh."""
