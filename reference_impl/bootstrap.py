@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reference_impl import logs
-from reference_impl.sealing import Sealer
+from reference_impl.sealing import Keyring
 from reference_impl.secrets import GatewaySecrets, SecretStore
 from reference_impl.settings import Settings
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: boto3's own retries, with limits of time: nobody waits a minute for an endpoint that is gone.
 _AWS = Config(connect_timeout=2, read_timeout=25, retries={"max_attempts": 2, "mode": "standard"})
+
+_DAY_S = 86_400
 
 
 def sqs_client() -> SQSClient:
@@ -35,9 +37,9 @@ def secret_store() -> SecretStore:
     return SecretStore(boto3.client("secretsmanager", config=_AWS))
 
 
-def sealer(store: SecretStore) -> Sealer:
-    """What seals and opens, under the keys of this moment. Raises ValueError before `aws create`."""
-    return Sealer(store.data_keys())
+def sealer(store: SecretStore) -> Keyring:
+    """What seals and opens, for a whole process. Nothing is read before the first use."""
+    return Keyring(store.data_keys, monotonic_s=time.monotonic)
 
 
 def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
@@ -54,15 +56,20 @@ def web_app() -> Flask:
     """The web process's application, from the environment; granian calls this in its worker."""
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
+    from reference_impl.web.visitor import Visitors  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
     logs.set_up(settings.log_level)
+    store = secret_store()
     return create_app(
         database=Database(settings.database_url, size=settings.web_threads),
-        secrets=GatewaySecrets(secret_store(), ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
+        secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
+        visitors=Visitors(
+            seals=sealer(store), trusted_hops=settings.trusted_hops, keep_s=settings.client_days * _DAY_S
+        ),
         queue_complaint=_queue_complaint(settings),
         now_s=time.time,
-        window_s=settings.attribution_window_days * 86_400,
+        window_s=settings.attribution_window_days * _DAY_S,
         max_body_bytes=settings.max_body_bytes,
     )
 

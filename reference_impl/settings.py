@@ -6,11 +6,13 @@
 | `META_GRAPH_URL` | https://graph.facebook.com | without a path |
 | `META_API_VERSION` | v24.0 | |
 | `META_TIMEOUT_S` | 5 | until Meta's answer begins, and again until it is complete |
-| `QUEUE_NAME` | golive-dispatch | SQS |
+| `QUEUE_NAME` | golive-dispatch | SQS: purchases |
+| `PAGE_QUEUE_NAME` | golive-pages | SQS: page views and checkouts, so that no purchase waits behind them |
 | `DLQ_NAME` | golive-dispatch-dlq | |
 | `VISIBILITY_S` | 60 | longer than Meta's worst answer |
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
-| `CONSUMER_THREADS` | 4 | |
+| `CONSUMER_THREADS` | 4 | for purchases |
+| `PAGE_THREADS` | 1 | more of them, for page events |
 | `WEB_THREADS` | 8 | |
 | `BREAKER_THRESHOLD` | 5 | failures in a row |
 | `BREAKER_RESET_S` | 30 | |
@@ -18,7 +20,9 @@
 | `RETRY_BASE_S`, `RETRY_MAX_S` | 1, 300 | full jitter between tries |
 | `ATTRIBUTION_WINDOW_DAYS` | 7 | |
 | `MAX_BODY_BYTES` | 1048576 | |
+| `TRUSTED_HOPS` | 0 | proxies of our own in front that write `X-Forwarded-For`; 0: the header is not looked at |
 | `SECRET_TTL_S` | 60 | how long a gateway's secret is used before it is read again |
+| `CLIENT_DAYS` | 8 | the longest that a buyer's address and browser are kept, sealed; a day more than Meta takes |
 | `DEDUPE_DAYS` | 400 | at least 180 |
 | `LOG_LEVEL` | INFO | |
 
@@ -30,6 +34,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
+
+_MAY_BE_ZERO = ("TRUSTED_HOPS",)
 
 
 class BadSettings(Exception):
@@ -45,10 +51,12 @@ class Settings:
     meta_api_version: str = "v24.0"
     meta_timeout_s: float = 5.0
     queue_name: str = "golive-dispatch"
+    page_queue_name: str = "golive-pages"
     dlq_name: str = "golive-dispatch-dlq"
     visibility_s: int = 60
     max_receive_count: int = 5
     consumer_threads: int = 4
+    page_threads: int = 1
     web_threads: int = 8
     breaker_threshold: int = 5
     breaker_reset_s: float = 30.0
@@ -57,7 +65,9 @@ class Settings:
     retry_max_s: float = 300.0
     attribution_window_days: int = 7
     max_body_bytes: int = 1024 * 1024
+    trusted_hops: int = 0
     secret_ttl_s: float = 60.0
+    client_days: int = 8
     dedupe_days: int = 400
     log_level: str = "INFO"
 
@@ -94,6 +104,8 @@ def _parsed(name: str, text: str, kind: str) -> str | int | float:
         value = int(text) if kind == "int" else float(text)
     except ValueError:
         raise BadSettings(f"{name} must be a number.") from None
-    if not 0 < value < 1e9:
+    if name not in _MAY_BE_ZERO and not value > 0:
         raise BadSettings(f"{name} must be more than 0.")
+    if not 0 <= value < 1e9:
+        raise BadSettings(f"{name} must be a number from 0 to a thousand million.")
     return value

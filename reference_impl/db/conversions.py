@@ -13,7 +13,7 @@ import psycopg
 from reference_impl.domain.conversion import Purchase, Reversal
 from reference_impl.domain.event import has_match_keys, too_old
 from reference_impl.domain.event_id import event_id
-from reference_impl.domain.fbc import fbc_of
+from reference_impl.domain.fbc import fbc_for
 from reference_impl.domain.matching import Candidate, Match, best_match, denied
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -33,22 +33,26 @@ SELECT 1 FROM dedupe_registry
 WHERE tenant_id = %s AND gateway = %s AND sale_id = %s AND kind IN ('refund', 'chargeback')
 """
 _CANDIDATES = """
-SELECT click_id, extract(epoch FROM clicked_at)::float8, fbclid, fbp, em, ph, consent
+SELECT click_id, extract(epoch FROM clicked_at)::float8, fbclid, fbp, em, ph, consent, fbc,
+       CASE WHEN client_expires_at > %(at)s THEN client_sealed END
 FROM clicks WHERE tenant_id = %(tenant)s
   AND (click_id = %(click_id)s OR fbclid = %(fbclid)s OR em = %(em)s OR ph = %(ph)s)
 ORDER BY clicked_at DESC LIMIT 50
 """
 _CONVERSION = """
 INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
-                         amount, currency, product_id, user_data, state, held_until, hold_reason)
+                         amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
+                         state, held_until, hold_reason)
 VALUES (%(id)s, %(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, 'Purchase', %(event_time)s,
-        %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s, %(state)s, NULL, %(reason)s)
+        %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s,
+        %(client_sealed)s, %(client_expires_at)s, %(click_id)s, %(state)s, NULL, %(reason)s)
 """
 _MATCH = "INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at) VALUES (%s, %s, %s, %s, %s)"
 _OUTBOX = "INSERT INTO outbox (conversion_id) VALUES (%s)"
 # What is in flight at this moment is too late to stop.
 _SUPPRESS = """
 UPDATE conversions SET state = 'suppressed', held_until = NULL, hold_reason = %(reason)s,
+       client_sealed = NULL, client_expires_at = NULL,
        user_data = user_data - 'client_ip_address' - 'client_user_agent'
 WHERE tenant_id = %(tenant)s AND gateway = %(gateway)s AND sale_id = %(sale_id)s AND kind = 'purchase'
   AND state IN ('pending', 'queued', 'held') AND (claimed_until IS NULL OR claimed_until <= now())
@@ -81,6 +85,8 @@ class Draft:
     """The gateway's flag is `hold`: store, do not send."""
     window_s: int
     """The attribution window."""
+    client_s: int = 8 * 86_400
+    """How long the buyer's address and browser are kept at most, sealed."""
 
 
 def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> Recorded:
@@ -98,11 +104,13 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
         refused = denied(candidates, purchase.trail, found)
         user_data = _with_click(draft, found)
         reversed_ = connection.execute(_REVERSED, sale).fetchone() is not None
-        state, reason = _beginning(
-            arrived, user_data, event_time_s, reversed_=reversed_, denied_=refused, hold=draft.hold
-        )
+        sealed = found.candidate.client_sealed if found else None
+        # Whoever's browser was sealed, its address was: that alone lets Meta find the buyer.
+        told = user_data | ({"client_ip_address": True} if sealed else {})
+        state, reason = _beginning(arrived, told, event_time_s, reversed_=reversed_, denied_=refused, hold=draft.hold)
         if state not in ("pending", "held"):
             user_data = {key: user_data[key] for key in user_data if not key.startswith("client_")}
+            sealed = None
         connection.execute(
             _CONVERSION,
             {
@@ -117,6 +125,9 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
                 "currency": purchase.currency,
                 "product_id": purchase.product_id,
                 "user_data": json.dumps(user_data),
+                "client_sealed": sealed,
+                "client_expires_at": datetime.fromtimestamp(arrived.at_s + draft.client_s, UTC) if sealed else None,
+                "click_id": _click_id(candidates, purchase.trail.click_id, found),
                 "state": state,
                 "reason": reason,
             },
@@ -152,12 +163,19 @@ def _candidates(connection: Connection, arrived: Arrived, draft: Draft) -> list[
     em, ph = _hashes(draft)
     if not any((trail.click_id, trail.fbclid, em, ph)):
         return []
-    values = {"tenant": arrived.tenant, "click_id": trail.click_id, "fbclid": trail.fbclid, "em": em, "ph": ph}
+    values = {
+        "tenant": arrived.tenant, "at": arrived.at,
+        "click_id": trail.click_id, "fbclid": trail.fbclid, "em": em, "ph": ph,
+    }  # fmt: skip
     rows = connection.execute(_CANDIDATES, values).fetchall()
-    return [
-        Candidate(click_id=row[0], clicked_at_s=row[1], fbclid=row[2], fbp=row[3], em=row[4], ph=row[5], consent=row[6])
-        for row in rows
-    ]
+    return [Candidate(**dict(zip(Candidate.__slots__, row, strict=True))) for row in rows]
+
+
+def _click_id(candidates: list[Candidate], named: str | None, found: Match | None) -> str | None:
+    """Whose refusal concerns this purchase: the click that it is matched to, else one of ours that it names."""
+    if found is not None:
+        return found.candidate.click_id
+    return next((one.click_id for one in candidates if one.click_id == named), None)
 
 
 def _matched(candidates: list[Candidate], draft: Draft, event_time_s: int) -> Match | None:
@@ -185,10 +203,11 @@ def _with_click(draft: Draft, found: Match | None) -> dict[str, Any]:
     """The buyer's hashes, and what the click adds to them: Meta's own identifiers, letter for letter."""
     trail, user_data = draft.purchase.trail, dict(draft.user_data)
     click = found.candidate if found else None
-    if click is not None and click.fbclid:
-        user_data["fbc"] = fbc_of(click.fbclid, clicked_at_ms=int(click.clicked_at_s * 1000))
-    elif trail.fbc:
-        user_data["fbc"] = trail.fbc
+    of_click = (
+        fbc_for(fbclid=click.fbclid, cookie=click.fbc, clicked_at_ms=int(click.clicked_at_s * 1000)) if click else None
+    )
+    if fbc := of_click or trail.fbc:
+        user_data["fbc"] = fbc
     if fbp := (click.fbp if click else None) or trail.fbp:
         user_data["fbp"] = fbp
     return user_data

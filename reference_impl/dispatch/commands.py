@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reference_impl import bootstrap
-from reference_impl.dispatch import retention, strays
+from reference_impl.dispatch import retention, strays, visitors
 from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
@@ -32,7 +32,9 @@ from reference_impl.dispatch.sender import Sender, Timing
 from reference_impl.dispatch.stopping import Stop, stop_on_signals
 from reference_impl.dispatch.store import Claimed
 from reference_impl.dispatch.token import MetaToken, TokenBook
+from reference_impl.domain import client
 from reference_impl.domain.event import to_capi_event, too_old
+from reference_impl.sealing import Seals
 from reference_impl.secrets import SecretStore
 from reference_impl.settings import Settings
 
@@ -51,7 +53,13 @@ _HOUR_S = 3600.0
 def run_relay(settings: Settings) -> int:
     """Move the outbox to SQS until asked to end."""
     with stop_on_signals() as stop:
-        relay = Relay(session=_session(settings), queue=_queue(bootstrap.sqs_client(), settings.queue_name), stop=stop)
+        sqs = bootstrap.sqs_client()
+        relay = Relay(
+            session=_session(settings),
+            queue=_queue(sqs, settings.queue_name),
+            pages=_pages(sqs, settings),
+            stop=stop,
+        )
         log.info("relay: up")
         run_until_stopped("relay", relay.step, stop=stop, session=relay.session, rng=_rng())
     return 0
@@ -66,13 +74,19 @@ def run_consumer(settings: Settings) -> int:
         ttl_s=settings.secret_ttl_s,
         recheck_s=settings.hold_recheck_s,
     )
+    seals = bootstrap.sealer(secrets)
     pauses: dict[str, float] = {}
+    queues = [settings.queue_name] * settings.consumer_threads + [settings.page_queue_name] * settings.page_threads
     with stop_on_signals() as stop:
         threads = [
             threading.Thread(
-                target=_consume, args=(settings, sqs, tokens, pauses, stop), name=f"consumer-{n}", daemon=True
+                target=_consume,
+                args=(settings, stop),
+                kwargs={"queue": queue, "sqs": sqs, "tokens": tokens, "seals": seals, "pauses": pauses},
+                name=f"consumer-{n}",
+                daemon=True,
             )
-            for n in range(settings.consumer_threads)
+            for n, queue in enumerate(queues)
         ]
         for thread in threads:
             thread.start()
@@ -106,7 +120,16 @@ def run_redrive(settings: Settings, *, accept_duplicates: bool = False) -> int:
     return 0
 
 
-def _consume(settings: Settings, sqs: SQSClient, tokens: TokenBook, pauses: dict[str, float], stop: Stop) -> None:
+def _consume(
+    settings: Settings,
+    stop: Stop,
+    *,
+    queue: str,
+    sqs: SQSClient,
+    tokens: TokenBook,
+    seals: Seals,
+    pauses: dict[str, float],
+) -> None:
     """One thread's life."""
     call_limit_s = _CONNECT_S + settings.meta_timeout_s
     with CapiClient(
@@ -128,13 +151,13 @@ def _consume(settings: Settings, sqs: SQSClient, tokens: TokenBook, pauses: dict
             rng=_rng(),
             monotonic_s=time.monotonic,
             new_id=uuid.uuid4,
-            to_event=_to_event,
+            to_event=partial(_to_event, seals),
             too_old=lambda one: too_old(one.event_time.timestamp(), now_s=time.time()),
             pauses=pauses,
         )
         consumer = Consumer(
             session=_session(settings),
-            queue=_queue(sqs, settings.queue_name),
+            queue=_queue(sqs, queue),
             sender=sender,
             stop=stop,
             monotonic_s=time.monotonic,
@@ -153,7 +176,14 @@ def _duties(settings: Settings) -> list[Duty]:
         Duty(
             name="strays",
             every_s=stray_after_s / 4,
-            work=lambda connection: strays.recover(connection, queue, dead_letters, older_than_s=stray_after_s),
+            work=lambda connection: strays.recover(
+                connection, queue, dead_letters, older_than_s=stray_after_s, pages=_pages(sqs, settings)
+            ),
+        ),
+        Duty(
+            name="visitors",
+            every_s=_HOUR_S,
+            work=lambda connection: visitors.forget(connection, now_s=time.time(), page_days=settings.client_days),
         ),
         Duty(
             name="retention",
@@ -188,17 +218,46 @@ def _read_token(secrets: SecretStore, tenant: str) -> MetaToken | None:
     return None if found is None else MetaToken(value=found.token, version=found.version)
 
 
-def _to_event(one: Claimed) -> Mapping[str, Any]:
+def _to_event(seals: Seals, one: Claimed) -> Mapping[str, Any]:
     return to_capi_event(
         event_name=one.event_name,
         event_id=one.event_id,
         event_time_s=int(one.event_time.timestamp()),
-        user_data=one.user_data,
+        user_data={**_client(seals, one), **one.user_data},
         value=one.amount,
         currency=one.currency,
         order_id=one.sale_id,
         product_id=one.product_id,
+        source_url=one.source_url,
     )
+
+
+def _client(seals: Seals, one: Claimed) -> Mapping[str, str]:
+    """The buyer's address and browser in plain text: from here to Meta, in memory only.
+
+    Several seals stand one after the other (no seal holds a space), the surest first: the payload's, then the click's.
+    """
+    found: dict[str, str] = {}
+    for sealed in (one.client_sealed or "").split():
+        opened = seals.open(sealed)
+        if opened is None:
+            log.error("conversion %s: no key opens its sealed address and browser; it is sent without them", one.id)
+        else:
+            found = client.to_user_data(opened) | found
+    return found
+
+
+def _pages(client: SQSClient, settings: Settings) -> Queue:
+    """The page events' queue; where `aws create` has not made it yet, they go the purchases' way."""
+
+    def url() -> str:
+        try:
+            return bootstrap.queue_url(client, settings.page_queue_name)
+        except client.exceptions.QueueDoesNotExist:
+            log.warning("there is no queue %s: run `python -m reference_impl aws create`", settings.page_queue_name)
+            return bootstrap.queue_url(client, settings.queue_name)
+
+    return Queue(client, url)
 
 
 def _session(settings: Settings) -> Session:

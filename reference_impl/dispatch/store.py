@@ -25,10 +25,13 @@ FROM tenants t
 WHERE t.id = c.tenant_id AND c.id = ANY(%(ids)s)
   AND c.state IN ('pending', 'queued') AND (c.claimed_until IS NULL OR c.claimed_until <= now())
 RETURNING c.id, c.tenant_id, t.pixel_id, c.event_id, c.event_name, c.event_time, c.sale_id, c.product_id,
-          c.amount, c.currency, c.user_data, c.attempts, c.unknown_outcome, c.claimed_until,
+          c.amount, c.currency, c.user_data, c.client_sealed, c.source_url,
+          c.attempts, c.unknown_outcome, c.claimed_until,
           EXISTS (SELECT FROM dedupe_registry d
                   WHERE (d.tenant_id, d.gateway, d.sale_id) = (c.tenant_id, c.gateway, c.sale_id)
-                    AND d.kind IN ('refund', 'chargeback'))
+                    AND d.kind IN ('refund', 'chargeback')),
+          EXISTS (SELECT FROM clicks k
+                  WHERE (k.tenant_id, k.click_id) = (c.tenant_id, c.click_id) AND k.consent = 'denied')
 """
 # What is neither waiting nor in flight needs no message: it has ended, or comes back through the outbox, or is gone.
 _UNFINISHED = "SELECT id FROM conversions WHERE id = ANY(%s) AND state IN ('pending', 'queued')"
@@ -45,6 +48,7 @@ FROM conversions WHERE id = ANY(%(ids)s)
 _DELIVER = """
 UPDATE conversions
 SET state = 'delivered', delivered_at = now(), held_until = NULL, hold_reason = NULL, claimed_until = NULL,
+    client_sealed = NULL, client_expires_at = NULL,
     user_data = user_data - 'client_ip_address' - 'client_user_agent'
 WHERE id = ANY(%s) AND state <> 'delivered'
 """
@@ -66,6 +70,8 @@ _END = """
 UPDATE conversions
 SET state = %(state)s, held_until = NULL, hold_reason = %(reason)s, claimed_until = NULL,
     last_code = coalesce(%(code)s, last_code), last_subcode = coalesce(%(subcode)s, last_subcode),
+    client_sealed = CASE %(state)s WHEN 'dead_lettered' THEN client_sealed END,
+    client_expires_at = CASE %(state)s WHEN 'dead_lettered' THEN client_expires_at END,
     user_data = CASE %(state)s WHEN 'dead_lettered' THEN user_data
                 ELSE user_data - 'client_ip_address' - 'client_user_agent' END
 WHERE id = ANY(%(ids)s) AND state IN ('pending', 'queued') AND claimed_until = %(fence)s
@@ -87,6 +93,10 @@ class Claimed:
     amount: Decimal
     currency: str
     user_data: Mapping[str, Any] = field(repr=False)
+    client_sealed: str | None = field(repr=False)
+    """The buyer's address and browser; opened when the event is built, and nowhere else."""
+    source_url: str | None
+    """The page, of a page event."""
     attempts: int
     """This one included."""
     unknown_outcome: bool
@@ -94,6 +104,8 @@ class Claimed:
     claimed_until: datetime
     reversed: bool
     """Paid back while an earlier try was in flight, when nobody could stop it."""
+    refused: bool
+    """Consent was withdrawn meanwhile, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

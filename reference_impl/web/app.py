@@ -10,12 +10,14 @@ from werkzeug.exceptions import NotFound
 from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies, errors, health, tracking, webhooks
 from reference_impl.web.database import Database
+from reference_impl.web.visitor import Visitors
 
 
 def create_app(
     *,
     database: Database,
     secrets: GatewaySecrets,
+    visitors: Visitors,
     queue_complaint: Callable[[], str | None],
     now_s: Callable[[], float],
     window_s: int,
@@ -26,7 +28,7 @@ def create_app(
     bodies.limit(app, max_bytes=max_body_bytes)
     errors.register(app)
     app.register_blueprint(webhooks.blueprint(database=database, secrets=secrets, now_s=now_s, window_s=window_s))
-    app.register_blueprint(tracking.blueprint(database=database, now_s=now_s))
+    app.register_blueprint(tracking.blueprint(database=database, visitors=visitors, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint))
 
     @app.before_request
