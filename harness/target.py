@@ -40,6 +40,7 @@ class Paths(_Section):
     click: str | None = None
     pageview: str | None = None
     checkout: str | None = None
+    consent: str | None = None
     ready: str = "/health/ready"
 
 

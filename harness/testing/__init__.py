@@ -8,7 +8,7 @@ A scenario reads like the promise it proves:
 """
 
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
-from harness.testing.answers import Answer, Click, sha256
+from harness.testing.answers import Answer, Click, Visitor, sha256
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
@@ -29,5 +29,6 @@ __all__ = [
     "PromiseBroken",
     "StackInfo",
     "TargetView",
+    "Visitor",
     "sha256",
 ]

@@ -79,6 +79,9 @@ class Gateway:
     name: ClassVar[str] = "stripe"
     dialects: ClassVar[tuple[str, ...]] = ("vendor",)
     authenticates_body: ClassVar[Mapping[str, bool]] = {"vendor": True}
+    checkout_fields: ClassVar[Mapping[str, str]] = {
+        f"metadata[{one}]": one for one in ("click_id", "fbclid", "fbp", "fbc")
+    }
     does_not_imitate: ClassVar[tuple[str, ...]] = (
         "Re-delivery over three days, several Event objects for one change, thin (v2) events, Connect accounts.",
         "Invoices and subscriptions, partial captures and refunds, other payment methods than a card.",

@@ -144,7 +144,7 @@ OWN = click("own", ago_s=5000, em=EM, ph=PH)
         ({"ph": "other"}, (OWN,), ("own", "email")),
         ({}, (OWN,), ("named", "click_id")),
     ],
-    ids=["both differ", "both differ, own", "e-mail changed", "one differs", "one differs, own", "phone, own", "unknown"],
+    ids=["both", "both, own", "e-mail changed", "one", "one, own", "phone, own", "unknown"],
 )
 def test_a_click_of_somebody_else_on_the_device_is_passed_over(
     named: dict[str, str], candidates: tuple[Candidate, ...], found: tuple[str, str] | None
