@@ -22,7 +22,7 @@ def is_told(arrival: Arrival, told: Collection[str]) -> bool:
 def from_nowhere(arrivals: Iterable[Arrival], told: Collection[str]) -> list[str]:
     """A sentence for each page event that Meta counted and that no page told."""
     return [
-        f"Meta counted a {one.event_name} (event id {one.event_id}) that no page told"
+        f"Meta counted the page event {one.event_name} (event id {one.event_id}) that no page told"
         for one in arrivals
         if one.counted and one.event_name in NAMES.values() and not is_told(one, told)
     ]

@@ -26,7 +26,7 @@ import matching
 import matching_world
 from matching_world import Click, Contact, Sale
 
-from reference_impl.db import tenants
+from reference_impl.db import tenants, visits
 from reference_impl.db.migrate import migrate
 from reference_impl.dispatch import commands, outbox, store, strays, visitors
 from reference_impl.dispatch.loops import Session
@@ -34,6 +34,7 @@ from reference_impl.dispatch.relay import Relay
 from reference_impl.dispatch.sender import Sender
 from reference_impl.dispatch.stopping import Stop
 from reference_impl.domain.conversion import Trail
+from reference_impl.domain.matching import Contact as Known
 from reference_impl.gateways import known
 from reference_impl.sealing import Sealer, new_key
 from reference_impl.secrets import GatewaySecrets
@@ -381,6 +382,13 @@ def test_a_refusal_concerns_its_own_visitor(world: World) -> None:
     assert world.track("consent", {"click_id": "c-1", "consent": "denied"}, tenant="t2").status_code == 202
     world.told("consent", click_id="c-2", consent="denied")
     assert world.states() == {"pageview c-1": ("pending", None), "pageview c-2": refused("consent withdrawn")}
+
+
+def test_a_contact_that_comes_late_is_not_kept(world: World) -> None:
+    """The refusal may overtake a checkout that is being written."""
+    world.told("click", click_id="c-1", consent="denied")
+    visits.add_contact(world.db, tenant="t1", click_id="c-1", told=Known(em="0a", ph="0b"))
+    assert world.rows("SELECT em, ph FROM clicks") == [(None, None)]
 
 
 def test_who_agrees_again_is_told_again(world: World) -> None:

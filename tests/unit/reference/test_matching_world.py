@@ -86,6 +86,9 @@ def test_what_counts_as_right() -> None:
     assert [one.very_last.hits for one in scored.values()] == [0, 1, 0]
     assert matching.score(truths, {0: "c20", 1: "c22"}).precision.value == 0.5
     assert matching.score(truths, {}).recall.value == 0
+    twice = [events[0], events[1], events[2], Contact(day_s * 21 + 1, 0, "c21", None, "1"), events[3]]
+    both = Sale(day_s * 23, 0, None, None, "a@x", "1", 0)
+    assert [one.findable for one in World([*twice, both], 2).truths()] == ["c21"]
     old = Sale(day_s * 29, 0, None, None, "a@x", None, 0)
     assert [one.findable for one in World([*events, old], 2).truths()] == [None]
 
