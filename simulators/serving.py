@@ -133,7 +133,14 @@ def serve(
     listener = bind(host, port)
     announcement = json.dumps({"name": name, "url": url_of(listener), "pid": os.getpid()})
     config = uvicorn.Config(
-        app, http=protocol, ws="none", access_log=False, server_header=False, log_level="warning", log_config=None
+        app,
+        http=protocol,
+        ws="none",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nobody stands before a fake, and a wrapper would hide what the application can do
+        log_level="warning",
+        log_config=None,
     )
     server = _Server(config, announcement)
     loop_factory = config.get_loop_factory()

@@ -55,7 +55,7 @@ def run_relay(settings: Settings) -> int:
     with stop_on_signals() as stop:
         sqs = bootstrap.sqs_client()
         relay = Relay(
-            session=_session(settings),
+            session=_lasting(settings),
             queue=_queue(sqs, settings.queue_name),
             pages=_pages(sqs, settings),
             stop=stop,
@@ -104,7 +104,7 @@ def run_scheduler(settings: Settings) -> int:
     """Do the recurring duties, as long as no other scheduler leads, until asked to end."""
     with stop_on_signals() as stop:
         scheduler = Scheduler(
-            session=_session(settings), stop=stop, duties=_duties(settings), monotonic_s=time.monotonic
+            session=_lasting(settings), stop=stop, duties=_duties(settings), monotonic_s=time.monotonic
         )
         log.info("scheduler: up")
         run_until_stopped("scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng())
@@ -262,6 +262,11 @@ def _pages(client: SQSClient, settings: Settings) -> Queue:
 
 def _session(settings: Settings) -> Session:
     return Session(partial(bootstrap.connect, settings))
+
+
+def _lasting(settings: Settings) -> Session:
+    """For the relay, which listens, and the scheduler, whose leadership is a lock of its session."""
+    return Session(partial(bootstrap.connect_session, settings))
 
 
 def _queue(client: SQSClient, name: str) -> Queue:

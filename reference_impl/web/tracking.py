@@ -30,11 +30,14 @@ from reference_impl.domain.hashing import hash_buyer
 from reference_impl.domain.matching import Contact
 from reference_impl.domain.pages import harmless_campaign, harmless_url
 from reference_impl.web import bodies
+from reference_impl.web.answers import Clicked, Consented, Seen
 from reference_impl.web.database import Database
 from reference_impl.web.errors import Refused
+from reference_impl.web.openapi import documented, refusals
 from reference_impl.web.visitor import Visitor, Visitors
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+_REFUSALS = refusals(400, 404, 413, 415, 422, 503)
 
 #: PostgreSQL has no place for a NUL.
 _STORABLE = r"^[^\x00]*$"
@@ -86,7 +89,7 @@ class ConsentChange(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Heard:
     """One request of a visitor's."""
 
     tenant: str
@@ -119,24 +122,27 @@ def blueprint(*, database: Database, visitors: Visitors, now_s: Callable[[], flo
         return answer
 
     @routes.post("/click")
+    @documented("A visitor came from an ad", takes=Visit, answers={202: Clicked, **_REFUSALS})
     def click(tenant: str) -> ResponseReturnValue:
         visit = _read(Visit)
         at_s = now_s()
         with database.connection() as connection:
             accounts = _accounts(connection, tenant)
-            seen = Seen(tenant=tenant, at_s=at_s, visit=visit, visitor=visitors.of(request, now_s=at_s))
-            return _click(connection, seen, accounts)
+            heard = Heard(tenant=tenant, at_s=at_s, visit=visit, visitor=visitors.of(request, now_s=at_s))
+            return _click(connection, heard, accounts)
 
     @routes.post("/<any(pageview, checkout):kind>")
+    @documented("A visitor sees a page, or the checkout", takes=Visit, answers={202: Seen, **_REFUSALS})
     def page(tenant: str, kind: str) -> ResponseReturnValue:
         visit = _read(Visit)
         at_s = now_s()
         with database.connection() as connection:
             _accounts(connection, tenant)
-            seen = Seen(tenant=tenant, at_s=at_s, visit=visit, visitor=visitors.of(request, now_s=at_s))
-            return _page(connection, kind, seen)
+            heard = Heard(tenant=tenant, at_s=at_s, visit=visit, visitor=visitors.of(request, now_s=at_s))
+            return _page(connection, kind, heard)
 
     @routes.post("/consent")
+    @documented("A visitor agrees, or refuses", takes=ConsentChange, answers={202: Consented, **_REFUSALS})
     def consent(tenant: str) -> ResponseReturnValue:
         told = _read(ConsentChange)
         at = datetime.fromtimestamp(now_s(), UTC)
@@ -170,35 +176,35 @@ def _accounts(connection: Connection, tenant: str) -> Mapping[str, str]:
     return accounts
 
 
-def _click(connection: Connection, seen: Seen, accounts: Mapping[str, str]) -> ResponseReturnValue:
-    visit = seen.visit
+def _click(connection: Connection, heard: Heard, accounts: Mapping[str, str]) -> ResponseReturnValue:
+    visit = heard.visit
     click_id = visit.click_id or secrets.token_urlsafe(9)
     new = visits.add_click(
         connection,
         {
-            "tenant": seen.tenant,
+            "tenant": heard.tenant,
             "click_id": click_id,
-            "at": seen.at,
+            "at": heard.at,
             "url": harmless_url(visit.url),
             "fbclid": visit.fbclid,
             "fbc": visit.fbc,
             "fbp": visit.fbp,
             "consent": visit.consent,
             "campaign": harmless_campaign(visit.campaign()),
-            "client_sealed": seen.visitor.sealed,
-            "client_expires_at": seen.visitor.expires_at,
+            "client_sealed": heard.visitor.sealed,
+            "client_expires_at": heard.visitor.expires_at,
         },
     )
     if not new:
-        visits.change_consent(connection, tenant=seen.tenant, click_id=click_id, consent=visit.consent, at=seen.at)
-    return {"click_id": click_id, "checkout_params": _checkout_params(click_id, seen, accounts)}, 202
+        visits.change_consent(connection, tenant=heard.tenant, click_id=click_id, consent=visit.consent, at=heard.at)
+    return {"click_id": click_id, "checkout_params": _checkout_params(click_id, heard, accounts)}, 202
 
 
-def _checkout_params(click_id: str, seen: Seen, accounts: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+def _checkout_params(click_id: str, heard: Heard, accounts: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
     """By gateway of the tenant's; who has refused is followed by no more than the id that their refusal hangs on."""
     trail = Trail(click_id=click_id)
-    if seen.visit.consent != "denied":
-        trail = Trail(click_id=click_id, fbclid=seen.visit.fbclid, fbp=seen.visit.fbp, fbc=seen.fbc)
+    if heard.visit.consent != "denied":
+        trail = Trail(click_id=click_id, fbclid=heard.visit.fbclid, fbp=heard.visit.fbp, fbc=heard.fbc)
     return {
         name: gateways.adapter(name).checkout_params(trail, dialect=dialect)
         for name, dialect in accounts.items()
@@ -206,26 +212,26 @@ def _checkout_params(click_id: str, seen: Seen, accounts: Mapping[str, str]) -> 
     }
 
 
-def _page(connection: Connection, kind: str, seen: Seen) -> ResponseReturnValue:
-    visit, visitor = seen.visit, seen.visitor
-    click = _visitors_click(connection, seen)
+def _page(connection: Connection, kind: str, heard: Heard) -> ResponseReturnValue:
+    visit, visitor = heard.visit, heard.visitor
+    click = _visitors_click(connection, heard)
     denied = visit.consent == "denied" or (click is not None and click.consent == "denied")
     hashed = hash_buyer(Buyer(email=visit.email, phone=visit.phone, country="BR"))
     if click and not denied and (hashed.em or hashed.ph):
         told = Contact(em=hashed.em, ph=hashed.ph)
-        visits.add_contact(connection, tenant=seen.tenant, click_id=click.click_id, told=told)
+        visits.add_contact(connection, tenant=heard.tenant, click_id=click.click_id, told=told)
     contact = {key: [value] for key, value in (("em", hashed.em), ("ph", hashed.ph)) if value}
-    user_data = contact | _of_meta(seen, click)
+    user_data = contact | _of_meta(heard, click)
     reachable = has_match_keys(user_data | {"client_ip_address": visitor.sealed})
     event_id = visit.event_id or secrets.token_urlsafe(16)
     page_events.add(
         connection,
         PageEvent(
             id=uuid4(),
-            tenant=seen.tenant,
+            tenant=heard.tenant,
             kind=kind,
             event_id=event_id,
-            at=datetime.fromtimestamp(int(seen.at_s), UTC),
+            at=datetime.fromtimestamp(int(heard.at_s), UTC),
             user_data=user_data,
             click_id=visit.click_id,
             source_url=harmless_url(visit.url),
@@ -237,19 +243,19 @@ def _page(connection: Connection, kind: str, seen: Seen) -> ResponseReturnValue:
     return {"event_id": event_id}, 202
 
 
-def _visitors_click(connection: Connection, seen: Seen) -> Click | None:
+def _visitors_click(connection: Connection, heard: Heard) -> Click | None:
     """The click that the page names, after what the page says of consent has been noted there."""
-    click_id, consent = seen.visit.click_id, seen.visit.consent
+    click_id, consent = heard.visit.click_id, heard.visit.consent
     if click_id is None:
         return None
-    visits.change_consent(connection, tenant=seen.tenant, click_id=click_id, consent=consent, at=seen.at)
-    return visits.click(connection, seen.tenant, click_id)
+    visits.change_consent(connection, tenant=heard.tenant, click_id=click_id, consent=consent, at=heard.at)
+    return visits.click(connection, heard.tenant, click_id)
 
 
-def _of_meta(seen: Seen, click: Click | None) -> dict[str, str]:
+def _of_meta(heard: Heard, click: Click | None) -> dict[str, str]:
     """Meta's own identifiers: the page's, else the click's; an fbclid that both tell has the time of the click."""
-    told = seen.fbc
-    if click and (told is None or seen.visit.fbclid == click.fbclid):
+    told = heard.fbc
+    if click and (told is None or heard.visit.fbclid == click.fbclid):
         told = click.meta_click or told
-    found = {"fbc": told, "fbp": seen.visit.fbp or (click.fbp if click else None)}
+    found = {"fbc": told, "fbp": heard.visit.fbp or (click.fbp if click else None)}
     return {name: value for name, value in found.items() if value}

@@ -7,16 +7,20 @@ Plain ASGI: the events edge is on the path of every load run. What it answers is
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Literal
 from urllib.parse import unquote
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from simulators.meta import browser, decode, nodes, wire
+from simulators import wire
+from simulators.meta import browser, decode, nodes
 from simulators.meta.control import PREFIX, create_control
 from simulators.meta.errors import GraphError
-from simulators.meta.events import EventsCall
+from simulators.meta.events import EventsCall, answer_plain
 from simulators.meta.faults import Reply
+from simulators.meta.plain import plain
 from simulators.meta.state import Meta
 from simulators.meta.versions import LATEST, Served, served
 
@@ -37,60 +41,117 @@ _CLOSE = (b"connection", b"close")
 
 
 def create_app(meta: Meta) -> ASGIApp:
-    """The application. Serve it with `http=wire.CuttableProtocol`, or faults cannot cut connections."""
-    control = create_control(meta)
+    """The application. Serve it with `http=wire.DirectProtocol`, or faults cannot cut connections."""
+    return _Graph(meta)
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await control(scope, receive, send)  # lifespan
-        elif scope["path"].startswith(PREFIX):
-            await control(scope, receive, send)
+
+class _Graph:
+    """Graph's HTTP face over one state."""
+
+    def __init__(self, meta: Meta) -> None:
+        self._meta = meta
+        self._control = create_control(meta)
+        self.at_once_bytes = min(meta.switches.max_body_bytes, 256 * 1024)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI: anything."""
+        if scope["type"] != "http" or scope["path"].startswith(PREFIX):
+            await self._control(scope, receive, send)
         else:
-            await _graph(meta, scope, receive, send)
+            await _graph(self._meta, scope, receive, send)
 
-    return app
+    def at_once(self, raw_path: bytes, query: bytes, headers: wire.Headers, body: bytes) -> wire.Answer | None:
+        """What a POST is answered if it is one of events and nothing has to be waited for; else None, nothing done.
+
+        The same work as by ASGI, without a task for each request: a load run sends little else.
+        """
+        meta = self._meta
+        try:
+            target = _served(raw_path, meta.switches.version_mode)
+        except GraphError:
+            return None
+        edge = _EVENTS(target.path)
+        if edge is None or not meta.hurries(edge[1]):
+            return None
+        reply = _plain_reply(meta, edge[1], headers, body) if not query else None
+        if reply is None:
+            reply = EventsCall(meta, edge[1], _read(query, headers, body)).work()
+        return reply, _headers(meta, target, reply)
+
+
+def _plain_reply(meta: Meta, pixel: str, headers: wire.Headers, body: bytes) -> Reply | None:
+    """The answer to a plain and right call; None: it is another, and nothing was done."""
+    content_type, authorization = _told(headers)
+    if content_type != "application/json":
+        return None
+    call = plain(body, now_s=meta.now_s(), switches=meta.switches)
+    if call is None:
+        return None
+    try:
+        return answer_plain(meta, pixel, call, call.token if call.token is not None else decode.bearer(authorization))
+    except GraphError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _served(raw_path: bytes, mode: Literal["upgrade", "strict"]) -> Served:
+    return served(unquote(raw_path.decode("ascii", "replace")), mode)
 
 
 async def _graph(meta: Meta, scope: Scope, receive: Receive, send: Send) -> None:
     """One request to Graph, from its path to its answer."""
     too_large = False
     try:
-        asked = await _parameters(meta, scope, receive)
+        body = await wire.read(receive, meta.switches.max_body_bytes)
+        asked = _read(scope["query_string"], scope["headers"], body)
     except wire.BodyTooLarge:
         too_large = True  # the rest of it is not read: the connection ends with the answer
         asked = GraphError("body_too_large", limit=meta.switches.max_body_bytes)
     except ConnectionAbortedError:
         return
-    version, warning = f"v{LATEST}.0", None
+    target = Served(f"v{LATEST}.0", "")
     try:
-        target = served(unquote(scope["raw_path"].decode("ascii", "replace")), meta.switches.version_mode)
-        version, warning = target.version, target.warning
+        target = _served(scope["raw_path"], meta.switches.version_mode)
         reply = await _reply(meta, scope["method"], target, asked, receive)
     except GraphError as error:
         reply = Reply(status=error.status, body=orjson.dumps(error.envelope(meta.trace_id())), error=error)
-    headers = [(b"facebook-api-version", version.encode()), *_ids(meta), *_ALWAYS]
-    if warning is not None:
-        headers.append((b"x-ad-api-version-warning", warning.encode()))
+    headers = _headers(meta, target, reply)
+    await wire.answer(scope, receive, send, reply, [*headers, _CLOSE] if too_large else headers)
+
+
+def _headers(meta: Meta, target: Served, reply: Reply) -> list[tuple[bytes, bytes]]:
+    """What Graph sends with every answer, and what it says of this one."""
+    trace = meta.trace_id().encode()
+    headers = [
+        (b"facebook-api-version", target.version.encode()),
+        (b"x-fb-request-id", trace),
+        (b"x-fb-trace-id", trace),
+        *_ALWAYS,
+    ]
+    if target.warning is not None:
+        headers.append((b"x-ad-api-version-warning", target.warning.encode()))
     if reply.error is not None:
         headers.append((b"www-authenticate", reply.error.www_authenticate().encode()))
-    if too_large:
-        headers.append(_CLOSE)
-    await wire.answer(scope, receive, send, reply, headers)
+    return headers
 
 
-async def _parameters(meta: Meta, scope: Scope, receive: Receive) -> decode.Parameters | GraphError:
+def _read(query: bytes, headers: wire.Headers, body: bytes) -> decode.Parameters | GraphError:
     """What the client sent beside its path; what it did wrong is told after the path was judged."""
+    try:
+        return decode.parameters(query, *_told(headers), body)
+    except GraphError as error:
+        return error
+
+
+def _told(headers: wire.Headers) -> tuple[str, str]:
+    """Content-Type and Authorization; empty where there is none."""
     content_type = authorization = ""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"content-type":
             content_type = value.decode("latin-1")
         elif name == b"authorization":
             authorization = value.decode("latin-1")
-    body = await wire.read(receive, meta.switches.max_body_bytes)
-    try:
-        return decode.parameters(scope["query_string"], content_type, authorization, body)
-    except GraphError as error:
-        return error
+    return content_type, authorization
 
 
 async def _reply(
@@ -106,7 +167,7 @@ async def _reply(
         await wire.wait(receive, seconds)
 
     if _BROWSER(target.path):
-        return await browser.take(meta, {} if isinstance(asked, GraphError) else asked.values)
+        return browser.take(meta, {} if isinstance(asked, GraphError) else asked.values)
     events = _EVENTS(target.path)
     if events is not None and method == "POST":
         return await EventsCall(meta, events[1], asked).run(wait)
@@ -134,8 +195,3 @@ def _edge(path: str) -> str:
 
 def _json(value: nodes.Answer) -> Reply:
     return Reply(status=200, body=orjson.dumps(value))
-
-
-def _ids(meta: Meta) -> list[tuple[bytes, bytes]]:
-    trace = meta.trace_id().encode()
-    return [(b"x-fb-request-id", trace), (b"x-fb-trace-id", trace)]

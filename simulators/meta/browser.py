@@ -37,14 +37,14 @@ def event_of(asked: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-async def take(meta: Meta, asked: Mapping[str, Any]) -> Reply:
+def take(meta: Meta, asked: Mapping[str, Any]) -> Reply:
     """Count the event if its pixel is known and it has a name; the picture in any case."""
     pixel, event = asked.get("id"), event_of(asked)
     if isinstance(pixel, str) and isinstance(event["event_name"], str) and meta.tokens.knows_pixel(pixel):
         now_s = meta.now_s()
         event_id = event["event_id"] if isinstance(event["event_id"], str) else None
         counts = meta.dedupe.counts(pixel, event_id, event["event_name"], now_s)
-        await meta.inbox.put(
+        meta.inbox.put(
             Call(
                 seq=meta.inbox.next_seq(),
                 pixel=pixel,

@@ -7,6 +7,7 @@ client's retry relies on it (facts section 7, marked uncertain). `events_receive
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 WINDOW_S = 48 * 3600
 
@@ -24,31 +25,36 @@ class Dedupe:
         self._order: deque[int] = deque()
 
     def counts(self, pixel: str, event_id: str | None, event_name: str, now_s: float) -> bool:
-        """Whether this event counts, remembering it if so; one without an id always counts.
+        """Whether this one event counts; as `count`."""
+        return self.count(pixel, [event_id], [event_name], now_s)[0]
 
-        `now_s` is Unix seconds when the event came in, not when it happened.
+    def count(
+        self, pixel: str, event_ids: Sequence[str | None], event_names: Sequence[str | None], now_s: float
+    ) -> list[bool]:
+        """Which of these events count, remembering those; one without an id always counts.
+
+        `now_s` is Unix seconds when the events came in, not when they happened.
         """
-        if not event_id:
-            return True
-        key = hash((pixel, event_id, event_name))
-        first_s = self._seen.get(key)
-        if first_s is not None:
-            if now_s - first_s < WINDOW_S:
-                return False
-            self._seen[key] = now_s  # keeps its place in the order: it may be forgotten early, never too late
-            return True
-        self._seen[key] = now_s
-        self._order.append(key)
-        self._drop_old(now_s)
-        return True
+        seen, order = self._seen, self._order
+        counted = []
+        for event_id, event_name in zip(event_ids, event_names, strict=True):
+            key = hash((pixel, event_id, event_name))
+            first_s = seen.get(key) if event_id else None
+            counts = first_s is None or now_s - first_s >= WINDOW_S
+            counted.append(counts)
+            if counts and event_id:
+                seen[key] = now_s
+                if first_s is None:  # one that counts again keeps its place in the order: forgotten early, never late
+                    order.append(key)
+        self._drop_old(now_s, at_most=2 * len(counted))
+        return counted
 
-    def _drop_old(self, now_s: float) -> None:
+    def _drop_old(self, now_s: float, *, at_most: int) -> None:
         """Oldest first, a few at a time: what is over its 48 hours, and what no longer fits."""
-        for _ in range(2):
-            key = self._order[0]
-            if now_s - self._seen[key] < WINDOW_S:
-                if len(self._order) <= self._capacity:
+        seen, order = self._seen, self._order
+        for _ in range(min(at_most, len(order))):
+            if now_s - seen[order[0]] < WINDOW_S:
+                if len(order) <= self._capacity:
                     return
                 self.forgotten += 1
-            self._order.popleft()
-            del self._seen[key]
+            del seen[order.popleft()]

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 import orjson
 
+from simulators import wire
 from simulators.meta.errors import TABLE, GraphError
 
 MAX_HANG_S = 3600.0
@@ -26,20 +27,10 @@ class BadFault(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
-    """An HTTP answer, and what is done to the wire with it. `error` is what a client reads in it."""
+class Reply(wire.Reply):
+    """An answer of Graph's; `error` is what a client reads in it."""
 
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
     error: GraphError | None = None
-    content_type: bytes = b"application/json; charset=UTF-8"
-    cut: bool = False
-    """The connection is reset; nothing of the body is sent."""
-    over_s: float = 0.0
-    """The body goes out in ten pieces over that many seconds."""
-    cut_after_bytes: int | None = None
-    """That many bytes of the body go out under the full Content-Length, then the connection is closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -395,6 +386,10 @@ class Arsenal:
     def disarm(self, pixel: str) -> None:
         """Nothing is armed for `pixel` any more."""
         self._armed.pop(pixel, None)
+
+    def armed_for(self, pixel: str) -> bool:
+        """Whether anything may strike a call to `pixel`."""
+        return bool(self._armed.get(pixel))
 
     def strike(self, pixel: str, events: Sequence[Any]) -> Fault | None:
         """The fault this call meets, if any; spent ones are gone."""

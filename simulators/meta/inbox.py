@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
@@ -37,8 +37,57 @@ class Arrival(NamedTuple):
     """When the client could know of it: the drawn latency later; a fault's own waiting is not in it."""
 
 
-_Row = tuple[int, str, str | None, str | None, str | None, float, bool, float]
+class Columns(NamedTuple):
+    """What the short list tells of a call's events: a column is made faster than a row for each event."""
+
+    event_ids: tuple[str | None, ...]
+    event_names: tuple[str | None, ...]
+    order_ids: tuple[str | None, ...]
+
+
+class _Short(NamedTuple):
+    """A call in short."""
+
+    seq: int
+    pixel: str
+    received_at_s: float
+    answered_at_s: float
+    columns: Columns
+    verdicts: Sequence[str]
+
+    def rows(self) -> Iterator[Arrival]:
+        for event_id, name, order_id, verdict in zip(*self.columns, self.verdicts, strict=True):
+            yield Arrival(
+                self.seq,
+                self.pixel,
+                event_id,
+                name,
+                order_id,
+                self.received_at_s,
+                verdict == "counted",
+                self.answered_at_s,
+            )
+
+
 _NOTHING: dict[str, Any] = {}
+_TEXT_OR_NONE = frozenset([str, type(None)])
+
+
+def _columns(events: Sequence[Any]) -> Columns:
+    known = [event if type(event) is dict else _NOTHING for event in events]
+    customs = [event.get("custom_data") for event in known]
+    return Columns(
+        _column([event.get("event_id") for event in known]),
+        _column([event.get("event_name") for event in known]),
+        _column([custom.get("order_id") if type(custom) is dict else None for custom in customs]),
+    )
+
+
+def _column(values: Sequence[Any]) -> tuple[str | None, ...]:
+    """Texts as they are; whatever else a client puts there is nothing."""
+    if _TEXT_OR_NONE.issuperset(map(type, values)):
+        return tuple(values)
+    return tuple(one if type(one) is str else None for one in values)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -61,20 +110,24 @@ class Call:
     """Of the request: such events show in the Test Events tool, and count all the same."""
     latency_s: float = 0.0
     """How long after `at_s` its answer is sent, by the pixel's own latency."""
-    _packed: bytes | None = None
+    packed: bytes | None = None
+    """The events as JSON: an array, or an object in whose `data` they stand."""
 
     def pack(self) -> None:
         """Keep the events as bytes: a kept call weighs a tenth, and the garbage collector has nothing to look at."""
+        if self.packed is not None:
+            return
         try:
-            self._packed = orjson.dumps(self.events)
+            self.packed = orjson.dumps(self.events)
         except orjson.JSONEncodeError:
             return  # nested more deeply than orjson writes: kept as it is
         self.events = ()
 
     def _unpacked(self) -> Sequence[Any]:
-        if self._packed is None:
+        if self.packed is None:
             return self.events
-        events: list[Any] = orjson.loads(self._packed)
+        found = orjson.loads(self.packed)
+        events: list[Any] = found["data"] if isinstance(found, dict) else found
         return events
 
     def to_json(self) -> dict[str, Any]:
@@ -102,8 +155,8 @@ class _Box:
     weight: int = 0
     dropped: int = 0
     last_dropped: int = 0
-    grew: asyncio.Condition = field(default_factory=asyncio.Condition)
-    waiting: int = 0
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    """Who waits for the next call of this pixel."""
 
 
 def _shown(event: Any, verdict: str) -> dict[str, Any]:
@@ -126,8 +179,8 @@ class Inbox:
         self.seq = 0
         self._events_per_pixel, self._arrivals_kept = events_per_pixel, arrivals
         self._boxes: defaultdict[str, _Box] = defaultdict(_Box)
-        self._arrivals: deque[_Row] = deque()
-        self._arrivals_dropped = 0
+        self._arrivals: deque[_Short] = deque()
+        self._arrivals_held = self._arrivals_dropped = 0  # events
         self._last_arrival_dropped = 0
 
     def next_seq(self) -> int:
@@ -135,8 +188,8 @@ class Inbox:
         self.seq += 1
         return self.seq
 
-    async def put(self, call: Call) -> None:
-        """File a call and wake who waits for its pixel."""
+    def put(self, call: Call, columns: Columns | None = None) -> None:
+        """File a call and wake who waits for its pixel; `columns` where they are known, else they are made."""
         box = self._boxes[call.pixel]
         box.calls.append(call)
         box.weight += _weight(call)
@@ -145,37 +198,23 @@ class Inbox:
             box.weight -= _weight(oldest)
             box.last_dropped = oldest.seq
             box.dropped += 1
-        self._arrive(call)
+        if call.source != "browser" and call.verdicts:
+            self._arrive(call, columns or _columns(call.events))
         call.pack()
-        if box.waiting:
-            async with box.grew:
-                box.grew.notify_all()
+        for one in box.waiting:
+            if not one.done():
+                one.set_result(None)
 
-    def _arrive(self, call: Call) -> None:
-        """Remember a server's events in short. Plain tuples, in one go: this stands on the path of every event."""
-        if call.source == "browser":
-            return
-        seq, pixel, at_s, answered_at_s = call.seq, call.pixel, call.at_s, call.at_s + call.latency_s
-        for event, verdict in zip(call.events, call.verdicts, strict=True):
-            known = event if type(event) is dict else _NOTHING
-            custom = known.get("custom_data")
-            event_id, name = known.get("event_id"), known.get("event_name")
-            order_id = custom.get("order_id") if type(custom) is dict else None
-            self._arrivals.append(
-                (
-                    seq,
-                    pixel,
-                    event_id if type(event_id) is str else None,
-                    name if type(name) is str else None,
-                    order_id if type(order_id) is str else None,
-                    at_s,
-                    verdict == "counted",
-                    answered_at_s,
-                )
-            )
-        while len(self._arrivals) > self._arrivals_kept:
-            self._last_arrival_dropped = self._arrivals.popleft()[0]
-            self._arrivals_dropped += 1
+    def _arrive(self, call: Call, columns: Columns) -> None:
+        """Remember a server's events in short; whole calls are dropped, the newest never."""
+        answered_at_s = call.at_s + call.latency_s
+        self._arrivals.append(_Short(call.seq, call.pixel, call.at_s, answered_at_s, columns, call.verdicts))
+        self._arrivals_held += len(call.verdicts)
+        while self._arrivals_held > self._arrivals_kept and len(self._arrivals) > 1:
+            oldest = self._arrivals.popleft()
+            self._arrivals_held -= len(oldest.verdicts)
+            self._arrivals_dropped += len(oldest.verdicts)
+            self._last_arrival_dropped = oldest.seq
 
     async def wait_for_calls(self, pixel: str, *, after: int, count: int, wait_s: float) -> tuple[list[Call], int]:
         """The calls of `pixel` with `seq` > `after`, and how many of the pixel's were dropped that may belong there.
@@ -187,13 +226,10 @@ class Inbox:
             return [], 0  # a question does not make a pixel
         box = self._boxes[pixel]
         if wait_s > 0 and not _has(box, after, count):
-            box.waiting += 1
-            try:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s), box.grew:
-                        await box.grew.wait_for(lambda: _has(box, after, count))
-            finally:
-                box.waiting -= 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    while not _has(box, after, count):
+                        await _next(box)
         found = _newer(box.calls, after)
         return found, box.dropped if after < box.last_dropped else 0
 
@@ -204,15 +240,25 @@ class Inbox:
         """
         newer = len(self._arrivals)
         for one in reversed(self._arrivals):
-            if one[0] <= after:
+            if one.seq <= after:
                 break
             newer -= 1
-        found = list(islice(self._arrivals, newer, newer + limit))
-        for one in islice(self._arrivals, newer + limit, None):
-            if not found or one[0] != found[-1][0]:
+        found: list[Arrival] = []
+        for one in islice(self._arrivals, newer, None):
+            if len(found) >= limit:
                 break
-            found.append(one)
-        return [Arrival(*one) for one in found], self._arrivals_dropped if after < self._last_arrival_dropped else 0
+            found += one.rows()
+        return found, self._arrivals_dropped if after < self._last_arrival_dropped else 0
+
+
+async def _next(box: _Box) -> None:
+    """Wait for one more call; woken by it, never by a timer."""
+    woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    box.waiting.add(woken)
+    try:
+        await woken
+    finally:
+        box.waiting.discard(woken)
 
 
 def _weight(call: Call) -> int:

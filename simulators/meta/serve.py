@@ -16,9 +16,9 @@ from simulators.meta.dedupe import Dedupe
 from simulators.meta.inbox import Inbox
 from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
-from simulators.meta.wire import CuttableProtocol
+from simulators.wire import DirectProtocol
 
-PROTOCOL = CuttableProtocol
+PROTOCOL = DirectProtocol
 
 _HELP = {
     "open": "take any pixel and any token that begins with EAA, for development",

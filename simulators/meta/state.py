@@ -39,6 +39,10 @@ class Meta:
         """A fresh fbtrace_id: `A` and 22 of base64url (facts, section 1)."""
         return "A" + urlsafe_b64encode(self.rng.randbytes(17))[:22].decode()
 
+    def hurries(self, pixel: str) -> bool:
+        """Whether the next answer to this pixel has nothing to wait for: no fault armed, no latency."""
+        return not self.arsenal.armed_for(pixel) and self.latencies.get(pixel, self.latency) is None
+
     def delay_s(self, pixel: str) -> float:
         """How long the next answer to this pixel takes."""
         latency = self.latencies.get(pixel, self.latency)

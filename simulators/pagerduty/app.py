@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from simulators.meta import wire
-from simulators.meta.faults import Reply
+from simulators import wire
 from simulators.pagerduty import calls
 from simulators.pagerduty.control import PREFIX, create_control
 from simulators.pagerduty.errors import Refusal, Refused
 from simulators.pagerduty.faults import FAULTS, Armed, Endpoint
 from simulators.pagerduty.inbox import Call
 from simulators.pagerduty.state import PagerDuty
+from simulators.wire import Reply
 
 _SNS = re.compile(r"/integration/([^/]{1,100})/enqueue/?|/x-ere/([^/]{1,100})/?").fullmatch
 _EVENTS = re.compile(r"/v2/enqueue/?").fullmatch

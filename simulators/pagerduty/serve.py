@@ -12,12 +12,12 @@ from typing import get_args, get_type_hints
 
 from starlette.types import ASGIApp
 
-from simulators.meta.wire import CuttableProtocol
 from simulators.pagerduty.app import create_app
 from simulators.pagerduty.inbox import Inbox
 from simulators.pagerduty.sns import split_url
 from simulators.pagerduty.state import PagerDuty
 from simulators.pagerduty.switches import Switches
+from simulators.wire import CuttableProtocol
 
 PROTOCOL = CuttableProtocol
 
