@@ -10,7 +10,9 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable
+from typing import Any
 
 from reference_impl import logs
 from reference_impl.settings import BadSettings, Settings
@@ -32,7 +34,7 @@ def _aws_create(_: argparse.Namespace, settings: Settings) -> int:
     queues.create(bootstrap.sqs_client(), settings)
     store = bootstrap.secret_store()
     if not store.data_keys():
-        store.add_data_key(sealing.new_key())
+        store.add_data_key(sealing.new_key(), now_s=time.time(), keep_s=0)
     return 0
 
 
@@ -55,13 +57,28 @@ def _tenant_token(args: argparse.Namespace, settings: Settings) -> int:
     from reference_impl import bootstrap, provisioning  # noqa: PLC0415 -- boto3 is slow to import
 
     try:
-        wish = provisioning.read_token(args.json.read())
+        wish = provisioning.read(provisioning.TokenWish, args.json.read())
         with bootstrap.connect(settings) as connection:
             provisioning.put_token(connection, bootstrap.secret_store(), wish)
     except provisioning.NotProvisioned as error:
         return _refuse(str(error))
     print(json.dumps({"tenant": wish.tenant}))  # noqa: T201 -- the command's answer
     return 0
+
+
+def _operation(name: str) -> Callable[[argparse.Namespace, Settings], int]:
+    def run(args: argparse.Namespace, settings: Settings) -> int:
+        from reference_impl import operations, provisioning  # noqa: PLC0415 -- boto3 is slow to import
+
+        operation: operations.Operation = getattr(operations, name)
+        try:
+            answer = operation(args.json.read() if args.json else "", settings)
+        except provisioning.NotProvisioned as error:
+            return _refuse(str(error))
+        print(json.dumps(answer))  # noqa: T201 -- the command's answer
+        return 0
+
+    return run
 
 
 def _event_id(args: argparse.Namespace, _: Settings) -> int:
@@ -125,12 +142,26 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(run=_migrate)
     aws = commands.add_parser("aws", help="what is kept in AWS").add_subparsers(required=True, metavar="ACTION")
     aws.add_parser("create", help="the queues and a data key; again is no error").set_defaults(run=_aws_create)
+    groups: dict[str, Any] = {}
     tenant = commands.add_parser("tenant", help="tenants").add_subparsers(required=True, metavar="ACTION")
     for name, run, told in (
         ("create", _tenant_create, "make tenants known, all at once; again replaces them"),
         ("token", _tenant_token, "give a tenant a new Meta token"),
+        ("secret", _operation("tenant_secret"), "give a gateway a new secret beside the old one, or end the old one"),
     ):
         _takes_json(tenant.add_parser(name, help=told), run)
+    for group, action, told in (
+        ("flag", "set", "switch a gateway, a tenant, or one at the other: on, hold, off"),
+        ("allowlist", "set", "say from which addresses a gateway may deliver"),
+        ("person", "export", "everything that is stored of one person at one tenant"),
+        ("person", "erase", "take one person out of everything at one tenant"),
+    ):
+        parent = groups.get(group) or commands.add_parser(group).add_subparsers(required=True, metavar="ACTION")
+        groups[group] = parent
+        _takes_json(parent.add_parser(action, help=told), _operation(f"{group}_{action}"))
+    keys = commands.add_parser("keys", help="the data keys").add_subparsers(required=True, metavar="ACTION")
+    rotate = keys.add_parser("rotate", help="a new key seals; the old ones still open what they have sealed")
+    rotate.set_defaults(run=_operation("keys_rotate"), json=None)
     _takes_json(commands.add_parser("event-id", help="compute a sale's event id"), _event_id)
     web = commands.add_parser("web", help="the front door")
     web.add_argument("--host", default="127.0.0.1")

@@ -67,34 +67,44 @@ def web_app() -> Flask:
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
     from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
     from reference_impl.web.visitor import Visitors  # noqa: PLC0415 -- likewise
+    from reference_impl.web.webhooks import Rules  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
     logs.set_up(settings.log_level)
     drain = Drain(for_s=settings.web_drain_s)
     drain.on_sigterm()  # first: the threads of what follows must inherit the blocked signal
     store = secret_store()
+    seals = sealer(store)
     return create_app(
         database=Database(settings.database_url, size=settings.web_threads, prepare=not settings.pooled),
-        secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
-        visitors=Visitors(
-            seals=sealer(store), trusted_hops=settings.trusted_hops, keep_s=settings.client_days * _DAY_S
-        ),
-        queue_complaint=_queue_complaint(settings),
+        secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic, now_s=time.time),
+        seals=seals,
+        visitors=Visitors(seals=seals, trusted_hops=settings.trusted_hops, keep_s=settings.client_days * _DAY_S),
+        queue_complaint=_aws_complaint(settings, store),
         now_s=time.time,
-        window_s=settings.attribution_window_days * _DAY_S,
+        webhook_rules=Rules(
+            window_s=settings.attribution_window_days * _DAY_S,
+            client_s=settings.client_days * _DAY_S,
+            trusted_hops=settings.trusted_hops,
+        ),
         max_body_bytes=settings.max_body_bytes,
         draining=drain,
     )
 
 
-def _queue_complaint(settings: Settings) -> Callable[[], str | None]:
+def _aws_complaint(settings: Settings, store: SecretStore) -> Callable[[], str | None]:
+    """What `aws create` makes and the web process cannot do without: once found, the key is not looked for again."""
     client = sqs_client()
+    found: list[bool] = []
 
     def complaint() -> str | None:
         try:
             queue_url(client, settings.queue_name)
+            if not found and not store.data_keys():
+                return "there is no data key: run `python -m reference_impl aws create`"
         except (BotoCoreError, ClientError):
             return f"the queue {settings.queue_name} cannot be found: run `python -m reference_impl aws create`"
+        found[:] = [True]
         return None
 
     return complaint

@@ -25,6 +25,8 @@
 | `TRUSTED_HOPS` | 0 | proxies of our own in front that write `X-Forwarded-For`; 0: the header is not looked at |
 | `SECRET_TTL_S` | 60 | how long a gateway's secret is used before it is read again |
 | `CLIENT_DAYS` | 8 | the longest that a buyer's address and browser are kept, sealed; a day more than Meta takes |
+| `HASHES_DAYS` | 30 | a purchase's hashes, after it has ended |
+| `CLICKS_DAYS`, `VISITS_DAYS` | 90, 90 | longer than `ATTRIBUTION_WINDOW_DAYS` |
 | `DEDUPE_DAYS` | 400 | at least 180 |
 | `LOG_LEVEL` | INFO | |
 
@@ -72,6 +74,9 @@ class Settings:
     trusted_hops: int = 0
     secret_ttl_s: float = 60.0
     client_days: int = 8
+    hashes_days: int = 30
+    clicks_days: int = 90
+    visits_days: int = 90
     dedupe_days: int = 400
     log_level: str = "INFO"
 
@@ -107,6 +112,8 @@ class Settings:
     def _check(self) -> None:
         if self.dedupe_days < 180:
             raise BadSettings("DEDUPE_DAYS must be 180 or more: vendors repeat a sale weeks later.")
+        if self.clicks_days <= self.attribution_window_days:
+            raise BadSettings("CLICKS_DAYS must be more than ATTRIBUTION_WINDOW_DAYS: else purchases lose their click.")
         if self.visibility_s <= self.meta_timeout_s:
             raise BadSettings("VISIBILITY_S must be longer than META_TIMEOUT_S: else a slow answer is sent twice.")
 

@@ -139,6 +139,8 @@ def _forms(canary: Canary) -> set[bytes]:
 def _spellings(canary: Canary) -> set[bytes]:
     """A number with every prefix that a phone may be given."""
     digits = re.sub(r"\D", "", canary.text)
+    if len(digits) < _SHORTEST:
+        return set()  # no number of anybody's, and found everywhere
     if canary.kind != "phone":
         return {digits.encode()}
     national = digits[2:] if canary.text.startswith("+55") or len(digits) > 11 else digits

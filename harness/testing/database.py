@@ -73,6 +73,16 @@ class DatabaseView:
         places = {f"table {schema}.{table}": self._probe.rows(schema, table) for schema, table in self._probe.tables()}
         return privacy.leaks(hunt, places)
 
+    def knows(self, order: PlacedOrder) -> list[str]:
+        """The tables in which the buyer of an order can still be recognised, by plain text or by hash."""
+        buyer = order.order.buyer
+        words = (order.email_hash, order.phone_hash, buyer.email, buyer.phone_e164, buyer.ip_address, buyer.user_agent)
+        return sorted({place for word in filter(None, words) for place in self._probe.places_of(word)})
+
+    def shows(self, *words: str) -> list[str]:
+        """The tables in which one of these words stands as it is."""
+        return sorted({place for word in words for place in self._probe.places_of(word)})
+
     def value(self, query: str, *, tenant: Tenant | None = None) -> Any:
         """The one value of a query; `%(tenant)s` is this scenario's tenant, or the one named.
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -100,6 +103,35 @@ class TargetView:
         http.trust_env = False
         http.mount("http://", _FromAddress(source))
         return http
+
+    def raw(self, request: bytes) -> int | None:
+        """Bytes that no HTTP client would send, on a connection of their own; the status answered, None for none."""
+        address = urlsplit(self._pipeline.info.target.base_url)
+        tls = address.scheme == "https"
+        try:
+            with closing(self._connect(address.hostname or "", address.port or (443 if tls else 80), tls=tls)) as line:
+                line.sendall(request)
+                with line.makefile("rb") as answer:
+                    words = answer.readline(200).split()
+        except OSError:
+            return None
+        return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+
+    @staticmethod
+    def _connect(host: str, port: int, *, tls: bool) -> socket.socket:
+        line = socket.create_connection((host, port), timeout=ANSWER_LIMIT_S)
+        return ssl.create_default_context().wrap_socket(line, server_hostname=host) if tls else line
+
+    def act(self, action: str, **given: Any) -> Any:
+        """One of the operator's commands, JSON in and JSON out; not observed where the target has no such command."""
+        self.must_be_able_to(action)
+        return json.loads(self._pipeline.info.control.call("action", name=action, input=given))
+
+    def must_be_able_to(self, *actions: str) -> None:
+        """End the scenario as not observed unless the target has these commands; before anything is done."""
+        for action in actions:
+            if action not in self._pipeline.info.target.actions:
+                not_observable(f"the target file declares no action {action}")
 
     def event_id_of(self, order: PlacedOrder) -> str:
         """What a new process of the target computes as the event id of an order's purchase."""

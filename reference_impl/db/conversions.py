@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from reference_impl.db import doors
 from reference_impl.domain.conversion import Purchase, Reversal
 from reference_impl.domain.event import has_match_keys, too_old
 from reference_impl.domain.event_id import event_id
@@ -75,14 +76,25 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """The buyer's address and browser on their way to Meta: sealed, and with an end."""
+
+    sealed: str = field(repr=False)
+    keys: frozenset[str]
+    """Which of `client_ip_address` and `client_user_agent` are in it."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A purchase that is about to be stored: hashed, and nothing of it in plain text but address and browser."""
+    """A purchase that is about to be stored: hashed or sealed, nothing of it in plain text."""
 
     id: UUID
     purchase: Purchase
     user_data: dict[str, Any] = field(repr=False)
+    client: Client | None
     hold: bool
-    """The gateway's flag is `hold`: store, do not send."""
+    """A flag was `hold` when it came: store, do not send."""
     window_s: int
     """The attribution window."""
     client_s: int = 8 * 86_400
@@ -104,13 +116,18 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
         refused = denied(candidates, purchase.trail, found)
         user_data = _with_click(draft, found)
         reversed_ = connection.execute(_REVERSED, sale).fetchone() is not None
-        sealed = found.candidate.client_sealed if found else None
-        # Whoever's browser was sealed, its address was: that alone lets Meta find the buyer.
-        told = user_data | ({"client_ip_address": True} if sealed else {})
-        state, reason = _beginning(arrived, told, event_time_s, reversed_=reversed_, denied_=refused, hold=draft.hold)
-        if state not in ("pending", "held"):
-            user_data = {key: user_data[key] for key in user_data if not key.startswith("client_")}
-            sealed = None
+        click_seal = found.candidate.client_sealed if found else None
+        state, reason = _beginning(
+            arrived,
+            user_data | _client_keys(draft, click_seal),
+            event_time_s,
+            reversed_=reversed_,
+            denied_=refused,
+            hold=draft.hold,
+        )
+        if state == "held" and not doors.still_held(connection, tenant=arrived.tenant, gateway=arrived.gateway):
+            state, reason = "pending", None
+        sealed, expires_at = _seals(draft, click_seal, arrived) if state in ("pending", "held") else (None, None)
         connection.execute(
             _CONVERSION,
             {
@@ -126,7 +143,7 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
                 "product_id": purchase.product_id,
                 "user_data": json.dumps(user_data),
                 "client_sealed": sealed,
-                "client_expires_at": datetime.fromtimestamp(arrived.at_s + draft.client_s, UTC) if sealed else None,
+                "client_expires_at": expires_at,
                 "click_id": _click_id(candidates, purchase.trail.click_id, found),
                 "state": state,
                 "reason": reason,
@@ -193,6 +210,21 @@ def _matched(candidates: list[Candidate], draft: Draft, event_time_s: int) -> Ma
 
 def _hashes(draft: Draft) -> tuple[str | None, str | None]:
     return _first(draft.user_data.get("em")), _first(draft.user_data.get("ph"))
+
+
+def _client_keys(draft: Draft, click_seal: str | None) -> dict[str, bool]:
+    """What Meta will be told besides: by name, for the question whether it could match the buyer.
+
+    Whoever's browser was sealed at a click, their address was.
+    """
+    told = draft.client.keys if draft.client else frozenset()
+    return dict.fromkeys(told | ({"client_ip_address"} if click_seal else set()), True)
+
+
+def _seals(draft: Draft, click_seal: str | None, arrived: Arrived) -> tuple[str | None, datetime | None]:
+    """Address and browser as the payload has them, then as the click has them, a space between; and when both end."""
+    sealed = " ".join(filter(None, (draft.client.sealed if draft.client else None, click_seal)))
+    return (sealed, datetime.fromtimestamp(arrived.at_s + draft.client_s, UTC)) if sealed else (None, None)
 
 
 def _first(value: Any) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 
+from reference_impl.domain.door import Flag, stricter
+
 Connection = psycopg.Connection[tuple[Any, ...]]
-Flag = Literal["on", "hold", "off"]
 
 _PUT = """
 INSERT INTO tenants (id, pixel_id, timezone) VALUES (%(id)s, %(pixel_id)s, %(timezone)s)
@@ -21,6 +22,17 @@ ON CONFLICT (tenant_id, gateway) DO UPDATE SET dialect = excluded.dialect
 """
 _DROP_GATEWAYS = "DELETE FROM tenant_gateways WHERE tenant_id = %s AND gateway <> ALL(%s)"
 
+# One round trip for all that a webhook must know before it is believed; nothing of it is cached.
+_ACCOUNT = """
+SELECT u.dialect, u.flag, coalesce(g.flag, 'on'), coalesce(nullif(u.allowed, '{}'), g.allowed, '{}'), u.secrets_version
+FROM tenant_gateways u LEFT JOIN gateways g ON g.gateway = u.gateway
+WHERE u.tenant_id = %s AND u.gateway = %s
+"""
+_CHANGED_SECRETS = """
+UPDATE tenant_gateways SET secrets_version = changed.version
+FROM (SELECT nextval('secrets_versions') AS version) AS changed WHERE tenant_id = %s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -28,6 +40,11 @@ class Account:
 
     dialect: str
     flag: Flag
+    """The gateway's or the tenant's, whichever is stricter."""
+    allowed: Sequence[str]
+    """From where it may be told of: the tenant's own list, else the gateway's; empty: from anywhere."""
+    secrets_version: int
+    """Another one: what is cached of the tenant's gateway secrets is out of date."""
 
 
 def put(connection: Connection, *, tenant: str, pixel_id: str, timezone: str, dialects: Mapping[str, str]) -> None:
@@ -37,6 +54,7 @@ def put(connection: Connection, *, tenant: str, pixel_id: str, timezone: str, di
         connection.execute(_DROP_GATEWAYS, [tenant, list(dialects)])
         with connection.cursor() as cursor:
             cursor.executemany(_PUT_GATEWAY, [(tenant, gateway, dialect) for gateway, dialect in dialects.items()])
+        secrets_changed(connection, tenant)
 
 
 def exists(connection: Connection, tenant: str) -> bool:
@@ -44,9 +62,21 @@ def exists(connection: Connection, tenant: str) -> bool:
     return connection.execute("SELECT 1 FROM tenants WHERE id = %s", [tenant]).fetchone() is not None
 
 
+def lock(connection: Connection, tenant: str) -> bool:
+    """Keep other changes of a tenant (and no webhook) away until the transaction ends; whether there is that tenant."""
+    found = connection.execute("SELECT 1 FROM tenants WHERE id = %s FOR NO KEY UPDATE", [tenant])
+    return found.fetchone() is not None
+
+
 def account(connection: Connection, tenant: str, gateway: str) -> Account | None:
     """How the tenant uses the gateway; None where it does not."""
-    row = connection.execute(
-        "SELECT dialect, flag FROM tenant_gateways WHERE tenant_id = %s AND gateway = %s", [tenant, gateway]
-    ).fetchone()
-    return None if row is None else Account(*row)
+    row = connection.execute(_ACCOUNT, [tenant, gateway]).fetchone()
+    if row is None:
+        return None
+    dialect, own, general, allowed, version = row
+    return Account(dialect, stricter(own, general), allowed, version)
+
+
+def secrets_changed(connection: Connection, tenant: str) -> None:
+    """No process may go on with gateway secrets that it has cached of this tenant. Call it after they are written."""
+    connection.execute(_CHANGED_SECRETS, [tenant])

@@ -22,7 +22,7 @@ from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
 from reference_impl.dispatch.consumer import Consumer
-from reference_impl.dispatch.loops import Session, run_until_stopped
+from reference_impl.dispatch.loops import Connection, Session, run_until_stopped
 from reference_impl.dispatch.queue import Queue
 from reference_impl.dispatch.redrive import redrive
 from reference_impl.dispatch.relay import Relay
@@ -188,12 +188,22 @@ def _duties(settings: Settings) -> list[Duty]:
         Duty(
             name="retention",
             every_s=_HOUR_S,
-            work=lambda connection: retention.tidy(connection, now_s=time.time(), dedupe_days=settings.dedupe_days),
+            work=partial(_tidy, settings),
         ),
     ]
     if renew := _renewal(settings):
         duties.append(Duty(name="renewal", every_s=24 * _HOUR_S, work=renew))
     return duties
+
+
+def _tidy(settings: Settings, connection: Connection) -> None:
+    periods = retention.Periods(
+        hashes=settings.hashes_days,
+        clicks=settings.clicks_days,
+        visits=settings.visits_days,
+        dedupe=settings.dedupe_days,
+    )
+    retention.tidy(connection, now_s=time.time(), periods=periods)
 
 
 def _renewal(settings: Settings) -> Callable[[Any], None] | None:

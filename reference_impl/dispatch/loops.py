@@ -11,6 +11,7 @@ import psycopg
 
 from reference_impl.dispatch.backoff import full_jitter_s
 from reference_impl.dispatch.stopping import Stop
+from reference_impl.logs import place
 
 log = logging.getLogger(__name__)
 
@@ -55,18 +56,9 @@ def run_until_stopped(name: str, step: Callable[[], None], *, stop: Stop, sessio
             failures += 1
             wait_s = full_jitter_s(failures, base_s=_BACKOFF_BASE_S, max_s=_BACKOFF_MAX_S, rng=rng)
             # The type and place only: a message could quote a row or an address.
-            log.warning("%s failed: %s; again in %.1f s", name, _place(error), wait_s)
+            log.warning("%s failed: %s; again in %.1f s", name, place(error), wait_s)
             session.close()
             stop.wait(wait_s)
         else:
             failures = 0
     session.close()
-
-
-def _place(error: BaseException) -> str:
-    """The exception's type and where it was raised; no text of it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}{where}"

@@ -44,7 +44,8 @@ INSERT INTO dispatch_attempts (tenant_id, conversion_id, status, http_status, co
 SELECT tenant_id, id, %(status)s, %(http_status)s, %(code)s, %(subcode)s, %(duration_ms)s, %(batch_id)s
 FROM conversions WHERE id = ANY(%(ids)s)
 """
-# The buyer's address and browser were kept for Meta alone: they go with the delivery.
+# The buyer's address and browser were kept for Meta alone: they go with the delivery, and so do those that a web
+# process of the version before revision 0003 has written into `user_data` during a rolling restart.
 _DELIVER = """
 UPDATE conversions
 SET state = 'delivered', delivered_at = now(), held_until = NULL, hold_reason = NULL, claimed_until = NULL,
@@ -72,15 +73,14 @@ SET state = %(state)s, held_until = NULL, hold_reason = %(reason)s, claimed_unti
     last_code = coalesce(%(code)s, last_code), last_subcode = coalesce(%(subcode)s, last_subcode),
     client_sealed = CASE %(state)s WHEN 'dead_lettered' THEN client_sealed END,
     client_expires_at = CASE %(state)s WHEN 'dead_lettered' THEN client_expires_at END,
-    user_data = CASE %(state)s WHEN 'dead_lettered' THEN user_data
-                ELSE user_data - 'client_ip_address' - 'client_user_agent' END
+    user_data = user_data - 'client_ip_address' - 'client_user_agent'
 WHERE id = ANY(%(ids)s) AND state IN ('pending', 'queued') AND claimed_until = %(fence)s
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A conversion that is ours until `claimed_until`. `user_data` holds hashes, and for now the buyer's address."""
+    """A conversion that is ours until `claimed_until`. `user_data` holds hashes."""
 
     id: UUID
     tenant_id: str

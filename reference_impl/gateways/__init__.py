@@ -29,6 +29,10 @@ class BadSignature(Exception):
     """The sender could not prove who it is; the message says why, and holds no secret (401)."""
 
 
+class UnprovenSender(BadSignature):
+    """A proof was given, and none of our secrets fits it: a stranger's, or made with a secret newer than ours."""
+
+
 class MalformedBody(Exception):
     """The bytes are not what the vendor's format can be read from (400)."""
 

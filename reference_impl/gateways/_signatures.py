@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from reference_impl.gateways import BadSignature
+from reference_impl.gateways import BadSignature, UnprovenSender
 
 _DIGITS = re.compile(r"^[0-9]{1,12}$")
 
@@ -16,11 +16,11 @@ def usable(secrets: Sequence[str]) -> list[str]:
     """The secrets that can prove anything. An empty one would let anybody sign.
 
     Raises:
-        BadSignature: there is none.
+        UnprovenSender: there is none.
     """
     found = [one for one in secrets if one.strip()]
     if not found:
-        raise BadSignature("No secret is configured for this gateway.")
+        raise UnprovenSender("No secret is configured for this gateway.")
     return found
 
 
@@ -53,7 +53,7 @@ def check_plan(headers_value: str | None, body: bytes, secrets: Sequence[str]) -
     if scheme != "sha256" or not given:
         raise BadSignature("The header X-Signature does not say sha256=….")
     if not any_same([given], (hex_hmac(secret, body) for secret in secrets)):
-        raise BadSignature("The signature does not match the body.")
+        raise UnprovenSender("The signature does not match the body.")
 
 
 def check_timestamped(
@@ -82,7 +82,7 @@ def check_timestamped(
         raise BadSignature("The header Stripe-Signature has no v1 signature.")
     message = stamp.encode() + b"." + body
     if not any_same(given, (hex_hmac(secret, message) for secret in secrets)):
-        raise BadSignature("The signature does not match the body.")
+        raise UnprovenSender("The signature does not match the body.")
     # Only now is the stamp known to be the gateway's own.
     if now_s - int(stamp) > tolerance_s:
         raise BadSignature(f"The signature is older than {tolerance_s:.0f} seconds.")
@@ -98,4 +98,4 @@ def check_token(given: object, secrets: Sequence[str], *, where: str) -> None:
     if not isinstance(given, str) or not given:
         raise BadSignature(f"{where} is missing.")
     if not any_same([given], secrets):
-        raise BadSignature(f"{where} is not the one that was agreed.")
+        raise UnprovenSender(f"{where} is not the one that was agreed.")

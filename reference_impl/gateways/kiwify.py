@@ -17,6 +17,7 @@ from reference_impl.gateways import (
     MalformedBody,
     RawDelivery,
     SchemaMismatch,
+    UnprovenSender,
     _fields,
     _plan,
     _signatures,
@@ -50,7 +51,7 @@ class Gateway:
             signed.append(order)
         wanted = [_signatures.hex_hmac(secret, one, hashlib.sha1) for secret in secrets for one in signed]
         if not _signatures.any_same([given], wanted):
-            raise BadSignature("The signature does not match the body.")
+            raise UnprovenSender("The signature does not match the body.")
 
     def read(self, body: bytes, *, dialect: str) -> Meaning:
         """See Adapter."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, request
-from werkzeug.exceptions import NotFound
+from flask import Flask
 
+from reference_impl.sealing import Seals
 from reference_impl.secrets import GatewaySecrets
-from reference_impl.web import bodies, errors, health, openapi, tracking, webhooks
+from reference_impl.web import bodies, errors, health, limits, openapi, tracking, webhooks
 from reference_impl.web.database import Database
 from reference_impl.web.draining import announce
 from reference_impl.web.visitor import Visitors
@@ -18,10 +18,11 @@ def create_app(
     *,
     database: Database,
     secrets: GatewaySecrets,
+    seals: Seals,
     visitors: Visitors,
     queue_complaint: Callable[[], str | None],
     now_s: Callable[[], float],
-    window_s: int,
+    webhook_rules: webhooks.Rules,
     max_body_bytes: int,
     draining: Callable[[], bool] = lambda: False,
 ) -> Flask:
@@ -30,15 +31,11 @@ def create_app(
     announce(app, draining)
     bodies.limit(app, max_bytes=max_body_bytes)
     errors.register(app)
-    app.register_blueprint(webhooks.blueprint(database=database, secrets=secrets, now_s=now_s, window_s=window_s))
+    limits.register(app)
+    app.register_blueprint(
+        webhooks.blueprint(database=database, secrets=secrets, seals=seals, now_s=now_s, rules=webhook_rules)
+    )
     app.register_blueprint(tracking.blueprint(database=database, visitors=visitors, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint, draining=draining))
     app.register_blueprint(openapi.blueprint(app))
-
-    @app.before_request
-    def _no_nul() -> None:
-        # PostgreSQL has no place for one, so nothing that we know is called so.
-        if "\x00" in request.path:
-            raise NotFound
-
     return app

@@ -10,6 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
+from reference_impl.sealing import NoDataKey
+
 log = logging.getLogger(__name__)
 
 _CODES = {
@@ -27,10 +29,15 @@ _UNREAD = (413, 415)
 class Refused(Exception):
     """A request that is answered with a status, a code for programs and a sentence for people."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after_s: int | None = None, unread: bool = False
+    ) -> None:
+        """`unread`: the body was not looked at, so the connection cannot be used again."""
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after_s = retry_after_s
+        self.unread = unread
 
 
 def _answer(status: int, code: str, message: str) -> Response:
@@ -46,7 +53,12 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Refused)
     def _refused(error: Refused) -> Response:
-        return _answer(error.status, error.code, str(error))
+        answer = _answer(error.status, error.code, str(error))
+        if error.retry_after_s is not None:
+            answer.headers["Retry-After"] = str(error.retry_after_s)
+        if error.unread:
+            answer.headers["Connection"] = "close"
+        return answer
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
@@ -60,6 +72,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(psycopg_pool.PoolTimeout)
     @app.errorhandler(BotoCoreError)
     @app.errorhandler(ClientError)
+    @app.errorhandler(NoDataKey)
     def _away(error: Exception) -> Response:
         log.error("a service that we need is away: %s", type(error).__name__)
         answer = _answer(503, "unavailable", "A service that we need is away. Please deliver again.")

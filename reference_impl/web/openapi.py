@@ -99,8 +99,8 @@ def documented(
 
 
 def refusals(*statuses: int) -> Mapping[int, type[BaseModel]]:
-    """These statuses, each with the body that every refusal has."""
-    return dict.fromkeys(statuses, Refusal)
+    """These statuses, and those of `limits.py`, each with the body that every refusal has."""
+    return dict.fromkeys((*statuses, 400, 414, 431), Refusal)
 
 
 def blueprint(app: Flask) -> Blueprint:

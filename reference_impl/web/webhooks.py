@@ -7,16 +7,20 @@ body), nothing is stored in plain text, and nothing is answered before it is com
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from reference_impl.db import conversions, tenants
-from reference_impl.db.conversions import Arrived, Draft
-from reference_impl.domain.conversion import Ignored, Purchase, Reversal
+from reference_impl.db.conversions import Arrived, Client, Draft
+from reference_impl.db.tenants import Account
+from reference_impl.domain import client
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.door import may_enter
 from reference_impl.domain.hashing import hash_buyer
 from reference_impl.gateways import (
     Adapter,
@@ -25,13 +29,16 @@ from reference_impl.gateways import (
     RawDelivery,
     SchemaMismatch,
     UnknownGateway,
+    UnprovenSender,
     adapter,
 )
 from reference_impl.gateways import (
     known as known_gateways,
 )
+from reference_impl.sealing import Seals
 from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies
+from reference_impl.web.addresses import client_address, plain
 from reference_impl.web.answers import Received
 from reference_impl.web.database import Database
 from reference_impl.web.errors import Refused
@@ -39,8 +46,26 @@ from reference_impl.web.openapi import documented, refusals
 
 log = logging.getLogger(__name__)
 
+_OFF_RETRY_S = 60
+"""When a vendor may ask again whether its gateway is on. Most have a schedule of their own."""
 
-def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[], float], window_s: int) -> Blueprint:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the settings say about webhooks.
+
+    Units:
+        `window_s`: the attribution window. `client_s`: how long a buyer's address and browser are kept at most.
+    """
+
+    window_s: int
+    client_s: int
+    trusted_hops: int
+
+
+def blueprint(
+    *, database: Database, secrets: GatewaySecrets, seals: Seals, now_s: Callable[[], float], rules: Rules
+) -> Blueprint:
     """The webhook's route over its collaborators."""
     routes = Blueprint("webhooks", __name__)
 
@@ -55,7 +80,7 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
             "X-Hotmart-Hottok": "Hotmart's own dialect.",
         },
         query={"signature": "Kiwify's own dialect."},
-        answers={202: Received, **refusals(400, 401, 404, 413, 415, 422, 503)},
+        answers={202: Received, **refusals(400, 401, 403, 404, 413, 415, 422, 503)},
     )
     def receive(gateway: str, tenant: str) -> ResponseReturnValue:
         _want_json()
@@ -65,12 +90,10 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
             account = tenants.account(connection, tenant, gateway)
         if account is None:
             raise Refused(404, "unknown_tenant", "There is no such tenant, or it does not use this gateway.")
-        if account.flag == "off":
-            raise Refused(
-                503, "gateway_off", "This gateway is switched off for this tenant. Please deliver again later."
-            )
+        _admit(account, trusted_hops=rules.trusted_hops)
         arrived = Arrived(tenant=tenant, gateway=gateway, at_s=now_s())
-        meaning = _meaning(known, body, dialect=account.dialect, values=secrets.of(tenant, gateway), arrived=arrived)
+        _prove(known, body, account, secrets, arrived)
+        meaning = _read(known, body, dialect=account.dialect)
         match meaning:
             case Ignored():
                 status = "ignored"
@@ -81,9 +104,11 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
                 draft = Draft(
                     id=uuid4(),
                     purchase=meaning,
-                    user_data=_user_data(meaning),
+                    user_data=hash_buyer(meaning.buyer).as_user_data(),
+                    client=_sealed(meaning.buyer, seals, until_s=arrived.at_s + rules.client_s),
                     hold=account.flag == "hold",
-                    window_s=window_s,
+                    window_s=rules.window_s,
+                    client_s=rules.client_s,
                 )
                 with database.connection() as connection:
                     status = conversions.record_purchase(connection, arrived, draft)
@@ -106,29 +131,66 @@ def _adapter(name: str) -> Adapter:
         raise Refused(404, "unknown_gateway", "There is no such gateway.") from None
 
 
-def _meaning(known: Adapter, body: bytes, *, dialect: str, values: Any, arrived: Arrived) -> Any:
+def _admit(account: Account, *, trusted_hops: int) -> None:
+    """Only from where the tenant or the gateway allows, and only while it is not switched off."""
+    if account.allowed:
+        caller = client_address(
+            request.remote_addr, request.headers.getlist("X-Forwarded-For"), trusted_hops=trusted_hops
+        )
+        if not may_enter(caller, account.allowed):
+            raise Refused(403, "address_not_allowed", "Webhooks of this gateway are not taken from this address.")
+    if account.flag == "off":
+        raise Refused(
+            503,
+            "gateway_off",
+            "This gateway is switched off. Please deliver again later.",
+            retry_after_s=_OFF_RETRY_S,
+        )
+
+
+def _prove(known: Adapter, body: bytes, account: Account, secrets: GatewaySecrets, arrived: Arrived) -> None:
+    """Return if the sender is genuine. A proof that fits no secret that we know is held against the store's once."""
     delivery = RawDelivery(
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},
         query=request.args.to_dict(),
     )
+
+    def verify(values: Sequence[str]) -> None:
+        known.verify(delivery, dialect=account.dialect, secrets=values, now_s=arrived.at_s)
+
+    values = secrets.of(arrived.tenant, arrived.gateway, version=account.secrets_version)
     try:
-        known.verify(delivery, dialect=dialect, secrets=values, now_s=arrived.at_s)
-        return known.read(body, dialect=dialect)
+        try:
+            verify(values)
+        except UnprovenSender:
+            newer = secrets.newer(arrived.tenant, arrived.gateway, than=values)
+            if not newer:
+                raise
+            verify(newer)
     except BadSignature as error:
         log.warning("webhook %s/%s refused: %s", arrived.gateway, arrived.tenant, error)
         raise Refused(401, "bad_signature", str(error)) from None
+    except MalformedBody as error:
+        raise Refused(400, "malformed", str(error)) from None
+
+
+def _read(known: Adapter, body: bytes, *, dialect: str) -> Meaning:
+    try:
+        return known.read(body, dialect=dialect)
     except MalformedBody as error:
         raise Refused(400, "malformed", str(error)) from None
     except SchemaMismatch as error:
         raise Refused(422, "schema", str(error)) from None
 
 
-def _user_data(purchase: Purchase) -> dict[str, Any]:
-    """Hashes, and for the time until the dispatch the buyer's own address and browser."""
-    user_data = dict(hash_buyer(purchase.buyer).as_user_data())
-    if purchase.buyer.ip_address:
-        user_data["client_ip_address"] = purchase.buyer.ip_address
-    if purchase.buyer.user_agent:
-        user_data["client_user_agent"] = purchase.buyer.user_agent
-    return user_data
+def _sealed(buyer: Buyer, seals: Seals, *, until_s: float) -> Client | None:
+    """The buyer's address and browser, which Meta wants as they are, closed until the dispatch."""
+    text = client.to_text(ip=plain(buyer.ip_address), ua=buyer.user_agent)
+    if text is None:
+        return None
+    return Client(
+        sealed=seals.seal(text),
+        keys=frozenset(client.to_user_data(text)),
+        expires_at=datetime.fromtimestamp(until_s, UTC),
+    )

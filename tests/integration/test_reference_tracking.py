@@ -37,10 +37,11 @@ from reference_impl.domain.conversion import Trail
 from reference_impl.domain.matching import Contact as Known
 from reference_impl.gateways import known
 from reference_impl.sealing import Sealer, new_key
-from reference_impl.secrets import GatewaySecrets
+from reference_impl.secrets import GatewaySecret, GatewaySecrets
 from reference_impl.web.app import create_app
 from reference_impl.web.database import Database
 from reference_impl.web.visitor import Visitors
+from reference_impl.web.webhooks import Rules
 
 NOW_S = 1_771_927_205
 DAY_S = 86_400
@@ -80,11 +81,12 @@ class World:
         self.sealer = Sealer([new_key()])
         self.app = create_app(
             database=self.database,
-            secrets=GatewaySecrets(_Secrets(), ttl_s=60, monotonic_s=lambda: 0.0),  # type: ignore[arg-type]
+            secrets=GatewaySecrets(_Secrets(), ttl_s=60, monotonic_s=lambda: 0.0, now_s=lambda: self.now_s),  # type: ignore[arg-type]
+            seals=self.sealer,
             visitors=Visitors(seals=self.sealer, trusted_hops=1, keep_s=8 * DAY_S),
             queue_complaint=lambda: None,
             now_s=lambda: self.now_s,
-            window_s=7 * DAY_S,
+            webhook_rules=Rules(window_s=7 * DAY_S, client_s=8 * DAY_S, trusted_hops=1),
             max_body_bytes=20_000,
         )
         self.tenant("t1", hotmart="plan")
@@ -148,8 +150,8 @@ class World:
 
 
 class _Secrets:
-    def gateway_secrets(self, tenant: str) -> Mapping[str, list[str]]:
-        return {name: [SECRET] for name in known()}
+    def gateway_secrets(self, tenant: str) -> Mapping[str, GatewaySecret]:
+        return {name: GatewaySecret(values=(SECRET,)) for name in known()}
 
 
 @pytest.fixture
@@ -642,7 +644,8 @@ def test_a_claim_tells_a_purchase_from_a_page(world: World) -> None:
 def test_the_migration_goes_down_with_page_events_in_it(world: World) -> None:
     """They go, purchases stay, and up again is up again."""
     _flood(world, 2)
-    migrate(world.url, "-1")
+    while world.rows("SELECT version_num FROM alembic_version") != [("0001",)]:
+        migrate(world.url, "-1")
     assert world.rows("SELECT kind FROM conversions") == [("purchase",)]
     migrate(world.url)
     world.told("pageview", event_id="after", fbp=FBP)

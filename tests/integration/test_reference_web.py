@@ -6,9 +6,12 @@ import hashlib
 import hmac
 import io
 import json
+import logging
 import os
+import sys
 import tempfile
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,14 +26,19 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from reference_impl.db import newest_revision, tenants
+from reference_impl import logs
+from reference_impl.db import doors, newest_revision, people, tenants
 from reference_impl.db.migrate import head, migrate
-from reference_impl.domain.hashing import sha256
+from reference_impl.dispatch import store
+from reference_impl.dispatch.classify import Kind, Outcome
+from reference_impl.domain.conversion import Buyer
+from reference_impl.domain.hashing import hash_buyer, sha256
 from reference_impl.sealing import Sealer, new_key
-from reference_impl.secrets import GatewaySecrets
+from reference_impl.secrets import GatewaySecret, GatewaySecrets
 from reference_impl.web.app import create_app
 from reference_impl.web.database import Database
 from reference_impl.web.visitor import Visitors
+from reference_impl.web.webhooks import Rules
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CASES = sorted(path.relative_to(VECTORS).with_suffix("").as_posix() for path in VECTORS.glob("*/*/*.json"))
@@ -63,6 +71,20 @@ def postgres() -> Iterator[Any]:
         server.cleanup()
 
 
+@pytest.fixture
+def captured_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """All that would be logged, as the processes log it."""
+    stream, root, ours = io.StringIO(), logging.getLogger(), logging.getLogger("reference_impl")
+    before = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        for where, name in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
+            patch.setattr(where, name, getattr(where, name))
+        logs.set_up("INFO")
+        yield stream
+    root.handlers[:], root.level, ours.level, logging.raiseExceptions = before
+
+
 def new_database(postgres: Any, *, template: str = "template1") -> str:
     name = f"web_{uuid.uuid4().hex[:10]}"
     with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
@@ -88,20 +110,22 @@ class Store:
         self.error: Exception | None = None
         self.reads = 0
 
-    def gateway_secrets(self, tenant: str) -> Mapping[str, list[str]]:
+    def gateway_secrets(self, tenant: str) -> Mapping[str, GatewaySecret]:
         self.reads += 1
         if self.error:
             raise self.error
-        return self.values.get(tenant, {})
+        return {name: GatewaySecret(values=tuple(values)) for name, values in self.values.get(tenant, {}).items()}
 
 
 class World:
     """One test's database and application; `now_s` is the application's clock."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.now_s: float = NOW_S
         self.monotonic_s = 0.0
         self.queue_complaint: str | None = None
+        self.trusted_hops = 0
         self.store = Store()
         self.sealer = Sealer([new_key()])
         self.db = psycopg.connect(url, autocommit=True)
@@ -114,17 +138,29 @@ class World:
         store: Any = self.store
         return create_app(
             database=database,
-            secrets=GatewaySecrets(store, ttl_s=60, monotonic_s=lambda: self.monotonic_s),
+            secrets=GatewaySecrets(store, ttl_s=60, monotonic_s=lambda: self.monotonic_s, now_s=lambda: self.now_s),
+            seals=self.sealer,
             visitors=Visitors(seals=self.sealer, trusted_hops=1, keep_s=8 * DAY_S),
             queue_complaint=lambda: self.queue_complaint,
             now_s=lambda: self.now_s,
-            window_s=7 * DAY_S,
+            webhook_rules=Rules(window_s=7 * DAY_S, client_s=8 * DAY_S, trusted_hops=self.trusted_hops),
             max_body_bytes=MAX_BODY,
         )
 
     def close(self) -> None:
         self.database.close()
         self.db.close()
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Another connection, with transactions in so many words."""
+        return psycopg.connect(self.url, autocommit=True)
+
+    def eventually_waits_for_a_lock(self) -> None:
+        """Return once somebody does, in this database."""
+        deadline = time.monotonic() + 10
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+        while not self.value(query, self.name):
+            assert time.monotonic() < deadline, "nobody waits for a lock"
 
     def tenant(self, name: str, *, secret: str = SECRET, **dialects: str) -> None:
         tenants.put(self.db, tenant=name, pixel_id="1", timezone="America/Sao_Paulo", dialects=dialects)
@@ -233,10 +269,15 @@ def test_every_vector_is_taken_and_stored_as_what_it_means(world: World, case: s
     assert world.outbox() == (1 if state == "pending" else 0)
     stored = world.everything()
     for key, plain in meaning["buyer"].items():
-        if key in ("email", "phone", "first_name", "last_name", "zip_code"):
+        if key in ("email", "phone", "first_name", "last_name", "zip_code", "ip_address", "user_agent"):
             assert plain not in stored, key
-        elif key in ("ip_address", "user_agent"):
-            assert (plain in stored) is (state == "pending")
+    [(sealed, expires_s)] = world.rows(
+        "SELECT client_sealed, extract(epoch FROM client_expires_at)::bigint FROM conversions"
+    )
+    client = {"ip": meaning["buyer"].get("ip_address"), "ua": meaning["buyer"].get("user_agent")}
+    client = {name: value for name, value in client.items() if value} if state == "pending" else {}
+    assert (json.loads(world.sealer.open(sealed) or "") if sealed else {}) == client
+    assert expires_s == (said["at_s"] + 8 * DAY_S if client else None)
     assert said["secret"] not in stored
 
 
@@ -375,6 +416,321 @@ def test_off_refuses_and_keeps_nothing(world: World) -> None:
     assert world.value("SELECT count(*) FROM dedupe_registry") == 0
     world.flag("on")
     assert world.deliver().get_json() == {"status": "accepted"}
+
+
+def test_what_is_held_in_the_moment_of_the_switch_is_not_forgotten(world: World) -> None:
+    """The webhook has read `hold`; the switch to `on` waits for it and releases what it wrote, or is seen by it."""
+    world.flag("hold")
+    with world.connect() as switch:
+        switch.execute("BEGIN")
+        switch.execute("UPDATE tenant_gateways SET flag = 'on' WHERE tenant_id = 't1'")
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(world.deliver)
+            world.eventually_waits_for_a_lock()
+            switch.execute("COMMIT")
+            assert answer.result().get_json() == {"status": "accepted"}
+    assert (world.conversions(), world.outbox()) == ([("HT1", "pending", None)], 1)
+
+
+def test_on_releases_what_was_held_and_nothing_else(world: World) -> None:
+    """Of that gateway at that tenant, once neither its flag nor the gateway's own is in the way."""
+    world.tenant("t2", hotmart="plan")
+    doors.set_flag(world.db, tenant=None, gateway="hotmart", flag="hold")
+    for tenant in ("t1", "t2"):
+        assert world.deliver(path=f"/api/v1/webhooks/hotmart/{tenant}").get_json() == {"status": "held"}
+    assert doors.set_flag(world.db, tenant="t1", gateway="hotmart", flag="on") == (1, 0)
+    assert doors.set_flag(world.db, tenant="t2", gateway=None, flag="hold") == (1, 0)
+    assert doors.set_flag(world.db, tenant=None, gateway="hotmart", flag="on") == (1, 1)
+    assert world.rows("SELECT tenant_id, hold_reason FROM conversions ORDER BY 1") == [
+        ("t1", "released"),
+        ("t2", "flag"),
+    ]
+    assert doors.set_flag(world.db, tenant="t2", gateway="hotmart", flag="on") == (1, 1)
+    assert doors.set_flag(world.db, tenant="t2", gateway="stripe", flag="on") == (0, 0)
+
+
+def test_the_stricter_flag_decides(world: World) -> None:
+    """A gateway as a whole and one tenant's use of it, changed without anybody being told."""
+    for general, own, status in (("on", "off", 503), ("off", "on", 503), ("hold", "off", 503), ("hold", "on", 202)):
+        doors.set_flag(world.db, tenant=None, gateway="hotmart", flag=general)
+        doors.set_flag(world.db, tenant="t1", gateway="hotmart", flag=own)
+        answer = world.deliver(order_id=f"{general}-{own}")
+        assert answer.status_code == status
+        assert answer.headers.get("Retry-After") == ("60" if status == 503 else None)
+
+
+@pytest.mark.parametrize(
+    ("hops", "peer", "forwarded", "status"),
+    [
+        (0, "203.0.113.9", None, 202),
+        (0, "::ffff:203.0.113.9", None, 202),
+        (0, "198.51.100.7", "203.0.113.9", 403),
+        (1, "10.0.0.1", "203.0.113.9", 202),
+        (1, "10.0.0.1", "203.0.113.9, 198.51.100.7", 403),
+        (1, "203.0.113.9", None, 403),
+        (2, "10.0.0.1", "198.51.100.7, 203.0.113.9, 10.0.0.2", 202),
+        (2, "10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2", 403),
+    ],
+)
+def test_only_from_allowed_addresses(world: World, hops: int, peer: str, forwarded: str | None, status: int) -> None:
+    """By what our own proxies say, and not by what the caller says of itself; refused before the secret is read."""
+    world.trusted_hops = hops
+    world.app = world.app_over(world.database)
+    doors.set_allowed(world.db, tenant=None, gateway="hotmart", allowed=["203.0.113.0/24"])
+    body = json.dumps(SALE).encode()
+    headers = {"X-Signature": plan_signature(body)} | ({"X-Forwarded-For": forwarded} if forwarded else {})
+    answer = world.post(HOOK, body, headers=headers, environ_base={"REMOTE_ADDR": peer})
+    assert answer.status_code == status
+    if status == 403:
+        refused(answer, 403, "address_not_allowed")
+        assert world.store.reads == 0
+
+
+def test_a_tenants_own_list_takes_the_place_of_the_gateways(world: World) -> None:
+    """Or a tenant behind a relay of its own could only be let in by opening the gateway to everybody."""
+    doors.set_allowed(world.db, tenant=None, gateway="hotmart", allowed=["203.0.113.0/24"])
+    refused(world.deliver(), 403, "address_not_allowed")
+    doors.set_allowed(world.db, tenant="t1", gateway="hotmart", allowed=["127.0.0.1/32"])
+    assert world.deliver().status_code == 202
+    doors.set_allowed(world.db, tenant="t1", gateway="hotmart", allowed=[])
+    refused(world.deliver(order_id="2"), 403, "address_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "code"),
+    [
+        (f"{HOOK}/{'x' * 300}", {}, 414, "uri_too_long"),
+        (f"{HOOK}?{'x' * 2001}", {}, 414, "uri_too_long"),
+        (HOOK, {"X-Long": "x" * 17_000}, 431, "headers_too_large"),
+        (HOOK, {f"X-{n}": "x" for n in range(101)}, 431, "headers_too_large"),
+    ],
+)
+def test_what_no_honest_sender_sends_is_refused_before_any_work(
+    world: World, path: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    """No body read, no query asked; and the connection, on which the body still stands, is closed."""
+    world.database.close()  # whoever asked it would answer 503
+    body = json.dumps(SALE).encode()
+    answer = world.post(path, body, headers={"X-Signature": plan_signature(body), **headers})
+    refused(answer, status, code)
+    assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize("length", ["12abc", "-1", "+5", "1_0", "9" * 30])
+def test_a_length_that_is_none_is_refused(world: World, length: str) -> None:
+    """Read as no length, its body would be the next request."""
+    with nothing_stored(world):
+        answer = world.post(HOOK, b"{}", environ_overrides={"CONTENT_LENGTH": length})
+    refused(answer, 400, "malformed")
+
+
+def test_a_brand_new_secret_is_taken_from_its_first_webhook_on(world: World) -> None:
+    """Written past us, into Secrets Manager itself; and by our own command, which also ends the old one at once."""
+    assert world.deliver(order_id="1").status_code == 202
+    world.store.values["t1"]["hotmart"] = ["second-secret"]
+    assert world.deliver(order_id="2", secret="second-secret").status_code == 202
+    refused(world.deliver(order_id="3"), 401, "bad_signature")
+    world.store.values["t1"]["hotmart"] = ["third-secret"]
+    tenants.secrets_changed(world.db, "t1")
+    refused(world.deliver(order_id="4", secret="second-secret"), 401, "bad_signature")
+    assert world.deliver(order_id="4", secret="third-secret").status_code == 202
+
+
+def test_forgeries_do_not_hammer_the_secret_store(world: World) -> None:
+    """One look for all of them."""
+    world.deliver()
+    for _ in range(20):
+        refused(world.deliver(secret="a-strangers-guess"), 401, "bad_signature")
+    assert world.store.reads == 2
+
+
+# --- what the logs say when it goes wrong
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all texts and numbers in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if inner is None:
+        yield path
+    else:
+        for key, one in inner:
+            yield from leaves(one, (*path, key))
+
+
+def planted(value: Any, path: tuple[Any, ...], plant: Any) -> Any:
+    """A copy with something else at that path."""
+    if not path:
+        return plant
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = planted(value[path[0]], path[1:], plant)
+    return copy
+
+
+POISONS = ("a\x00b", "\ud800", "%s%n{0}", "\uffff\U0010ffff", "9" * 400, -1, 1e308, True, [], {"a": ["b"]}, "x" * 5000)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "/vendor/" in case and not case.startswith("stripe/")])
+def test_whatever_stands_in_any_field_is_no_5xx_and_is_not_told(
+    world: World, case: str, captured_logs: io.StringIO
+) -> None:
+    """Each text and number of every vendor's example, replaced by what parsers, encoders and databases choke on."""
+    gateway, dialect, _ = case.split("/")
+    said = json.loads((VECTORS / f"{case}.json").read_text(encoding="utf-8"))
+    body = json.loads((VECTORS / f"{case}.body").read_bytes())
+    world.tenant("t2", secret=said["secret"], **{gateway: dialect})
+    world.now_s = said["at_s"]
+    people = [value for key, value in said["meaning"].get("buyer", {}).items() if key != "country" and len(value) > 7]
+    for path in leaves(body):
+        for poison in POISONS:
+            sent = json.dumps(planted(body, path, poison)).encode()
+            headers, query = signed_again(gateway, said, sent)
+            answer = world.post(f"/api/v1/webhooks/{gateway}/t2", sent, headers=headers, query_string=query)
+            assert answer.status_code < 500, (path, poison)
+            told = answer.get_data(as_text=True)
+            assert not [one for one in people if one in told]
+    logged = captured_logs.getvalue()
+    assert logged, "the refusals are logged"
+    assert not [one for one in people if one in logged]
+
+
+def signed_again(gateway: str, said: dict[str, Any], body: bytes) -> tuple[dict[str, str], dict[str, str]]:
+    """The proof for a changed body; only Kiwify's vendor scheme depends on it."""
+    if gateway != "kiwify":
+        return said["headers"], said["query"]
+    return said["headers"], {"signature": hmac.new(said["secret"].encode(), body, hashlib.sha1).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        "ALTER TABLE conversions ADD CONSTRAINT trap CHECK (user_data->'em' IS NULL)",
+        "CREATE UNIQUE INDEX trap ON conversions ((1)) INCLUDE (user_data); INSERT INTO conversions (id, tenant_id, "
+        "gateway, sale_id, kind, event_id, event_name, event_time, received_at, amount, currency, user_data, state) "
+        "SELECT gen_random_uuid(), 't1', 'x', 'x', 'x', 'x', 'x', now(), now(), 0, 'x', '{}', 'held'",
+        "ALTER TABLE conversions ALTER COLUMN product_id TYPE varchar(1)",
+        "ALTER TABLE conversions RENAME COLUMN user_data TO gone",
+        "ALTER TABLE matches RENAME TO gone; ALTER TABLE outbox RENAME TO gone_too",
+        "CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'row %', NEW; END $$; "
+        "CREATE TRIGGER trap BEFORE INSERT ON conversions FOR EACH ROW EXECUTE FUNCTION trap()",
+    ],
+)
+def test_no_database_error_quotes_its_row(world: World, trap: str, captured_logs: io.StringIO) -> None:
+    """PostgreSQL's own words hold the whole row (`Failing row contains (…)`), psycopg's exception repeats them."""
+    for statement in [trap] if "$$" in trap else trap.split("; "):
+        world.db.execute(statement.encode())
+    answer = world.deliver()
+    assert answer.status_code == 500
+    hashes = [sha256("ana@canary.example"), sha256("5511987654321")]
+    told = captured_logs.getvalue() + answer.get_data(as_text=True)
+    assert "unforeseen" in told
+    assert not [one for one in (*hashes, "canary", "11987654321", "HT1") if one in told], told
+
+
+# --- one person, shown and erased
+
+
+def person(tenant: str = "t1", **plain: str) -> people.Person:
+    keys = hash_buyer(Buyer(email=plain.get("email"), phone=plain.get("phone"), country="BR"))
+    return people.Person(tenant=tenant, em=keys.em, ph=keys.ph)
+
+
+ANA = {"email": "ana@canary.example", "phone": "+5511987654321"}
+BOB = {"email": "bob@canary.example", "phone": "+5521912345678"}
+
+
+def test_a_person_is_erased_and_the_sale_is_still_known(world: World) -> None:
+    """Of every table and in every state; the registry's row stays, with nothing of the buyer, and so does Bob."""
+    for number, state in enumerate(
+        ("pending", "queued", "held", "delivered", "dead_lettered", "expired", "suppressed")
+    ):
+        world.deliver(order_id=f"A{number}")
+        world.db.execute("UPDATE conversions SET state = %s WHERE sale_id = %s", [state, f"A{number}"])
+    world.deliver(order_id="B", customer=BOB)
+    before_bob = world.rows("SELECT c::text FROM conversions c WHERE sale_id = 'B'")
+    done = people.erase(world.db, person(**ANA))
+    assert (done["conversions"], done["suppressed"], done["in_flight"], done["outbox"]) == (7, 4, 0, 7)
+    states = dict(world.rows("SELECT sale_id, state FROM conversions"))
+    assert [states[f"A{number}"] for number in range(7)] == [
+        "suppressed", "suppressed", "suppressed", "delivered", "suppressed", "expired", "suppressed",
+    ]  # fmt: skip
+    stored = world.everything()
+    assert sha256(ANA["email"]) not in stored
+    assert sha256("5511987654321") not in stored
+    assert world.rows("SELECT c::text FROM conversions c WHERE sale_id = 'B'") == before_bob
+    assert world.deliver(order_id="A0").get_json() == {"status": "duplicate"}
+    assert not any(people.erase(world.db, person(**ANA)).values())
+    assert world.everything() == stored
+
+
+def test_what_is_being_sent_is_counted_and_not_sent_again(world: World) -> None:
+    """The consumer has it in memory: it may say that Meta has it, and cannot put it back."""
+    world.deliver()
+    [(one,)] = world.rows("SELECT id FROM conversions")
+    [claimed] = store.claim(world.db, [one], lease_s=60)
+    assert people.erase(world.db, person(email=ANA["email"]))["in_flight"] == 1
+    store.hold(world.db, [claimed], reason="retry", waits_s=[0.0])
+    assert world.conversions() == [("HT1", "suppressed", "erased")]
+    assert store.claim(world.db, [one], lease_s=60) == []
+    outcome = Outcome(kind=Kind.SENT, reason="all", status=200)
+    store.deliver(world.db, [claimed], store.Call(batch_id=uuid.uuid4(), outcome=outcome, duration_ms=1))
+    assert world.value("SELECT state FROM conversions") == "delivered"
+    assert sha256(ANA["email"]) not in world.everything()
+
+
+def test_devices_are_shared_and_people_are_not(world: World) -> None:
+    """A click that somebody else left their hash on is theirs; one without any belongs to the browser's buyer."""
+    fbp = "fb.1.1771920000000.123"
+    world.now_s -= 3600
+    world.track("click", {"click_id": "ana", "fbp": fbp})
+    world.track("click", {"click_id": "again", "fbp": fbp})
+    world.track("click", {"click_id": "bob", "fbp": fbp})
+    world.track("checkout", {"click_id": "bob", "email": BOB["email"]})
+    world.track("pageview", {"click_id": "again"})
+    world.now_s += 3600
+    world.deliver(tracking={"click_id": "ana"})
+    shown = people.export(world.db, person(**ANA))
+    assert {name: len(rows) for name, rows in shown.items()} == {
+        "conversions": 2, "matches": 1, "dispatch_attempts": 0, "clicks": 2, "visits": 0,
+    }  # fmt: skip
+    done = people.erase(world.db, person(**ANA))
+    assert (done["clicks"], done["conversions"], done["matches"]) == (2, 2, 1)
+    assert world.rows("SELECT click_id FROM clicks") == [("bob",)]
+    assert world.rows("SELECT click_id FROM conversions WHERE user_data <> '{}'") == [("bob",)]
+
+
+def test_a_person_is_known_at_each_tenant_apart(world: World) -> None:
+    """What one tenant's operator may see and do ends at the tenant."""
+    world.tenant("t2", hotmart="plan")
+    world.deliver()
+    world.deliver(path="/api/v1/webhooks/hotmart/t2")
+    people.erase(world.db, person("t2", **ANA))
+    assert world.rows("SELECT tenant_id FROM conversions WHERE user_data <> '{}'") == [("t1",)]
+    assert not any(people.export(world.db, person("t2", **ANA)).values())
+    assert len(people.export(world.db, person("t1", phone=ANA["phone"]))["conversions"]) == 1
+
+
+def test_nobody_is_nobody(world: World) -> None:
+    """Who left an e-mail and no phone is not found by the absence of a phone."""
+    world.deliver(customer={"email": ANA["email"], "phone": None})
+    assert not any(people.erase(world.db, person(phone=BOB["phone"])).values())
+    assert not any(people.erase(world.db, people.Person(tenant="t1", em=None, ph=None)).values())
+
+
+# --- the migration
+
+
+def test_plain_addresses_of_the_version_before_are_dropped(world: World, postgres: Any) -> None:
+    """Up and down and up again; what else is known of the buyer stays."""
+    world.deliver()
+    url = postgres.get_uri(world.name)
+    migrate(url, "-1")
+    world.db.execute("""UPDATE conversions SET user_data = user_data || '{"client_ip_address": "203.0.113.9"}'""")
+    migrate(url)
+    assert "203.0.113.9" not in world.everything()
+    assert world.value("SELECT user_data->'em'->>0 FROM conversions") == sha256(ANA["email"])
+
+
+# --- what becomes of it
 
 
 def test_who_cannot_be_matched_is_suppressed(world: World) -> None:

@@ -33,6 +33,8 @@ from reference_impl.dispatch.relay import Relay
 from reference_impl.dispatch.sender import Sender, Timing
 from reference_impl.dispatch.stopping import Stop
 from reference_impl.dispatch.token import MetaToken, TokenBook
+from reference_impl.sealing import new_key
+from reference_impl.secrets import SecretStore
 
 Reply = tuple[int, Mapping[str, str], bytes] | None
 """Status, headers, body; None cuts the line."""
@@ -225,12 +227,21 @@ class World:
     def wait_for_states(self, **wanted: int) -> None:
         self.eventually(lambda: self.states() == wanted, f"conversions {wanted}")
 
-    def given(self, count: int = 1, *, tenant: str = "t1", paid_ago_s: float = 60, state: str = "pending") -> list[str]:
+    def given(
+        self,
+        count: int = 1,
+        *,
+        tenant: str = "t1",
+        paid_ago_s: float = 60,
+        state: str = "pending",
+        client_sealed: str | None = None,
+    ) -> list[str]:
         """So many conversions, as the web process commits them; their event ids."""
         names = [f"e-{tenant}-{uuid.uuid4().hex[:12]}" for _ in range(count)]
         with self.db.transaction():
             for name in names:
-                self.db.execute(_GIVEN, {"tenant": tenant, "name": name, "paid_ago_s": paid_ago_s, "state": state})
+                values = {"tenant": tenant, "name": name, "paid_ago_s": paid_ago_s, "state": state}
+                self.db.execute(_GIVEN, {**values, "client_sealed": client_sealed})
             self.db.execute("SELECT pg_notify('outbox', '')")
         return names
 
@@ -238,10 +249,10 @@ class World:
 _GIVEN = """
 WITH one AS (
     INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
-                             amount, currency, user_data, state)
+                             amount, currency, user_data, client_sealed, state)
     VALUES (gen_random_uuid(), %(tenant)s, 'stripe', %(name)s, 'purchase', %(name)s, 'Purchase',
             now() - make_interval(secs => %(paid_ago_s)s), now(),
-            99.90, 'BRL', '{"em": ["0a"], "client_ip_address": "203.0.113.9"}', %(state)s)
+            99.90, 'BRL', '{"em": ["0a"]}', %(client_sealed)s, %(state)s)
     RETURNING id
 )
 INSERT INTO outbox (conversion_id) SELECT id FROM one
@@ -290,6 +301,25 @@ def sqs_client(aws_url: str) -> Iterator[Any]:
         "sqs", endpoint_url=aws_url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
     yield client
+    client.close()
+
+
+@pytest.fixture
+def secrets(aws_url: str) -> Iterator[SecretStore]:
+    """The secret store of all tests, with a data key in it."""
+    import botocore.session
+
+    client = botocore.session.get_session().create_client(
+        "secretsmanager",
+        endpoint_url=aws_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    store = SecretStore(client)
+    if not store.data_keys():
+        store.add_data_key(new_key(), now_s=time.time(), keep_s=0)
+    yield store
     client.close()
 
 

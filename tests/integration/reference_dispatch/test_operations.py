@@ -118,10 +118,54 @@ def test_hashes_have_an_end(world: World) -> None:
         "INSERT INTO dedupe_registry VALUES ('t1', 'stripe', 'old', 'purchase', 'e', now() - interval '201 days'), "
         "('t1', 'stripe', 'new', 'purchase', 'e', now() - interval '199 days')"
     )
-    retention.tidy(world.db, now_s=time.time(), dedupe_days=200)
+    retention.tidy(world.db, now_s=time.time(), periods=retention.Periods(hashes=30, clicks=90, visits=90, dedupe=200))
     kept = world.db.execute("SELECT state, user_data = '{}' FROM conversions ORDER BY state").fetchall()
     assert kept == [("delivered", True), ("pending", False)]
     assert world.value("SELECT string_agg(sale_id, ',') FROM dedupe_registry") == "new"
+
+
+def test_everything_personal_has_an_end(world: World) -> None:
+    """Each on its own day, in batches however small, and what is not yet due stays."""
+    now_s = time.time()
+    periods = retention.Periods(hashes=30, clicks=90, visits=60, dedupe=400)
+    world.given(5, state="delivered")
+    world.given(3, client_sealed="sealed")
+    world.given(2, state="held", paid_ago_s=8 * 86_400)
+    world.db.execute(
+        "UPDATE conversions SET client_expires_at = now() + interval '1 day' WHERE client_sealed = 'sealed'"
+    )
+    for day in range(4):
+        world.db.execute(
+            "INSERT INTO clicks (tenant_id, click_id, clicked_at) "
+            "VALUES ('t1', %s, now() - make_interval(days => %s, hours => 1))",
+            [f"c{day}", 89 + day],
+        )
+        world.db.execute(
+            "INSERT INTO visits VALUES ('t1', %s, 'pageview', NULL, now() - make_interval(days => %s, hours => 1))",
+            [f"v{day}", 59 + day],
+        )
+    gone = retention.tidy(world.db, now_s=now_s, periods=periods, batch=2)
+    assert {what: count for what, count in gone.items() if count} == {"held conversions": 2, "clicks": 3, "visits": 3}
+    assert world.value("SELECT count(*) FROM conversions WHERE state = 'expired'") == 2
+    gone = retention.tidy(world.db, now_s=now_s + 2 * 86_400, periods=periods, batch=2)
+    assert gone["sealed addresses"] == 3
+    assert gone["conversions' hashes"] == 0
+    gone = retention.tidy(world.db, now_s=now_s + 31 * 86_400, periods=periods, batch=2)
+    assert gone["conversions' hashes"] == 7
+    assert not any(retention.tidy(world.db, now_s=now_s + 31 * 86_400, periods=periods, batch=2).values())
+
+
+def test_retention_waits_for_nobody(world: World) -> None:
+    """A row that somebody has in hand is left for the next time."""
+    world.given(3, state="delivered")
+    with world.connect() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM conversions LIMIT 1 FOR UPDATE")
+        periods = retention.Periods(hashes=30, clicks=90, visits=90, dedupe=400)
+        gone = retention.tidy(world.db, now_s=time.time() + 31 * 86_400, periods=periods)
+        assert gone["conversions' hashes"] == 2
+        other.execute("COMMIT")
+    assert retention.tidy(world.db, now_s=time.time() + 31 * 86_400, periods=periods)["conversions' hashes"] == 1
 
 
 def test_one_scheduler_leads_and_another_takes_over(world: World) -> None:

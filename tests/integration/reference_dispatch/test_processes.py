@@ -16,29 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reference_impl.sealing import Sealer, new_key
+
 if TYPE_CHECKING:
     from conftest import World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
+
+    from reference_impl.secrets import SecretStore
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def env(world: World, aws_url: str) -> dict[str, str]:
+def env(world: World, aws_url: str, secrets: SecretStore) -> dict[str, str]:
     """The environment of a process, with the tenant's token in the secret store."""
-    import botocore.session
-
-    client = botocore.session.get_session().create_client(
-        "secretsmanager",
-        endpoint_url=aws_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
     # The secret store is shared by all tests, so the tenant of these has a name of its own.
     tenant = f"t-{os.getpid()}-{time.monotonic_ns()}"
     world.db.execute("INSERT INTO tenants (id, timezone, pixel_id) VALUES (%s, 'UTC', '333')", [tenant])
-    client.create_secret(Name=f"golive/{tenant}/meta", SecretString=json.dumps({"token": "EAA1", "expires_at_s": None}))
-    client.close()
+    secrets.put_meta(tenant, token="EAA1", expires_at_s=None)
     return {
         **os.environ,
         "TENANT": tenant,
@@ -87,12 +81,14 @@ def start(env: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 
 
 def test_a_conversion_goes_through_the_real_processes_and_they_end_when_asked(
-    world: World, env: dict[str, str], start: Start, tmp_path: Path
+    world: World, env: dict[str, str], start: Start, tmp_path: Path, secrets: SecretStore
 ) -> None:
     """From the outbox to Meta; then SIGTERM ends each within seconds with exit code 0, and no log says who bought."""
     children = [start("relay"), start("consumer"), start("scheduler")]
-    (event_id,) = world.given(tenant=env["TENANT"])
+    sealed = Sealer(secrets.data_keys()).seal('{"ip": "203.0.113.9"}')
+    (event_id,) = world.given(tenant=env["TENANT"], client_sealed=sealed)
     world.wait_for_states(delivered=1)
+    assert world.value("SELECT client_sealed FROM conversions") is None
     (event,) = world.meta.calls[0]
     assert (event["event_id"], event["event_name"]) == (event_id, "Purchase")
     assert event["custom_data"] == {"value": 99.9, "currency": "BRL", "order_id": event_id}
@@ -106,6 +102,28 @@ def test_a_conversion_goes_through_the_real_processes_and_they_end_when_asked(
     assert all(json.loads(line)["level"] == "info" for line in logs.splitlines()), logs
     assert "203.0.113.9" not in logs
     assert "EAA1" not in logs
+
+
+def test_a_data_key_is_replaced_under_a_running_consumer(
+    world: World, env: dict[str, str], start: Start, tmp_path: Path, secrets: SecretStore
+) -> None:
+    """What the old key and the new one have sealed is opened by the same process; what none opens goes without."""
+    children = [start("relay"), start("consumer")]
+    before = Sealer(secrets.data_keys()).seal('{"ip": "203.0.113.1", "ua": "Mozilla/5.0"}')
+    world.given(tenant=env["TENANT"], client_sealed=before)
+    world.wait_for_states(delivered=1)
+    assert start("keys", "rotate").wait(20) == 0
+    after = Sealer(secrets.data_keys()[:1]).seal('{"ip": "203.0.113.2"}')
+    for sealed in (after, before, Sealer([new_key()]).seal('{"ip": "203.0.113.3"}')):
+        world.given(tenant=env["TENANT"], client_sealed=sealed)
+    world.wait_for_states(delivered=4)
+    told = [event["user_data"] for call in world.meta.calls for event in call]
+    addresses = sorted(str(one.get("client_ip_address")) for one in told)
+    assert addresses == ["203.0.113.1", "203.0.113.1", "203.0.113.2", "None"]
+    logs = "".join(path.read_text() for path in tmp_path.glob("*.log"))
+    assert logs.count("no key opens its sealed address") == 1
+    assert "203.0.113" not in logs
+    assert all(child.poll() is None for child in children)
 
 
 def test_a_consumer_killed_while_meta_answers(world: World, env: dict[str, str], start: Start) -> None:

@@ -141,6 +141,12 @@ def test_a_secret_is_kept_only_where_the_target_says_so() -> None:
     assert found == ("table public.raws: a plain secret", "log web: a plain secret")
 
 
+@pytest.mark.parametrize("text", ["", "phone", "12", "+55"])
+def test_what_is_no_number_is_not_hunted(text: str) -> None:
+    """Or every row with two groups of digits would be a leak of a phone that somebody left empty."""
+    assert not Canary(kind="phone", text=text).stands_in("row 12, 0055 0 and 55, at 2026-11-25")
+
+
 @pytest.mark.parametrize("others", [FEW, MANY], ids=["few", "many"])
 def test_a_hash_is_no_leak(others: tuple[Canary, ...]) -> None:
     """What must be stored is not mistaken for what must not."""

@@ -1,0 +1,40 @@
+"""G-42  A new gateway can be held back for everybody at once, whatever each tenant's own flag says.
+
+Given  two tenants, the flag of one gateway as a whole on `hold`, and each tenant's own on `on`
+When   orders come to both through that gateway, and one through another
+Then   the other gateway's is counted and those are held; a tenant's own `off` is still stricter; and once the gateway
+       is `on`, only the tenant's that is not off is let through
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("G-42", proves=("constraint/flags", "risk/gateway-breaks"), tenants=2)
+@pytest.mark.exclusive
+def test_whole_gateway_is_switched(pipeline: Pipeline) -> None:
+    # Given
+    first, second = pipeline.gateway("kiwify"), pipeline.gateway("kiwify", tenant=pipeline.other_tenant)
+    mine, theirs, other = first.order(), second.order(), pipeline.gateway("stripe").order()
+    for tenant in pipeline.tenants:
+        pipeline.target.act("set_flag", tenant=tenant.tenant, gateway="kiwify", flag="on")
+    try:
+        pipeline.target.act("set_flag", gateway="kiwify", flag="hold")
+        # When
+        answers = [mine.deliver().status, theirs.deliver().status, other.deliver().status]
+        # Then
+        assert answers == [202] * 3, f"on hold, webhooks must be accepted; they were answered with {answers}"
+        pipeline.meta.wait_until_counted(other)
+        pipeline.database.wait_for_state(mine, "held")
+        pipeline.database.wait_for_state(theirs, "held")
+        pipeline.target.act("set_flag", tenant=pipeline.other_tenant.tenant, gateway="kiwify", flag="off")
+        late = second.order()
+        assert late.deliver().status == 503, "a tenant's own `off` must be stricter than the gateway's `hold`"
+    finally:
+        pipeline.target.act("set_flag", gateway="kiwify", flag="on")
+    pipeline.meta.wait_until_counted(mine)
+    assert second.order().deliver().status == 503, "the gateway's `on` must not undo a tenant's own `off`"
+    pipeline.database.wait_for_state(theirs, "held")
+    pipeline.target.act("set_flag", tenant=pipeline.other_tenant.tenant, gateway="kiwify", flag="on")
+    pipeline.meta_of(pipeline.other_tenant).wait_until_counted(theirs)
