@@ -72,6 +72,10 @@ prove-change: $(STAMP) ## deployments under load: canary, rollback, rolling rest
 clean: ## remove what was built or run here
 	@rm -rf $(VENV) reports/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
+.PHONY: bench-matching
+bench-matching: $(STAMP) ## precision and recall of the reference's matching, in a world of known truth
+	@$(BIN)/python benchmarks/matching.py $(ARGS)
+
 .PHONY: bench-fakes
 bench-fakes: $(STAMP) ## the fake Meta beside WireMock (wants Java 17, npm, wrk; says what is missing)
 	@$(BIN)/python benchmarks/fakes.py $(ARGS)

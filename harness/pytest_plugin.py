@@ -179,6 +179,7 @@ def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> No
         if not skipped:  # what was not observed may have stopped half-way: it says nothing of what was lost
             details["ledger"] = asdict(pipeline.ledger().ledger)
             details["counted"] = pipeline.counted_by_pixel()
+            details["told"] = pipeline.told_by_pixel()
         canaries = [[one.kind, one.text] for one in pipeline.canaries()]
         pipeline.info.control.call("canaries", canaries=canaries)
     except HarnessError as error:

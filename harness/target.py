@@ -40,6 +40,7 @@ class Paths(_Section):
     click: str | None = None
     pageview: str | None = None
     checkout: str | None = None
+    consent: str | None = None
     dashboard: str | None = None
     """The customer's page; who is not logged in is shown or sent to a form there."""
     ready: str = "/health/ready"

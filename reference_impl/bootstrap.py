@@ -68,6 +68,7 @@ def web_app() -> Flask:
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
     from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
     from reference_impl.web.login import Door  # noqa: PLC0415 -- likewise
+    from reference_impl.web.visitor import Visitors  # noqa: PLC0415 -- likewise
     from reference_impl.web.webhooks import Rules  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
@@ -76,10 +77,12 @@ def web_app() -> Flask:
     drain.on_sigterm()  # first: the threads of what follows must inherit the blocked signal
     store = secret_store()
     database = Database(settings.database_url, size=settings.web_threads, prepare=not settings.pooled)
+    seals = sealer(store)
     return create_app(
         database=database,
         secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic, now_s=time.time),
-        seals=sealer(store),
+        seals=seals,
+        visitors=Visitors(seals=seals, trusted_hops=settings.trusted_hops, keep_s=settings.client_days * _DAY_S),
         queue_complaint=_aws_complaint(settings, store),
         now_s=time.time,
         webhook_rules=Rules(

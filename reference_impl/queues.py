@@ -1,4 +1,4 @@
-"""The two queues: dispatches, and the dead letters that SQS moves there itself after too many crashes."""
+"""The queues: purchases, page events, and the dead letters that SQS moves there itself after too many crashes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ _FOURTEEN_DAYS_S = 14 * 86_400
 
 
 def create(client: SQSClient, settings: Settings) -> None:
-    """Create both queues, or bring their attributes up to date; again is no error."""
+    """Create the queues, or bring their attributes up to date; again is no error."""
     keep = str(_FOURTEEN_DAYS_S)
     dead = client.create_queue(QueueName=settings.dlq_name)["QueueUrl"]
     client.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": keep})
     arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": str(settings.max_receive_count)})
-    main = client.create_queue(QueueName=settings.queue_name)["QueueUrl"]
-    client.set_queue_attributes(
-        QueueUrl=main,
-        Attributes={
-            "MessageRetentionPeriod": keep,
-            "VisibilityTimeout": str(settings.visibility_s),
-            "RedrivePolicy": policy,
-        },
-    )
+    for name in (settings.queue_name, settings.page_queue_name):
+        queue = client.create_queue(QueueName=name)["QueueUrl"]
+        client.set_queue_attributes(
+            QueueUrl=queue,
+            Attributes={
+                "MessageRetentionPeriod": keep,
+                "VisibilityTimeout": str(settings.visibility_s),
+                "RedrivePolicy": policy,
+            },
+        )

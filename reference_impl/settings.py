@@ -7,11 +7,13 @@
 | `META_GRAPH_URL` | https://graph.facebook.com | without a path |
 | `META_API_VERSION` | v24.0 | |
 | `META_TIMEOUT_S` | 5 | until Meta's answer begins, and again until it is complete |
-| `QUEUE_NAME` | golive-dispatch | SQS |
+| `QUEUE_NAME` | golive-dispatch | SQS: purchases |
+| `PAGE_QUEUE_NAME` | golive-pages | SQS: page views and checkouts, so that no purchase waits behind them |
 | `DLQ_NAME` | golive-dispatch-dlq | |
 | `VISIBILITY_S` | 60 | longer than Meta's worst answer |
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
-| `CONSUMER_THREADS` | 4 | |
+| `CONSUMER_THREADS` | 4 | for purchases |
+| `PAGE_THREADS` | 1 | more of them, for page events |
 | `WEB_THREADS` | 8 | |
 | `WEB_DRAIN_S` | 10 | how long `web` goes on answering after SIGTERM: longer than the load balancer needs to notice |
 | `BREAKER_THRESHOLD` | 5 | failures in a row |
@@ -57,10 +59,12 @@ class Settings:
     meta_api_version: str = "v24.0"
     meta_timeout_s: float = 5.0
     queue_name: str = "golive-dispatch"
+    page_queue_name: str = "golive-pages"
     dlq_name: str = "golive-dispatch-dlq"
     visibility_s: int = 60
     max_receive_count: int = 5
     consumer_threads: int = 4
+    page_threads: int = 1
     web_threads: int = 8
     web_drain_s: float = 10.0
     breaker_threshold: int = 5

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.checks import privacy
+from harness.checks import pages, privacy
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
 from harness.probes.database import DatabaseProbe
@@ -110,6 +110,7 @@ class Session:
         self._abort = threading.Event()
         self._lock = threading.Lock()
         self._counted: dict[tuple[str, str], int] = {}
+        self._told: dict[str, list[str]] = {}
         self.stack = Stack(
             target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
         )
@@ -225,6 +226,7 @@ class Session:
         message = told.get("message", "")
         for pixel, counted in details.get("counted", {}).items():
             self._counted[(str(told.get("key", told["nodeid"])), pixel)] = counted
+            self._told[pixel] = details.get("told", {}).get(pixel, [])
         if harness_error := details.get("harness_error"):
             told.update(outcome="error", blame="harness")
             message = f"{message} {harness_error}".strip()
@@ -255,11 +257,13 @@ class Session:
         """What Meta was told after the ledgers were closed, and for pixels that are nobody's, is nobody's order.
 
         A ledger closes when its scenario ends; what a target sends later, or somewhere else, would be seen by nobody.
+        A page view that a page told may come later.
         """
         arrivals = MetaArrivals(self.stack.meta_url).by_pixel()
         for key, counted in self._counted.items():
             scenario, pixel = key
-            late = sum(one.counted for one in arrivals.get(pixel, ())) - counted
+            told = frozenset(self._told[pixel])
+            late = sum(one.counted and not pages.is_told(one, told) for one in arrivals.get(pixel, ())) - counted
             if late:
                 self.findings.broken.append(
                     f"Meta counted {late} more event{'s' if late > 1 else ''} for the tenant of {scenario} "

@@ -108,6 +108,17 @@ class MetaProbe(_Control):
         calls = [call for call in self.calls() if call["source"] == "server"]
         return [_arrival(event, call) for call in calls for event in call["events"]]
 
+    def pixel(self, event_name: str, event_id: str, **user_data: str) -> None:
+        """What the browser's Pixel tells by itself, of this pixel."""
+        asked = {"id": self.pixel_id, "ev": event_name, "eid": event_id}
+        asked |= {f"ud[{key}]": value for key, value in user_data.items()}
+        try:
+            answer = self._session.get(f"{self._url}/tr/", params=asked, timeout=POLL_S)
+        except requests.RequestException as error:
+            raise HarnessError(f"the fake Meta does not answer: {type(error).__name__}") from error
+        if answer.status_code != 200:
+            raise HarnessError(f"the fake Meta refused the browser's Pixel: {answer.status_code}")
+
     def wait_for(
         self, enough: Callable[[list[dict[str, Any]]], bool], *, goal: str, within_s: float
     ) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ A scenario reads like the promise it proves:
 """
 
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
-from harness.testing.answers import Answer, Click, sha256
+from harness.testing.answers import Answer, Click, Visitor, sha256
 from harness.testing.balancer import Balancer
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
@@ -36,6 +36,7 @@ __all__ = [
     "StackInfo",
     "TargetView",
     "Traffic",
+    "Visitor",
     "sha256",
     "wait_until",
 ]

@@ -46,6 +46,16 @@ class Click:
     click_id: str
     fbclid: str
     fbp: str
+    checkout_params: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By gateway: what the page is to put into the way to its checkout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Somebody in front of a browser of their own, at an address of their own (one of this machine's, 127.0.0.0/8)."""
+
+    address: str
+    browser: str
 
 
 def not_observable(reason: str) -> NoReturn:

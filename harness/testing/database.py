@@ -63,6 +63,10 @@ class DatabaseView:
                     f"sale {order.sale_id} was refused and is stored all the same, in {', '.join(places)}"
                 )
 
+    def places_of(self, text: str) -> tuple[str, ...]:
+        """The tables in which a text stands, whoever's it is."""
+        return tuple(self._probe.places_of(text))
+
     def leaks(self, orders: Sequence[PlacedOrder]) -> tuple[str, ...]:
         """Where in any table something of these buyers stands in plain text."""
         hunt = privacy.Hunt(canary for order in orders for canary in order.canaries())

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from harness.testing.pipeline import Pipeline
 
 
+#: The plan names no tracking field: `tracking` at the root is our own addition (docs/contracts.md).
+_PLAN_FIELDS = {name: name for name in ("click_id", "fbclid", "fbp", "fbc")}
+
+
 class Gateway:
     """A fake payment gateway that sends to one tenant of the target."""
 
@@ -57,6 +61,11 @@ class Gateway:
     def events(self) -> Mapping[str, fakes.Event]:
         """What can happen to an order here, by our names."""
         return self.fake.events(self.dialect)
+
+    def through_checkout(self, params: Mapping[str, str]) -> dict[str, str]:
+        """What of a checkout's parameters this vendor carries into its webhooks; what it has no room for is gone."""
+        fields = self.fake.checkout_fields if self.dialect == "vendor" else _PLAN_FIELDS
+        return {fields[name]: value for name, value in params.items() if name in fields}
 
     def order(self, *, click: Click | None = None, paid_ago_s: int = 0, **changes: Any) -> PlacedOrder:
         """A new order by a new buyer; with a click, one that came from it.

@@ -67,6 +67,35 @@ class MetaView:
         )
         return relevant(calls)
 
+    def pixel(self, event_name: str, event_id: str) -> None:
+        """The browser's Pixel tells an event of its own accord, under that id."""
+        self.probe.pixel(event_name, event_id)
+
+    def events_under(
+        self, event_name: str, event_id: str, calls: Sequence[dict[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        """All events of that name and id, the browser's and the server's, each with its call under `call`."""
+        return [
+            {**event, "call": call}
+            for call in (self.probe.calls() if calls is None else calls)
+            for event in call["events"]
+            if (event.get("event_name"), event.get("event_id")) == (event_name, event_id)
+        ]
+
+    def wait_for_page(self, event_name: str, event_id: str, *, within_s: float | None = None) -> dict[str, Any]:
+        """What the target's server told of a page, counted or not: PageView or InitiateCheckout, under its event id."""
+
+        def relevant(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            found = self.events_under(event_name, event_id, calls)
+            return [one for one in found if one["call"]["source"] == "server" and one["verdict"] != "refused"]
+
+        calls = self.probe.wait_for(
+            lambda seen: bool(relevant(seen)),
+            goal=f"a {event_name} under the id {event_id} at Meta",
+            within_s=self._pipeline.timings.dispatch_s if within_s is None else within_s,
+        )
+        return relevant(calls)[0]
+
     def wait_for_calls(
         self, count: int, *, status: int | None = None, within_s: float | None = None
     ) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import requests
 
-from harness.checks import ledger, privacy
+from harness.checks import ledger, pages, privacy
 from harness.errors import PromiseBroken
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaProbe
@@ -19,7 +19,7 @@ from harness.probes.queue import QueueProbe
 from harness.records import Delivery, Ledger
 from harness.target import Timings
 from harness.tenants import Tenant
-from harness.testing.answers import Answer, Click, not_applicable, not_observable
+from harness.testing.answers import Answer, Click, Visitor, not_applicable, not_observable
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
@@ -45,6 +45,8 @@ class Pipeline:
         self._numbers = itertools.count(1)
         self.visited = False
         """Whether this scenario saw a visitor click: what is bought after that is paid after that."""
+        self._told: dict[str, set[str]] = {one.pixel_id: set() for one in tenants}
+        self._told_without_id = False
         self.http = requests.Session()
         self.http.trust_env = False
         self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=32))
@@ -120,7 +122,7 @@ class Pipeline:
 
     # -- tracking --------------------------------------------------------------------------------------------
 
-    def click(self, *, tenant: Tenant | None = None, **changes: Any) -> Click:
+    def click(self, *, tenant: Tenant | None = None, visitor: Visitor | None = None, **changes: Any) -> Click:
         """A visitor arrives from an ad, at this tenant's or another's: they are given a short click id."""
         rng = random.Random(f"{self.info.seed}/{self.scenario}/click/{self.next_number()}")
         fbclid = "IwAR" + "".join(rng.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", k=57))
@@ -134,24 +136,55 @@ class Pipeline:
             "utm_campaign": "lancamento",
             **changes,
         }
-        answer = self.track("click", body, tenant=tenant)
+        answer = self.track("click", body, tenant=tenant, visitor=visitor)
         if answer.status != 202:
             raise PromiseBroken(f"a click must be answered with 202; it was {answer.status} {answer.text[:200]}")
         click_id = answer.json().get("click_id")
         if not click_id:
             raise PromiseBroken("the answer to a click holds no click_id")
         self.visited = True
-        return Click(click_id=str(click_id), fbclid=str(body["fbclid"]), fbp=str(body["fbp"]))
-
-    def track(self, what: str, body: Mapping[str, Any] | bytes, *, tenant: Tenant | None = None) -> Answer:
-        """One tracking request: click, pageview or checkout."""
-        return self.target.post(
-            self.tracking_path(what, tenant=(tenant or self.tenant).tenant),
-            body if isinstance(body, bytes) else json.dumps(body).encode(),
+        return Click(
+            click_id=str(click_id),
+            fbclid=str(body["fbclid"]),
+            fbp=str(body["fbp"]),
+            checkout_params=answer.json().get("checkout_params") or {},
         )
 
+    def track(
+        self,
+        what: str,
+        body: Mapping[str, Any] | bytes,
+        *,
+        tenant: Tenant | None = None,
+        visitor: Visitor | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One tracking request: click, pageview, checkout or consent; of that visitor, if one is named."""
+        owner = tenant or self.tenant
+        answer = self.target.post(
+            self.tracking_path(what, tenant=owner.tenant),
+            body if isinstance(body, bytes) else json.dumps(body).encode(),
+            headers={**({"User-Agent": visitor.browser} if visitor else {}), **(headers or {})},
+            source=visitor.address if visitor else None,
+        )
+        if what in pages.NAMES and (answer.status is None or answer.status < 300):
+            self._remember_told(owner, body, answer)
+        return answer
+
+    def _remember_told(self, owner: Tenant, body: Mapping[str, Any] | bytes, answer: Answer) -> None:
+        """By which id Meta may hear of it: the page's own, else the one that it is answered with."""
+        given = body.get("event_id") if isinstance(body, Mapping) else None
+        try:
+            event_id = given or json.loads(answer.text).get("event_id")
+        except (ValueError, AttributeError):
+            event_id = None
+        if event_id:
+            self._told[owner.pixel_id].add(str(event_id))
+        else:
+            self._told_without_id = True
+
     def tracking_path(self, what: str, *, tenant: str) -> str:
-        """Where the target listens for a click, pageview or checkout of that tenant."""
+        """Where the target listens for a click, pageview, checkout or change of consent of that tenant."""
         template = getattr(self.info.target.paths, what)
         if template is None:
             not_observable(f"the target file names no paths.{what}")
@@ -232,9 +265,18 @@ class Pipeline:
         )
 
     def counted_by_pixel(self) -> dict[str, int]:
-        """How many events, of any name, Meta has counted so far for each of this scenario's tenants."""
+        """How many events Meta has counted so far for each of this scenario's tenants; what pages told apart."""
         probes = [MetaProbe(self.info.meta_url, one.pixel_id) for one in self.tenants]
-        return {one.pixel_id: sum(event.counted for event in one.arrivals()) for one in probes}
+        return {
+            one.pixel_id: sum(
+                event.counted and not pages.is_told(event, self._told[one.pixel_id]) for event in one.arrivals()
+            )
+            for one in probes
+        }
+
+    def told_by_pixel(self) -> dict[str, list[str]]:
+        """The event ids that pages told, for each of this scenario's tenants: Meta may yet hear of them."""
+        return {pixel: sorted(ids) for pixel, ids in self._told.items()}
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -264,7 +306,8 @@ class Pipeline:
             stored = self._database.conversions(tenant.tenant) if self._database else None
             arrivals = MetaProbe(self.info.meta_url, tenant.pixel_id).arrivals()
             one = ledger.close(self.deliveries_of(tenant), arrivals, stored)
-            whole = ledger.Closing(ledger=whole.ledger + one.ledger, findings=whole.findings + one.findings)
+            strays = () if self._told_without_id else pages.from_nowhere(arrivals, self._told[tenant.pixel_id])
+            whole = ledger.Closing(ledger=whole.ledger + one.ledger, findings=(*whole.findings, *one.findings, *strays))
         return whole
 
     def _sees_conversions(self) -> bool:

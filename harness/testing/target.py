@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import requests
 
 from harness.testing.answers import Answer, not_observable
+from simulators.loopback import is_loopback
 
 if TYPE_CHECKING:
     from harness.testing.gateway import PlacedOrder
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
 
 #: A webhook that is not answered by then counts as unanswered. Vendors give up after five to ten seconds.
 ANSWER_LIMIT_S = 10
+
+
+class _FromAddress(requests.adapters.HTTPAdapter):
+    """Connections from one of this machine's other addresses."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, source_address=(self._address, 0))
 
 
 class TargetView:
@@ -38,11 +51,16 @@ class TargetView:
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         base_url: str | None = None,
+        source: str | None = None,
     ) -> Answer:
-        """Any request, exactly as given (pieces go out chunked); no answer within ten seconds is an answer of None."""
+        """Any request, exactly as given (pieces go out chunked); no answer within ten seconds is an answer of None.
+
+        `source` is the address that it comes from: one of this machine's.
+        """
         began = time.monotonic()
+        http = self._from(source) if source else self._pipeline.http
         try:
-            answer = self._pipeline.http.request(
+            answer = http.request(
                 method,
                 (base_url or self._pipeline.info.target.base_url) + path,
                 data=body,
@@ -62,14 +80,29 @@ class TargetView:
         )
 
     def post(
-        self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None, base_url: str | None = None
+        self,
+        path: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        base_url: str | None = None,
+        source: str | None = None,
     ) -> Answer:
         """One POST with exactly these bytes; JSON unless the headers say otherwise."""
         names = {name.lower() for name in headers or {}}
         given = dict(headers or {})
         if "content-type" not in names:
             given["Content-Type"] = "application/json"
-        return self.request("POST", path, body=body, headers=given, base_url=base_url)
+        return self.request("POST", path, body=body, headers=given, base_url=base_url, source=source)
+
+    def _from(self, source: str) -> requests.Session:
+        host = urlsplit(self._pipeline.info.target.base_url).hostname or ""
+        if not is_loopback(host) or sys.platform != "linux":
+            not_observable("a visitor's address can be chosen only towards this very machine, and on Linux")
+        http = requests.Session()
+        http.trust_env = False
+        http.mount("http://", _FromAddress(source))
+        return http
 
     def raw(self, request: bytes) -> int | None:
         """Bytes that no HTTP client would send, on a connection of their own; the status answered, None for none."""

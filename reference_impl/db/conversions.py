@@ -14,7 +14,7 @@ from reference_impl.db import doors
 from reference_impl.domain.conversion import Purchase, Reversal
 from reference_impl.domain.event import has_match_keys, too_old
 from reference_impl.domain.event_id import event_id
-from reference_impl.domain.fbc import fbc_of
+from reference_impl.domain.fbc import fbc_for
 from reference_impl.domain.matching import Candidate, Match, best_match, denied
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -34,18 +34,19 @@ SELECT 1 FROM dedupe_registry
 WHERE tenant_id = %s AND gateway = %s AND sale_id = %s AND kind IN ('refund', 'chargeback')
 """
 _CANDIDATES = """
-SELECT click_id, extract(epoch FROM clicked_at)::float8, fbclid, fbp, em, ph, consent
+SELECT click_id, extract(epoch FROM clicked_at)::float8, fbclid, fbp, em, ph, consent, fbc,
+       CASE WHEN client_expires_at > %(at)s THEN client_sealed END
 FROM clicks WHERE tenant_id = %(tenant)s
   AND (click_id = %(click_id)s OR fbclid = %(fbclid)s OR em = %(em)s OR ph = %(ph)s)
 ORDER BY clicked_at DESC LIMIT 50
 """
 _CONVERSION = """
 INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
-                         amount, currency, product_id, user_data, client_sealed, client_expires_at,
+                         amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
                          state, held_until, hold_reason)
 VALUES (%(id)s, %(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, 'Purchase', %(event_time)s,
         %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s,
-        %(client_sealed)s, %(client_expires_at)s, %(state)s, NULL, %(reason)s)
+        %(client_sealed)s, %(client_expires_at)s, %(click_id)s, %(state)s, NULL, %(reason)s)
 """
 _MATCH = "INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at) VALUES (%s, %s, %s, %s, %s)"
 _OUTBOX = "INSERT INTO outbox (conversion_id) VALUES (%s)"
@@ -96,6 +97,8 @@ class Draft:
     """A flag was `hold` when it came: store, do not send."""
     window_s: int
     """The attribution window."""
+    client_s: int = 8 * 86_400
+    """How long the buyer's address and browser are kept at most, sealed."""
 
 
 def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> Recorded:
@@ -113,9 +116,10 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
         refused = denied(candidates, purchase.trail, found)
         user_data = _with_click(draft, found)
         reversed_ = connection.execute(_REVERSED, sale).fetchone() is not None
+        click_seal = found.candidate.client_sealed if found else None
         state, reason = _beginning(
             arrived,
-            user_data | _client_keys(draft),
+            user_data | _client_keys(draft, click_seal),
             event_time_s,
             reversed_=reversed_,
             denied_=refused,
@@ -123,7 +127,7 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
         )
         if state == "held" and not doors.still_held(connection, tenant=arrived.tenant, gateway=arrived.gateway):
             state, reason = "pending", None
-        client = draft.client if state in ("pending", "held") else None
+        sealed, expires_at = _seals(draft, click_seal, arrived) if state in ("pending", "held") else (None, None)
         connection.execute(
             _CONVERSION,
             {
@@ -138,8 +142,9 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
                 "currency": purchase.currency,
                 "product_id": purchase.product_id,
                 "user_data": json.dumps(user_data),
-                "client_sealed": client.sealed if client else None,
-                "client_expires_at": client.expires_at if client else None,
+                "client_sealed": sealed,
+                "client_expires_at": expires_at,
+                "click_id": _click_id(candidates, purchase.trail.click_id, found),
                 "state": state,
                 "reason": reason,
             },
@@ -175,12 +180,19 @@ def _candidates(connection: Connection, arrived: Arrived, draft: Draft) -> list[
     em, ph = _hashes(draft)
     if not any((trail.click_id, trail.fbclid, em, ph)):
         return []
-    values = {"tenant": arrived.tenant, "click_id": trail.click_id, "fbclid": trail.fbclid, "em": em, "ph": ph}
+    values = {
+        "tenant": arrived.tenant, "at": arrived.at,
+        "click_id": trail.click_id, "fbclid": trail.fbclid, "em": em, "ph": ph,
+    }  # fmt: skip
     rows = connection.execute(_CANDIDATES, values).fetchall()
-    return [
-        Candidate(click_id=row[0], clicked_at_s=row[1], fbclid=row[2], fbp=row[3], em=row[4], ph=row[5], consent=row[6])
-        for row in rows
-    ]
+    return [Candidate(**dict(zip(Candidate.__slots__, row, strict=True))) for row in rows]
+
+
+def _click_id(candidates: list[Candidate], named: str | None, found: Match | None) -> str | None:
+    """Whose refusal concerns this purchase: the click that it is matched to, else one of ours that it names."""
+    if found is not None:
+        return found.candidate.click_id
+    return next((one.click_id for one in candidates if one.click_id == named), None)
 
 
 def _matched(candidates: list[Candidate], draft: Draft, event_time_s: int) -> Match | None:
@@ -200,9 +212,19 @@ def _hashes(draft: Draft) -> tuple[str | None, str | None]:
     return _first(draft.user_data.get("em")), _first(draft.user_data.get("ph"))
 
 
-def _client_keys(draft: Draft) -> dict[str, bool]:
-    """What Meta will be told besides: by name, for the question whether it could match the buyer."""
-    return dict.fromkeys(draft.client.keys, True) if draft.client else {}
+def _client_keys(draft: Draft, click_seal: str | None) -> dict[str, bool]:
+    """What Meta will be told besides: by name, for the question whether it could match the buyer.
+
+    Whoever's browser was sealed at a click, their address was.
+    """
+    told = draft.client.keys if draft.client else frozenset()
+    return dict.fromkeys(told | ({"client_ip_address"} if click_seal else set()), True)
+
+
+def _seals(draft: Draft, click_seal: str | None, arrived: Arrived) -> tuple[str | None, datetime | None]:
+    """Address and browser as the payload has them, then as the click has them, a space between; and when both end."""
+    sealed = " ".join(filter(None, (draft.client.sealed if draft.client else None, click_seal)))
+    return (sealed, datetime.fromtimestamp(arrived.at_s + draft.client_s, UTC)) if sealed else (None, None)
 
 
 def _first(value: Any) -> str | None:
@@ -213,10 +235,11 @@ def _with_click(draft: Draft, found: Match | None) -> dict[str, Any]:
     """The buyer's hashes, and what the click adds to them: Meta's own identifiers, letter for letter."""
     trail, user_data = draft.purchase.trail, dict(draft.user_data)
     click = found.candidate if found else None
-    if click is not None and click.fbclid:
-        user_data["fbc"] = fbc_of(click.fbclid, clicked_at_ms=int(click.clicked_at_s * 1000))
-    elif trail.fbc:
-        user_data["fbc"] = trail.fbc
+    of_click = (
+        fbc_for(fbclid=click.fbclid, cookie=click.fbc, clicked_at_ms=int(click.clicked_at_s * 1000)) if click else None
+    )
+    if fbc := of_click or trail.fbc:
+        user_data["fbc"] = fbc
     if fbp := (click.fbp if click else None) or trail.fbp:
         user_data["fbp"] = fbp
     return user_data

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 _PATIENCE_S = 120.0
 """How long it is tried again, while others never let go of a table."""
 _PAUSE_S = 1.0
+_OTHERS_S = 3600.0
+"""How long another migration may be at work: an index on a large table takes its time."""
+_LOOK_S = 0.2
 _OTHERS_FIRST = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 _LOCK = 4_906_012
 """Any number, the same in every process: two migrations at once would trip over each other."""
@@ -50,9 +54,22 @@ def migrate(database_url: str, revision: str = "head") -> None:
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=NullPool)
     deadline_s = time.monotonic() + _PATIENCE_S
     with psycopg.connect(database_url, autocommit=True) as guard:
-        guard.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        _wait_for_others(guard)
         for one in _steps(revision):
             _try_again(partial(_move, config, engine, one), deadline_s)
+
+
+def _wait_for_others(guard: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Until no other migration is at work.
+
+    Asked again and again: who waits in one statement holds a snapshot all the while, and an index that the other one
+    builds concurrently would wait for that to end, for ever (seen).
+    """
+    deadline_s = time.monotonic() + _OTHERS_S
+    while guard.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if time.monotonic() > deadline_s:
+            raise psycopg.errors.LockNotAvailable("another migration has been at work for an hour")
+        threading.Event().wait(_LOOK_S)
 
 
 def _steps(revision: str) -> list[str]:

@@ -31,7 +31,7 @@ WHERE tenant_id = %(tenant)s
 _WITHOUT_HASHES: LiteralString = """
 SELECT c.id FROM conversions c
 WHERE c.tenant_id = %(tenant)s AND NOT (c.user_data ?| ARRAY['em', 'ph'])
-  AND (c.user_data->>'fbp' = ANY(%(browsers)s)
+  AND (c.user_data->>'fbp' = ANY(%(browsers)s) OR c.click_id = ANY(%(clicks)s)
        OR c.id IN (SELECT conversion_id FROM matches WHERE tenant_id = %(tenant)s AND click_id = ANY(%(clicks)s)))
 """
 # In one order for all, and before anything is changed.
@@ -43,7 +43,7 @@ WHERE id = ANY(%(conversions)s) ORDER BY id FOR UPDATE
 # nothing else. Amount and product stay: they are the books', and nobody's.
 _ERASE: LiteralString = """
 UPDATE conversions
-SET user_data = '{}', client_sealed = NULL, client_expires_at = NULL,
+SET user_data = '{}', client_sealed = NULL, client_expires_at = NULL, click_id = NULL, source_url = NULL,
     state = CASE WHEN state = ANY(%(stopped)s) THEN 'suppressed' ELSE state END,
     hold_reason = CASE WHEN state = ANY(%(stopped)s) THEN 'erased' ELSE hold_reason END,
     held_until = NULL
@@ -61,7 +61,10 @@ _DELETE: dict[str, LiteralString] = {
 }
 # Whole rows, so that a column that comes later is shown without anybody thinking of it.
 _SHOW: dict[str, LiteralString] = {
-    "conversions": "SELECT to_jsonb(c) FROM conversions c WHERE id = ANY(%(conversions)s) ORDER BY received_at, id",
+    "conversions": (
+        "SELECT to_jsonb(c) FROM conversions c WHERE id = ANY(%(conversions)s) AND kind = 'purchase' "
+        "ORDER BY received_at, id"
+    ),
     "matches": "SELECT to_jsonb(m) FROM matches m WHERE conversion_id = ANY(%(conversions)s) ORDER BY created_at",
     "dispatch_attempts": (
         "SELECT to_jsonb(d) FROM dispatch_attempts d WHERE conversion_id = ANY(%(conversions)s) ORDER BY id"
@@ -71,7 +74,8 @@ _SHOW: dict[str, LiteralString] = {
         "ORDER BY clicked_at"
     ),
     "visits": (
-        "SELECT to_jsonb(v) FROM visits v WHERE tenant_id = %(tenant)s AND click_id = ANY(%(clicks)s) ORDER BY seen_at"
+        "SELECT to_jsonb(c) FROM conversions c WHERE id = ANY(%(conversions)s) AND kind <> 'purchase' "
+        "UNION ALL SELECT to_jsonb(v) FROM visits v WHERE tenant_id = %(tenant)s AND click_id = ANY(%(clicks)s)"
     ),
 }
 

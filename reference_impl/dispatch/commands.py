@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl import bootstrap
 from reference_impl.analytics import rollup
-from reference_impl.dispatch import retention, strays
+from reference_impl.dispatch import retention, strays, visitors
 from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
@@ -54,7 +54,13 @@ _HOUR_S = 3600.0
 def run_relay(settings: Settings) -> int:
     """Move the outbox to SQS until asked to end."""
     with stop_on_signals() as stop:
-        relay = Relay(session=_lasting(settings), queue=_queue(bootstrap.sqs_client(), settings.queue_name), stop=stop)
+        sqs = bootstrap.sqs_client()
+        relay = Relay(
+            session=_lasting(settings),
+            queue=_queue(sqs, settings.queue_name),
+            pages=_pages(sqs, settings),
+            stop=stop,
+        )
         log.info("relay: up")
         run_until_stopped("relay", relay.step, stop=stop, session=relay.session, rng=_rng())
     return 0
@@ -71,16 +77,17 @@ def run_consumer(settings: Settings) -> int:
     )
     seals = bootstrap.sealer(secrets)
     pauses: dict[str, float] = {}
+    queues = [settings.queue_name] * settings.consumer_threads + [settings.page_queue_name] * settings.page_threads
     with stop_on_signals() as stop:
         threads = [
             threading.Thread(
                 target=_consume,
                 args=(settings, stop),
-                kwargs={"sqs": sqs, "tokens": tokens, "seals": seals, "pauses": pauses},
+                kwargs={"queue": queue, "sqs": sqs, "tokens": tokens, "seals": seals, "pauses": pauses},
                 name=f"consumer-{n}",
                 daemon=True,
             )
-            for n in range(settings.consumer_threads)
+            for n, queue in enumerate(queues)
         ]
         for thread in threads:
             thread.start()
@@ -115,7 +122,14 @@ def run_redrive(settings: Settings, *, accept_duplicates: bool = False) -> int:
 
 
 def _consume(
-    settings: Settings, stop: Stop, *, sqs: SQSClient, tokens: TokenBook, seals: Seals, pauses: dict[str, float]
+    settings: Settings,
+    stop: Stop,
+    *,
+    queue: str,
+    sqs: SQSClient,
+    tokens: TokenBook,
+    seals: Seals,
+    pauses: dict[str, float],
 ) -> None:
     """One thread's life."""
     call_limit_s = _CONNECT_S + settings.meta_timeout_s
@@ -144,7 +158,7 @@ def _consume(
         )
         consumer = Consumer(
             session=_session(settings),
-            queue=_queue(sqs, settings.queue_name),
+            queue=_queue(sqs, queue),
             sender=sender,
             stop=stop,
             monotonic_s=time.monotonic,
@@ -163,7 +177,14 @@ def _duties(settings: Settings) -> list[Duty]:
         Duty(
             name="strays",
             every_s=stray_after_s / 4,
-            work=lambda connection: strays.recover(connection, queue, dead_letters, older_than_s=stray_after_s),
+            work=lambda connection: strays.recover(
+                connection, queue, dead_letters, older_than_s=stray_after_s, pages=_pages(sqs, settings)
+            ),
+        ),
+        Duty(
+            name="visitors",
+            every_s=_HOUR_S,
+            work=lambda connection: visitors.forget(connection, now_s=time.time(), page_days=settings.client_days),
         ),
         Duty(
             name="retention",
@@ -223,20 +244,41 @@ def _to_event(seals: Seals, one: Claimed) -> Mapping[str, Any]:
         event_name=one.event_name,
         event_id=one.event_id,
         event_time_s=int(one.event_time.timestamp()),
-        user_data={**one.user_data, **_client(seals, one)},
+        user_data={**_client(seals, one), **one.user_data},
         value=one.amount,
         currency=one.currency,
         order_id=one.sale_id,
         product_id=one.product_id,
+        source_url=one.source_url,
     )
 
 
 def _client(seals: Seals, one: Claimed) -> Mapping[str, str]:
-    """The buyer's address and browser in plain text: from here to Meta, in memory only."""
-    opened = seals.open(one.client_sealed) if one.client_sealed else None
-    if one.client_sealed and opened is None:
-        log.error("conversion %s: no key opens its sealed address and browser; it is sent without them", one.id)
-    return client.to_user_data(opened) if opened else {}
+    """The buyer's address and browser in plain text: from here to Meta, in memory only.
+
+    Several seals stand one after the other (no seal holds a space), the surest first: the payload's, then the click's.
+    """
+    found: dict[str, str] = {}
+    for sealed in (one.client_sealed or "").split():
+        opened = seals.open(sealed)
+        if opened is None:
+            log.error("conversion %s: no key opens its sealed address and browser; it is sent without them", one.id)
+        else:
+            found = client.to_user_data(opened) | found
+    return found
+
+
+def _pages(client: SQSClient, settings: Settings) -> Queue:
+    """The page events' queue; where `aws create` has not made it yet, they go the purchases' way."""
+
+    def url() -> str:
+        try:
+            return bootstrap.queue_url(client, settings.page_queue_name)
+        except client.exceptions.QueueDoesNotExist:
+            log.warning("there is no queue %s: run `python -m reference_impl aws create`", settings.page_queue_name)
+            return bootstrap.queue_url(client, settings.queue_name)
+
+    return Queue(client, url)
 
 
 def _session(settings: Settings) -> Session:

@@ -27,9 +27,9 @@ _CLAIM = """
 UPDATE outbox SET claimed_until = now() + make_interval(secs => %(lease_s)s)
 WHERE id IN (
     SELECT id FROM outbox WHERE sent_at IS NULL AND (claimed_until IS NULL OR claimed_until <= now())
-    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ORDER BY page, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING id, conversion_id::text
+RETURNING id, conversion_id::text, page
 """
 _SENT = "UPDATE outbox SET sent_at = now(), claimed_until = NULL WHERE id = ANY(%s)"
 # The consumer may have been faster than this commit: what it has already claimed or ended is no longer pending.
@@ -39,7 +39,7 @@ _RELEASE = """
 WITH due AS (
     SELECT id FROM conversions
     WHERE state = 'held' AND held_until <= now() AND coalesce(hold_reason, '') <> ALL(%(scouted)s)
-    ORDER BY held_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ORDER BY kind <> 'purchase', held_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), scouts AS (
     SELECT DISTINCT ON (one.tenant_id) one.id FROM conversions one
     WHERE one.state = 'held' AND one.held_until <= now() AND one.hold_reason = ANY(%(scouted)s)
@@ -48,13 +48,13 @@ WITH due AS (
           WHERE other.tenant_id = one.tenant_id AND other.hold_reason = ANY(%(scouted)s)
             AND (other.state IN ('pending', 'queued') OR (other.state = 'held' AND other.held_until > now()))
       )
-    ORDER BY one.tenant_id, one.held_until, one.id
+    ORDER BY one.tenant_id, one.kind <> 'purchase', one.held_until, one.id
 ), released AS (
     UPDATE conversions SET state = 'pending'
     WHERE state = 'held' AND (id IN (SELECT id FROM due) OR id IN (SELECT id FROM scouts))
-    RETURNING id
+    RETURNING id, kind
 )
-INSERT INTO outbox (conversion_id) SELECT id FROM released
+INSERT INTO outbox (conversion_id, page) SELECT id, kind <> 'purchase' FROM released
 """
 _NEXT_DUE = """
 SELECT extract(epoch FROM min(held_until) - now())::float8 FROM conversions WHERE state = 'held' AND held_until > now()
@@ -67,10 +67,12 @@ class Entry:
 
     id: int
     conversion_id: str
+    page: bool = False
+    """A page event, which must not stand in a purchase's way."""
 
 
 def claim(connection: Connection, *, limit: int, lease_s: float) -> list[Entry]:
-    """Take up to `limit` unsent rows for `lease_s` seconds; other relays skip them meanwhile."""
+    """Take up to `limit` unsent rows for `lease_s` seconds, purchases first; other relays skip them meanwhile."""
     rows = connection.execute(_CLAIM, {"limit": limit, "lease_s": lease_s}).fetchall()
     return [Entry(*row) for row in sorted(rows)]
 

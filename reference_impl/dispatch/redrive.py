@@ -27,9 +27,9 @@ WITH back AS (
       AND (c.state = 'dead_lettered'
            OR (c.state IN ('pending', 'queued') AND (c.claimed_until IS NULL OR c.claimed_until <= now())
                AND NOT EXISTS (SELECT FROM outbox o WHERE o.conversion_id = c.id AND o.sent_at IS NULL)))
-    RETURNING c.id
+    RETURNING c.id, c.kind
 )
-INSERT INTO outbox (conversion_id) SELECT id FROM back RETURNING conversion_id
+INSERT INTO outbox (conversion_id, page) SELECT id, kind <> 'purchase' FROM back RETURNING conversion_id
 """
 
 

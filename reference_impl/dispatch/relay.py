@@ -1,5 +1,7 @@
 """From the outbox to SQS: claims rows under a lease, sends ids in batches of ten, marks what SQS has taken.
 
+Purchases have a queue of their own: a landing page that a hundred thousand people open delays no sale.
+
 Several relays may run: `SKIP LOCKED` shares the rows out. A relay that dies between sending and marking
 leaves a lease behind; when that is over the id is sent again, and the consumer sees that it is done already.
 """
@@ -7,6 +9,7 @@ leaves a lease behind; when that is over the id is sent again, and the consumer 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reference_impl.dispatch import outbox
@@ -29,6 +32,8 @@ class Relay:
     session: Session
     queue: Queue
     stop: Stop
+    pages: Queue | None = None
+    """Where page events go; None: to the same queue."""
     lease_s: float = 5.0
     retry_s: float = 0.5
     fallback_s: float = 1.0
@@ -57,13 +62,19 @@ class Relay:
         claimed = outbox.claim(connection, limit=self.claim_size, lease_s=self.lease_s)
         if not claimed:
             return 0
-        refused = self.queue.send([entry.conversion_id for entry in claimed])
+        for page, queue in ((False, self.queue), (True, self.pages or self.queue)):
+            self._send(queue, [entry for entry in claimed if entry.page is page])
+        return len(claimed)
+
+    def _send(self, queue: Queue, entries: Sequence[outbox.Entry]) -> None:
+        if not entries:
+            return
+        refused = queue.send([entry.conversion_id for entry in entries])
         outbox.settle(
-            connection,
-            sent=[entry for entry in claimed if entry.conversion_id not in refused],
-            refused=[entry for entry in claimed if entry.conversion_id in refused],
+            self.session.connection(),
+            sent=[entry for entry in entries if entry.conversion_id not in refused],
+            refused=[entry for entry in entries if entry.conversion_id in refused],
             retry_s=self.retry_s,
         )
         if refused:
-            log.warning("SQS did not take %d of %d messages; they are tried again", len(refused), len(claimed))
-        return len(claimed)
+            log.warning("SQS did not take %d of %d messages; they are tried again", len(refused), len(entries))

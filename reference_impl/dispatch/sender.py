@@ -77,9 +77,12 @@ class Sender:
         """Without what was paid back, what Meta would refuse for its age, and what it might count a second time."""
         paid_back = [one for one in claimed if one.reversed]
         store.end(connection, paid_back, state="suppressed", reason="reversed before the dispatch")
-        old = [one for one in claimed if not one.reversed and self.too_old(one)]
+        refused = [one for one in claimed if one.refused and not one.reversed]
+        store.end(connection, refused, state="suppressed", reason="consent withdrawn before the dispatch")
+        gone = {one.id for one in (*paid_back, *refused)}
+        old = [one for one in claimed if one.id not in gone and self.too_old(one)]
         store.end(connection, old, state="expired", reason="older than 7 days")
-        gone = {one.id for one in (*paid_back, *old)}
+        gone |= {one.id for one in old}
         fresh = [one for one in claimed if one.id not in gone]
         doubtful = [one.id for one in fresh if one.unknown_outcome]
         ages_s = store.unknown_for_s(connection, doubtful) if doubtful else {}

@@ -25,10 +25,13 @@ FROM tenants t
 WHERE t.id = c.tenant_id AND c.id = ANY(%(ids)s)
   AND c.state IN ('pending', 'queued') AND (c.claimed_until IS NULL OR c.claimed_until <= now())
 RETURNING c.id, c.tenant_id, t.pixel_id, c.event_id, c.event_name, c.event_time, c.sale_id, c.product_id,
-          c.amount, c.currency, c.user_data, c.client_sealed, c.attempts, c.unknown_outcome, c.claimed_until,
+          c.amount, c.currency, c.user_data, c.client_sealed, c.source_url,
+          c.attempts, c.unknown_outcome, c.claimed_until,
           EXISTS (SELECT FROM dedupe_registry d
                   WHERE (d.tenant_id, d.gateway, d.sale_id) = (c.tenant_id, c.gateway, c.sale_id)
-                    AND d.kind IN ('refund', 'chargeback'))
+                    AND d.kind IN ('refund', 'chargeback')),
+          EXISTS (SELECT FROM clicks k
+                  WHERE (k.tenant_id, k.click_id) = (c.tenant_id, c.click_id) AND k.consent = 'denied')
 """
 # What is neither waiting nor in flight needs no message: it has ended, or comes back through the outbox, or is gone.
 _UNFINISHED = "SELECT id FROM conversions WHERE id = ANY(%s) AND state IN ('pending', 'queued')"
@@ -92,6 +95,8 @@ class Claimed:
     user_data: Mapping[str, Any] = field(repr=False)
     client_sealed: str | None = field(repr=False)
     """The buyer's address and browser; opened when the event is built, and nowhere else."""
+    source_url: str | None
+    """The page, of a page event."""
     attempts: int
     """This one included."""
     unknown_outcome: bool
@@ -99,6 +104,8 @@ class Claimed:
     claimed_until: datetime
     reversed: bool
     """Paid back while an earlier try was in flight, when nobody could stop it."""
+    refused: bool
+    """Consent was withdrawn meanwhile, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,36 +21,39 @@ _PEEK_S = 5
 """For so long a letter that is only looked at stays hidden."""
 
 _FIND = """
-SELECT c.id FROM conversions c
+SELECT c.id, c.kind <> 'purchase' FROM conversions c
 WHERE c.state IN ('pending', 'queued') AND (c.claimed_until IS NULL OR c.claimed_until <= now())
   AND NOT EXISTS (
       SELECT FROM outbox o WHERE o.conversion_id = c.id
         AND (o.sent_at IS NULL OR o.sent_at > now() - make_interval(secs => %s)))
-ORDER BY c.received_at LIMIT %s
+ORDER BY c.kind <> 'purchase', c.received_at LIMIT %s
 """
 _BURY = """
 UPDATE conversions SET state = 'dead_lettered', hold_reason = 'the consumer crashed too often'
 WHERE id = ANY(%s) AND state IN ('pending', 'queued') AND (claimed_until IS NULL OR claimed_until <= now())
 """
-_AGAIN = "INSERT INTO outbox (conversion_id) SELECT id FROM conversions WHERE id = ANY(%s)"
+_AGAIN = "INSERT INTO outbox (conversion_id, page) SELECT id, kind <> 'purchase' FROM conversions WHERE id = ANY(%s)"
 
 
-def recover(connection: Connection, queue: Queue, dead_letters: Queue, *, older_than_s: float) -> None:
-    """Bury what stands in the dead letters; send the rest again, if nothing waits in the queue.
+def recover(
+    connection: Connection, queue: Queue, dead_letters: Queue, *, older_than_s: float, pages: Queue | None = None
+) -> None:
+    """Bury what stands in the dead letters; send the rest again, if nothing waits in their queue.
 
     While messages wait, a conversion's own may be among them, and a second one would only add to the pile. At worst
     an id is sent twice, which the consumer notices.
     """
-    ids = [row[0] for row in connection.execute(_FIND, [older_than_s, _MOST]).fetchall()]
-    if not ids:
+    is_page: dict[UUID, bool] = dict(connection.execute(_FIND, [older_than_s, _MOST]).fetchall())
+    if not is_page:
         return
-    dead = _among(dead_letters, set(ids))
+    dead = _among(dead_letters, set(is_page))
     if dead:
         connection.execute(_BURY, [list(dead)])
         log.error("%d conversions crashed the consumer too often; they are dead-lettered", len(dead))
-    lost = [one for one in ids if one not in dead]
-    if lost and queue.waiting() == 0:
-        _send_again(connection, lost)
+    for page, way in ((False, queue), (True, pages or queue)):
+        lost = [one for one in is_page if one not in dead and is_page[one] is page]
+        if lost and way.waiting() == 0:
+            _send_again(connection, lost)
 
 
 def _send_again(connection: Connection, ids: Sequence[UUID]) -> None:

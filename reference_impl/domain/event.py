@@ -9,6 +9,10 @@ from typing import Any
 MAX_AGE_S = 7 * 86_400
 """Meta refuses the whole request for one older event (2804003)."""
 
+PURCHASE = "Purchase"
+PAGE_EVENTS: Mapping[str, str] = {"pageview": "PageView", "checkout": "InitiateCheckout"}
+"""Meta's names for what a page tells, by ours."""
+
 # Meta refuses an event whose user_data holds only keys of one of these sets (2804050, since Graph v13).
 _TOO_FEW = (
     frozenset({"ct", "country", "st", "zp", "ge", "client_user_agent"}),
@@ -43,28 +47,37 @@ def to_capi_event(
     currency: str,
     order_id: str,
     product_id: str | None = None,
+    source_url: str | None = None,
 ) -> dict[str, Any]:
     """Map one stored conversion to one entry of the Conversions API's `data` array.
+
+    A page event has no order, and a value only where the page told one.
 
     Units:
         `event_time_s` is whole seconds since 1970-01-01 UTC, `value` major currency units.
     Shape:
         {"event_name", "event_id", "event_time", "action_source", "user_data": {"em": [64 hex digits], …},
-         "custom_data": {"value", "currency", "order_id", "content_ids", "content_type"}}
+         "event_source_url", "custom_data": {"value", "currency", "order_id", "content_ids", "content_type"}}
     Source:
         developers.facebook.com/docs/marketing-api/conversions-api/parameters (facts/meta_capi.md sections 3 to 5).
     """
-    custom: dict[str, Any] = {"value": _number(value), "currency": currency, "order_id": order_id}
+    custom: dict[str, Any] = {}
+    if event_name == PURCHASE or value:
+        custom |= {"value": _number(value), "currency": currency}
+    if event_name == PURCHASE:
+        custom["order_id"] = order_id
     if product_id:
         custom |= {"content_ids": [product_id], "content_type": "product"}
-    return {
+    event: dict[str, Any] = {
         "event_name": event_name,
         "event_id": event_id,
         "event_time": event_time_s,
         "action_source": "website",
         "user_data": dict(user_data),
-        "custom_data": custom,
     }
+    if source_url:
+        event["event_source_url"] = source_url
+    return event | {"custom_data": custom} if custom else event
 
 
 def _number(value: Decimal) -> int | float:

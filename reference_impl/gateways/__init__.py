@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar, Protocol
 
-from reference_impl.domain.conversion import Meaning
+from reference_impl.domain.conversion import Meaning, Trail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,13 @@ class Adapter(Protocol):
 
         Raises:
             MalformedBody, SchemaMismatch.
+        """
+        ...
+
+    def checkout_params(self, trail: Trail, *, dialect: str) -> Mapping[str, str]:
+        """What the page must add to the checkout's URL, or give the vendor's API, so that `read` finds the trail again.
+
+        What the vendor has no room for is left out.
         """
         ...
 

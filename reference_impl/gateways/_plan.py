@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal, Trail
 from reference_impl.gateways import RawDelivery, _fields, _signatures
-from reference_impl.gateways._trail import trail
+from reference_impl.gateways._trail import carried, trail
 
 
 def verify(delivery: RawDelivery, secrets: Any) -> None:
     """The plan's signature. Raises BadSignature."""
     _signatures.check_plan(delivery.headers.get("x-signature"), delivery.body, secrets)
+
+
+def checkout_params(known: Trail) -> dict[str, str]:
+    """Our own addition to the plan: the webhook's `tracking` repeats what the checkout was given under these names."""
+    return carried(click_id=known.click_id, fbclid=known.fbclid, fbp=known.fbp, fbc=known.fbc)
 
 
 def meaning(

@@ -25,3 +25,8 @@ def trail(*, click_id: str | None, fbclid: str | None = None, fbp: str | None = 
 
 def _shaped(pattern: re.Pattern[str], text: str | None) -> str | None:
     return text if text is not None and pattern.match(text) else None
+
+
+def carried(**parameters: str | None) -> dict[str, str]:
+    """The parameters that hold something."""
+    return {name: value for name, value in parameters.items() if value}

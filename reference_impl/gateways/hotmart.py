@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal, Trail
 from reference_impl.gateways import RawDelivery, _fields, _plan, _signatures
 from reference_impl.gateways._json import parse
-from reference_impl.gateways._trail import trail
+from reference_impl.gateways._trail import carried, trail
 
 # COMPLETE comes weeks later with the same transaction: the same sale, which the registry knows; if the approval never
 # came, it is the first that we hear of it.
@@ -60,6 +60,12 @@ class Gateway:
         if event in ("PURCHASE_CHARGEBACK", "PURCHASE_PROTEST"):
             return Reversal(sale_id=_sale_id(root), kind="chargeback")
         return Ignored(reason="an event that is no payment")
+
+    def checkout_params(self, trail: Trail, *, dialect: str) -> Mapping[str, str]:
+        """See Adapter. Without an fbclid, Hotmart writes a label of its own into `sck`."""
+        if dialect == "plan":
+            return _plan.checkout_params(trail)
+        return carried(xcod=trail.click_id, sck=trail.fbclid)
 
 
 def _sale_id(root: Mapping[str, Any]) -> str:

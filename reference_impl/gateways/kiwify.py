@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal, Trail
 from reference_impl.gateways import (
     BadSignature,
     MalformedBody,
@@ -23,7 +23,7 @@ from reference_impl.gateways import (
     _signatures,
 )
 from reference_impl.gateways._json import parse
-from reference_impl.gateways._trail import trail
+from reference_impl.gateways._trail import carried, trail
 
 CUT_AT = 50
 """Kiwify cuts tracking values at about so many characters: a longer fbclid arrives mutilated."""
@@ -62,6 +62,13 @@ class Gateway:
                 root, sale="purchase_id", person="buyer", amount="value", paid_status="completed", paid_at=None
             )
         return _order(root["order"] if _is_wrapper(root) else root)
+
+    def checkout_params(self, trail: Trail, *, dialect: str) -> Mapping[str, str]:
+        """See Adapter. An fbclid that would be cut is no fbclid."""
+        if dialect == "plan":
+            return _plan.checkout_params(trail)
+        whole = trail.fbclid if trail.fbclid and len(trail.fbclid) < CUT_AT else None
+        return carried(s1=trail.click_id, s2=whole)
 
 
 def _is_wrapper(root: Mapping[str, Any]) -> bool:

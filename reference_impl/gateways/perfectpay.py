@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal, Trail
 from reference_impl.gateways import RawDelivery, SchemaMismatch, _fields, _plan, _signatures
 from reference_impl.gateways._json import parse
-from reference_impl.gateways._trail import trail
+from reference_impl.gateways._trail import carried, trail
 
 # sale_status_enum: 10, completed, is the same sale 30 days later. 8 (authorised) and 16 (in review) are not yet paid.
 _PAID = frozenset({2, 10})
@@ -58,6 +58,12 @@ class Gateway:
         if status in _CHARGED_BACK:
             return Reversal(sale_id=_fields.sale_id(root, "code"), kind="chargeback")
         return Ignored(reason=f"sale status {status} is no payment")
+
+    def checkout_params(self, trail: Trail, *, dialect: str) -> Mapping[str, str]:
+        """See Adapter."""
+        if dialect == "plan":
+            return _plan.checkout_params(trail)
+        return carried(src=trail.click_id, sck=trail.fbclid, _fbp=trail.fbp, _fbc=trail.fbc)
 
 
 def _whole(root: Mapping[str, Any], path: str) -> int:

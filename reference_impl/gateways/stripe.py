@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal, Trail
 from reference_impl.gateways import RawDelivery, _fields, _signatures
 from reference_impl.gateways._json import parse
-from reference_impl.gateways._trail import trail
+from reference_impl.gateways._trail import carried, trail
 
 TOLERANCE_S = 300
 
@@ -35,6 +35,11 @@ class Gateway:
         if reader is None:
             return Ignored(reason="an event type that carries no purchase of its own")
         return reader(event)
+
+    def checkout_params(self, trail: Trail, *, dialect: str) -> Mapping[str, str]:  # noqa: ARG002 -- the shape of every gateway
+        """See Adapter. No URL's: the shop's server gives them to the API as the PaymentIntent's metadata."""
+        known = carried(click_id=trail.click_id, fbclid=trail.fbclid, fbp=trail.fbp, fbc=trail.fbc)
+        return {f"metadata[{name}]": value for name, value in known.items()}
 
 
 def _paid(event: Mapping[str, Any]) -> Purchase:

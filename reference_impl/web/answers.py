@@ -38,6 +38,18 @@ class Clicked(_Answer):
 
     click_id: str = Field(description="To be carried through the checkout by the gateway's own tracking field.")
 
+    checkout_params: dict[str, dict[str, str]] = Field(
+        description="By gateway: what the page puts into the way to its checkout, so that the click comes back.",
+        examples=[{"hotmart": {"xcod": "c-9f2c"}, "stripe": {"metadata[click_id]": "c-9f2c"}}],
+    )
+
+
+class Consented(_Answer):
+    """What a visitor said was noted; a refusal stops what has not been sent."""
+
+    click_id: str
+    consent: Literal["granted", "denied", "unknown"]
+
 
 class Seen(_Answer):
     """A page view or a checkout was taken."""

@@ -11,6 +11,7 @@ from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies, errors, health, limits, openapi, tracking, webhooks
 from reference_impl.web.database import Database
 from reference_impl.web.draining import announce
+from reference_impl.web.visitor import Visitors
 
 
 def create_app(
@@ -18,6 +19,7 @@ def create_app(
     database: Database,
     secrets: GatewaySecrets,
     seals: Seals,
+    visitors: Visitors,
     queue_complaint: Callable[[], str | None],
     now_s: Callable[[], float],
     webhook_rules: webhooks.Rules,
@@ -37,7 +39,7 @@ def create_app(
     app.register_blueprint(
         webhooks.blueprint(database=database, secrets=secrets, seals=seals, now_s=now_s, rules=webhook_rules)
     )
-    app.register_blueprint(tracking.blueprint(database=database, now_s=now_s))
+    app.register_blueprint(tracking.blueprint(database=database, visitors=visitors, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint, draining=draining))
     app.register_blueprint(openapi.blueprint(app))
     app.config[openapi.PAGES] = frozenset(one.name for one in pages)

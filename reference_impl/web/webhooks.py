@@ -108,6 +108,7 @@ def blueprint(
                     client=_sealed(meaning.buyer, seals, until_s=arrived.at_s + rules.client_s),
                     hold=account.flag == "hold",
                     window_s=rules.window_s,
+                    client_s=rules.client_s,
                 )
                 with database.connection() as connection:
                     status = conversions.record_purchase(connection, arrived, draft)

@@ -22,12 +22,11 @@ def test_browsers_may_tell(pipeline: Pipeline, what: str) -> None:
     path = pipeline.tracking_path(what, tenant=pipeline.tenant.tenant)
     nobodys = pipeline.tracking_path(what, tenant="t-nobody")
     seen = {"click_id": click.click_id, "url": f"{ORIGIN}/oferta"} if what != "click" else {"url": f"{ORIGIN}/oferta"}
-    body = json.dumps(seen).encode()
     asks = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     # When
     asked = pipeline.target.request("OPTIONS", path, headers=asks)
-    told = pipeline.target.post(path, body, headers={"Origin": ORIGIN})
-    strange = pipeline.target.post(nobodys, body, headers={"Origin": ORIGIN})
+    told = pipeline.track(what, seen, headers={"Origin": ORIGIN})
+    strange = pipeline.target.post(nobodys, json.dumps(seen).encode(), headers={"Origin": ORIGIN})
     # Then
     assert told.status == 202, f"a {what} must be answered with 202; it was {told.status} {told.text[:200]}"
     assert asked.status in (200, 204), f"a browser asks before it sends JSON; it was answered with {asked.status}"

@@ -59,6 +59,8 @@ class FakeGateway(Protocol):
     """Of `plan` and `vendor`."""
     authenticates_body: ClassVar[Mapping[str, bool]]
     """By dialect: whether the scheme would notice a changed byte. False for a static token."""
+    checkout_fields: ClassVar[Mapping[str, str]]
+    """What the vendor's checkout carries through, by the parameter's own name: which of `Order.tracking` it becomes."""
     does_not_imitate: ClassVar[tuple[str, ...]]
     """What of the real vendor is missing here, in sentences."""
 

@@ -178,6 +178,7 @@ class Gateway:
     name: ClassVar[str] = "hotmart"
     dialects: ClassVar[tuple[str, ...]] = ("plan", "vendor")
     authenticates_body: ClassVar[Mapping[str, bool]] = {"plan": True, "vendor": False}
+    checkout_fields: ClassVar[Mapping[str, str]] = {"src": "src", "sck": "fbclid", "xcod": "click_id"}
     does_not_imitate: ClassVar[tuple[str, ...]] = (
         "Re-delivery, the automatic deactivation of a failing URL, and delivery out of order.",
         "Version 1.0.0, ORDER_FULFILLMENT (whose body nobody captured), physical goods, commissions of ADDON.",

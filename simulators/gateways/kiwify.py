@@ -120,6 +120,13 @@ class Gateway:
     name: ClassVar[str] = "kiwify"
     dialects: ClassVar[tuple[str, ...]] = ("plan", "vendor")
     authenticates_body: ClassVar[Mapping[str, bool]] = {"plan": True, "vendor": True}
+    checkout_fields: ClassVar[Mapping[str, str]] = {
+        "src": "src",
+        "sck": "sck",
+        "s1": "click_id",
+        "s2": "fbclid",
+        "s3": "s3",
+    }
     does_not_imitate: ClassVar[tuple[str, ...]] = (
         "Re-delivery, whose schedule is not public, and the banking webhooks, which are another product.",
         "Partial refunds, of which nothing is public: not how they are told, and not whether there are any.",

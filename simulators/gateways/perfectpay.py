@@ -127,6 +127,7 @@ class Gateway:
     name: ClassVar[str] = "perfectpay"
     dialects: ClassVar[tuple[str, ...]] = ("plan", "vendor")
     authenticates_body: ClassVar[Mapping[str, bool]] = {"plan": True, "vendor": False}
+    checkout_fields: ClassVar[Mapping[str, str]] = {"src": "click_id", "sck": "fbclid", "_fbp": "fbp", "_fbc": "fbc"}
     does_not_imitate: ClassVar[tuple[str, ...]] = (
         "Re-delivery and its schedule, which are not public, and the sending delay of the panel.",
         "Partial refunds, of which nothing is public: a refund has the sale's code and amount.",

@@ -248,6 +248,9 @@ class Gateway:
     name: ClassVar[str] = "stripe"
     dialects: ClassVar[tuple[str, ...]] = ("vendor",)
     authenticates_body: ClassVar[Mapping[str, bool]] = {"vendor": True}
+    checkout_fields: ClassVar[Mapping[str, str]] = {
+        f"metadata[{one}]": one for one in ("click_id", "fbclid", "fbp", "fbc")
+    }
     does_not_imitate: ClassVar[tuple[str, ...]] = (
         "Re-delivery over three days, Connect accounts and their fees, partial captures, prorations, coupons.",
         "Other payment methods than card, boleto and Pix; that a free order has no payment intent at Stripe.",

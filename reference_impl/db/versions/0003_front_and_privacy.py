@@ -7,7 +7,7 @@ seal them with, and Meta can do without them.
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 _EMPTY = "no customer yet: the tables are empty"
 AGREED = {
@@ -34,9 +34,6 @@ ALTER TABLE tenant_gateways ADD COLUMN allowed text[] NOT NULL DEFAULT '{}';
 ALTER TABLE tenant_gateways ADD COLUMN secrets_version bigint NOT NULL DEFAULT 0;
 CREATE SEQUENCE secrets_versions;
 
--- The buyer's address and browser, encrypted (sealing.py), until the dispatch, and never longer than this.
-ALTER TABLE conversions ADD COLUMN IF NOT EXISTS client_sealed text;
-ALTER TABLE conversions ADD COLUMN IF NOT EXISTS client_expires_at timestamptz;
 UPDATE conversions SET user_data = user_data - 'client_ip_address' - 'client_user_agent'
 WHERE user_data ?| ARRAY['client_ip_address', 'client_user_agent'];
 
@@ -51,7 +48,6 @@ CREATE INDEX IF NOT EXISTS outbox_sent ON outbox (sent_at) WHERE sent_at IS NOT 
 
 DOWN = """
 DROP INDEX IF EXISTS conversions_client_expires, conversions_with_hashes, clicks_clicked, visits_seen, outbox_sent;
-ALTER TABLE conversions DROP COLUMN IF EXISTS client_sealed, DROP COLUMN IF EXISTS client_expires_at;
 ALTER TABLE tenant_gateways DROP COLUMN allowed, DROP COLUMN secrets_version;
 DROP SEQUENCE secrets_versions;
 DROP TABLE gateways;

@@ -50,6 +50,7 @@ def env(world: World, aws_url: str, secrets: SecretStore) -> dict[str, str]:
         "RETRY_MAX_S": "0.3",
         "HOLD_RECHECK_S": "0.3",
         "BREAKER_RESET_S": "0.3",
+        "PAGE_QUEUE_NAME": world.queue_url.rsplit("/", 1)[1],
         "CONSUMER_THREADS": "2",
     }
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.conversion import Trail
-from reference_impl.domain.matching import Candidate, Match, best_match, denied
+from reference_impl.domain.matching import Candidate, Contact, Match, best_match, contact_after, denied
 
 PAID_S = 1_772_366_400
 DAY_S = 86_400
@@ -110,14 +110,17 @@ clicks = st.lists(
 
 @given(clicks)
 def test_whatever_is_found_shares_the_identifier_and_lies_in_the_window(candidates: list[Candidate]) -> None:
-    """And nothing that is as sure and later was passed over."""
+    """And nothing that is as sure and later was passed over, except what is somebody else's."""
     asked = {"click_id": "named", "fbclid": FBCLID, "email": EM, "phone": PH}
     fields = {"click_id": "click_id", "fbclid": "fbclid", "email": "em", "phone": "ph"}
     found = best_match(
         candidates, paid_at_s=PAID_S, paid_within_s=1, window_s=WINDOW_S,
         trail=Trail(click_id="named", fbclid=FBCLID), em=EM, ph=PH,
     )  # fmt: skip
-    eligible = [one for one in candidates if PAID_S - WINDOW_S <= one.clicked_at_s < PAID_S + 1]
+    inside = [one for one in candidates if PAID_S - WINDOW_S <= one.clicked_at_s < PAID_S + 1]
+    has_own = any(one.em == EM or one.ph == PH for one in inside)
+    others = {("other", "other"), *({("other", None), (None, "other")} if has_own else ())}
+    eligible = [one for one in inside if (one.em, one.ph) not in others]
     if found is None:
         assert not any(getattr(one, fields[method]) == asked[method] for one in eligible for method in asked)
         return
@@ -125,6 +128,55 @@ def test_whatever_is_found_shares_the_identifier_and_lies_in_the_window(candidat
     assert getattr(found.candidate, fields[found.method]) == asked[found.method]
     rivals = [one for one in eligible if getattr(one, fields[found.method]) == asked[found.method]]
     assert found.candidate.clicked_at_s == max(one.clicked_at_s for one in rivals)
+
+
+OWN = click("own", ago_s=5000, em=EM, ph=PH)
+
+
+@pytest.mark.parametrize(
+    ("named", "candidates", "found"),
+    [
+        ({"em": "other", "ph": "other"}, (), None),
+        ({"em": "other", "ph": "other"}, (OWN,), ("own", "email")),
+        ({"em": "other", "ph": PH}, (OWN,), ("named", "click_id")),
+        ({"em": "other"}, (), ("named", "click_id")),
+        ({"em": "other"}, (OWN,), ("own", "email")),
+        ({"ph": "other"}, (OWN,), ("own", "email")),
+        ({}, (OWN,), ("named", "click_id")),
+    ],
+    ids=["both", "both, own", "e-mail changed", "one", "one, own", "phone, own", "unknown"],
+)
+def test_a_click_of_somebody_else_on_the_device_is_passed_over(
+    named: dict[str, str], candidates: tuple[Candidate, ...], found: tuple[str, str] | None
+) -> None:
+    """By whom it was, not by whose browser carried it; one identifier that differs is no proof by itself."""
+    assert match(click("named", ago_s=60, **named), *candidates) == found
+    by_fbclid = match(click("x", ago_s=60, fbclid=FBCLID, **named), *candidates)
+    assert by_fbclid == (found and (found[0].replace("named", "x"), found[1].replace("click_id", "fbclid")))
+
+
+def test_who_is_outside_the_window_proves_nothing() -> None:
+    """A click of one's own that is too old does not make another one a stranger's."""
+    old = click("old", ago_s=WINDOW_S + 60, em=EM, ph=PH)
+    assert match(click("named", ago_s=60, em="other"), old) == ("named", "click_id")
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "after"),
+    [
+        ((None, None), ("a", None), ("a", None)),
+        (("a", "1"), ("b", None), ("b", "1")),
+        (("a", "1"), ("b", "1"), ("b", "1")),
+        (("a", "1"), ("b", "2"), ("a", "1")),
+        (("a", None), ("b", "2"), ("b", "2")),
+        (("a", "1"), (None, None), ("a", "1")),
+    ],
+)
+def test_a_contact_is_corrected_and_not_taken_over(known: Any, told: Any, after: Any) -> None:
+    """Who differs in both is somebody else, and the click stays its visitor's."""
+    assert contact_after(Contact(em=known[0], ph=known[1]), Contact(em=told[0], ph=told[1])) == Contact(
+        em=after[0], ph=after[1]
+    )
 
 
 REFUSED = click("named", ago_s=30 * DAY_S, consent="denied")

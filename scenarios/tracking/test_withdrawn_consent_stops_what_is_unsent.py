@@ -1,0 +1,41 @@
+"""T-15  Who takes back their consent is not told to Meta any more.
+
+Given  a visitor who agreed, a Meta that is ill, and a page view and a purchase of theirs that wait for it
+When   they take their consent back, Meta gets well, and they buy once more
+Then   both purchases are stored as suppressed, and after a later order and a later page view have gone through Meta has
+       counted nothing of theirs
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("T-15", proves=("constraint/lgpd", "pipeline/tracking"))
+@pytest.mark.each_gateway(only=("stripe", "hotmart"), dialects=("vendor",))
+@pytest.mark.parametrize("how", ["consent", "pageview"])
+def test_withdrawn_consent_stops_what_is_unsent(pipeline: Pipeline, how: str) -> None:
+    # Given
+    pipeline.meta.arm("brown_out")
+    click = pipeline.click(consent="granted")
+    told = {"click_id": click.click_id, "url": "https://vendas.example.com.br/oferta"}
+    seen = pipeline.track("pageview", told).json()["event_id"]
+    waiting = pipeline.gateway().order(click=click)
+    assert waiting.deliver().status == 202
+    pipeline.database.wait_for_state(waiting, "held")
+    # When
+    answer = pipeline.track(how, {"click_id": click.click_id, "consent": "denied"})
+    assert answer.status == 202, f"a refusal must be taken; it was answered with {answer.status} {answer.text[:200]}"
+    pipeline.meta.disarm()
+    later = pipeline.gateway().order(click=click)
+    assert later.deliver().status == 202
+    # Then
+    for order in (waiting, later):
+        pipeline.database.wait_for_state(order, "suppressed")
+    barrier = pipeline.track("pageview", {"fbp": click.fbp}).json()["event_id"]
+    pipeline.a_later_order_arrives()
+    pipeline.meta.wait_for_page("PageView", barrier)
+    assert not pipeline.meta.counted(waiting), "a purchase was sent after its buyer had taken back their consent"
+    pipeline.meta.seen_nothing_of(later)
+    counted = [one for one in pipeline.meta.events_under("PageView", seen) if one["verdict"] == "counted"]
+    assert not counted, "a page view was sent after its visitor had taken back their consent"
