@@ -26,11 +26,18 @@ class Event:
     """One thing that can happen to an order, as this vendor tells it."""
 
     name: str
-    """Ours, alike for all vendors where the meaning is: approved, pending, refused, refunded, chargeback, abandoned."""
+    """Ours, alike for all vendors where the meaning is: approved, renewed, pending, refused, partly_refunded ..."""
     vendor_name: str
     """As the vendor spells it, e.g. PURCHASE_APPROVED, order_approved, 2, payment_intent.succeeded."""
     outcome: Outcome
     """What a right receiver makes of it."""
+    partial: bool = False
+    """Of a reversal: only a part went back, or it does not say whether all did. The sale stands: nothing is
+    suppressed and nothing sent."""
+    about: str = ""
+    """What happened, in a few words, where the two names do not say it."""
+    uncertain: bool = False
+    """Whether it is not public that the vendor tells it so ([?] or [!] in the facts)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -371,7 +371,10 @@ MINE = ("--secret", SECRET)
         (("stripe", "aproved", *HERE, *MINE), "Did you mean 'approved'? Known: abandoned, approved"),
         (("stripe", *HERE, *MINE), "Say which event of stripe: abandoned, approved"),
         (("stripe", "approved", *HERE, *MINE, "--dialect", "vendr"), "Did you mean 'vendor'?"),
-        (("stripe", "approved", *HERE, *MINE, "--tamper", "one_bite"), "Did you mean 'one_byte'? Known: byte_order"),
+        (
+            ("stripe", "approved", *HERE, *MINE, "--tamper", "one_bite"),
+            "Did you mean 'one_byte'? Known: another_tenants_secret",
+        ),
         (("stripe", "approved", *HERE, *MINE, "--tamper", "forged_wrapper"), "Only Kiwify"),
         (("stripe", "approved", *MINE), "--to http://"),
         (("stripe", "approved", "--to", "localhost:80", *MINE), "begins with http://"),
