@@ -52,6 +52,7 @@ def check_address(url: str, *, allow_host: str | None = None, permit: str = "--a
     try:
         check_loopback(url)
     except NotLoopback:
+        told = permit.replace("HOST", host)
         raise NotLoopback(
-            f"{host!r} is not this machine, and webhooks are sent to this machine only, but with {permit.replace('HOST', host)}."
+            f"{host!r} is not this machine, and webhooks go to this machine only, but with {told}."
         ) from None

@@ -3,8 +3,9 @@
 Every e-mail, phone, name and document invented here is a rare canary: found anywhere in a target's tables or
 logs, it can only have come from us.
 
-Does not imitate: companies (CNPJ), buyers from abroad, streets. E-mail hosts and IP addresses come from the ranges
-reserved for documentation (RFC 2606, 5737, 3849), so that nothing here can belong to anybody.
+Who is drawn is a person in Brazil; `company` and `foreigner` give the changes that make a company or somebody abroad
+of them. Does not imitate: streets. E-mail hosts and IP addresses come from the ranges reserved for documentation
+(RFC 2606, 5737, 3849), so that nothing here can belong to anybody.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from faker.providers.person.pt_BR import Provider as Names
+
+Method = Literal["card", "pix", "boleto"]
+Partner = Literal["affiliate", "coproducer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buyer:
-    """A person who buys."""
+    """Who buys: a person, or a company by the name of whoever ordered for it."""
 
     full_name: str
     first_name: str
@@ -31,13 +35,23 @@ class Buyer:
     phone_e164: str | None
     """+55, two digits of area code, nine digits; None where the checkout did not ask."""
     document: str
-    """A CPF with right check digits."""
+    """A CPF (11 digits) or a company's CNPJ (14), with right check digits; empty of a buyer from abroad."""
     ip_address: str
     user_agent: str
     city: str
     state: str
     zip_code: str
     country: str = "BR"
+
+    @property
+    def document_type(self) -> Literal["CPF", "CNPJ", ""]:
+        """What the document is; empty where there is none."""
+        return "CNPJ" if len(self.document) == 14 else "CPF" if self.document else ""
+
+    @property
+    def identity(self) -> str:
+        """What stays the same in all purchases of one buyer."""
+        return self.document or self.email
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,19 @@ class Order:
     paid_at_s: int
     tracking: dict[str, str] = field(default_factory=dict)
     """What rode along the checkout link: click_id, fbclid, fbp, fbc, utm_source …; whatever is known."""
+    parent_key: str | None = None
+    """The `key` of the order that this one was added to (order bump, upsell) or follows on (a sale made anew)."""
+    cycle: int | None = None
+    """Which charge of a subscription this is, 1 being the first; None: none, unless the event is about one."""
+    method: Method | None = None
+    """How it is paid; None: as is usual for the event."""
+    partners: tuple[Partner, ...] = ()
+    """Who gets a share besides the producer and the platform."""
+
+    @property
+    def parents_key(self) -> str:
+        """The key of the main order, invented where none was named."""
+        return self.parent_key or f"{self.key}/main"
 
 
 def order(key: str, *, now_s: int, buyer: Buyer | Mapping[str, Any] | None = None, **changes: Any) -> Order:
@@ -89,6 +116,21 @@ def order(key: str, *, now_s: int, buyer: Buyer | Mapping[str, Any] | None = Non
     return replace(drawn, **changes) if changes else drawn
 
 
+def company(key: str) -> dict[str, Any]:
+    """The changes of a Buyer that make a company of them: `order(key, …, buyer=company(key))`."""
+    draw = random.Random(int.from_bytes(hashlib.sha256(f"company/{key}".encode()).digest()))
+    return {"document": _cnpj(draw)}
+
+
+def foreigner(key: str) -> dict[str, Any]:
+    """The changes of a Buyer that let them live abroad: country, phone, place; no document."""
+    draw = random.Random(int.from_bytes(hashlib.sha256(f"foreigner/{key}".encode()).digest()))
+    country, city, state, zip_code, code, digits = draw.choice(_ABROAD)
+    phone = f"+{code}{draw.randrange(10 ** (digits - 1), 10**digits)}"
+    place = {"country": country, "city": city, "state": state, "zip_code": zip_code}
+    return {**place, "phone_e164": phone, "document": ""}
+
+
 def canaries(buyer: Buyer) -> dict[str, str]:
     """What of a buyer must be found nowhere, under a name that may be printed: `email_token`, `surname` ….
 
@@ -104,7 +146,8 @@ def canaries(buyer: Buyer) -> dict[str, str]:
         "document": buyer.document,
         "phone": digits,
         "full_name": buyer.full_name,
-        "zip": f"{buyer.zip_code[:5]}-{buyer.zip_code[5:]}",
+        # Elsewhere a postcode is a short number like many others.
+        "zip": f"{buyer.zip_code[:5]}-{buyer.zip_code[5:]}" if buyer.country == "BR" else "",
         "ip_address": buyer.ip_address,
     }
     return {name: value for name, value in found.items() if len(value) >= 6}
@@ -151,6 +194,15 @@ def _cpf(draw: random.Random) -> str:
     for _ in range(2):
         rest = sum(weight * digit for weight, digit in enumerate(reversed(digits), start=2)) * 10 % 11
         digits.append(rest % 10)
+    return "".join(map(str, digits))
+
+
+def _cnpj(draw: random.Random) -> str:
+    """Fourteen digits: eight of the company, 0001 for its seat, two computed by the modulo-11 rule for companies."""
+    digits = [*(draw.randrange(10) for _ in range(8)), 0, 0, 0, 1]
+    for _ in range(2):
+        rest = sum((at % 8 + 2) * digit for at, digit in enumerate(reversed(digits))) % 11
+        digits.append(0 if rest < 2 else 11 - rest)
     return "".join(map(str, digits))
 
 
@@ -201,6 +253,15 @@ _CITIES = (
     ("Fortaleza", "CE", "60010", "85"),
     ("Belém", "PA", "66010", "91"),
     ("Manaus", "AM", "69005", "92"),
+)
+
+# Country, city, state, postcode, calling code, how many digits a mobile number has after it. The numbers may exist, as
+# Brazil's may: neither has a range for documentation that a validator would take.
+_ABROAD = (
+    ("PT", "Lisboa", "Lisboa", "1000-001", "3519", 8),
+    ("US", "Boston", "MA", "02108", "1617", 7),
+    ("AR", "Córdoba", "Córdoba", "X5000", "549351", 7),
+    ("JP", "Ōsaka", "Ōsaka", "530-0001", "8190", 8),
 )
 
 _USER_AGENTS = (

@@ -20,6 +20,7 @@ from reference_impl.gateways._trail import trail
 # COMPLETE comes weeks later with the same transaction: the same sale, which the registry knows; if the approval never
 # came, it is the first that we hear of it.
 _PAID = frozenset({"PURCHASE_APPROVED", "PURCHASE_COMPLETE"})
+_PARTLY_BACK = "PARTIALLY_REFUNDED"
 
 
 class Gateway:
@@ -51,9 +52,11 @@ class Gateway:
         event = _fields.required(root, "event")
         if event in _PAID:
             return _paid(root)
+        if _fields.text(root, "data.purchase.status") == _PARTLY_BACK:
+            # Documented as a status; which event carries it is not. Whatever it is, the sale stands.
+            return Reversal(sale_id=_sale_id(root), kind="partial_refund")
         if event == "PURCHASE_REFUNDED":
-            partly = _fields.text(root, "data.purchase.status") == "PARTIALLY_REFUNDED"
-            return Reversal(sale_id=_sale_id(root), kind="partial_refund" if partly else "refund")
+            return Reversal(sale_id=_sale_id(root), kind="refund")
         if event in ("PURCHASE_CHARGEBACK", "PURCHASE_PROTEST"):
             return Reversal(sale_id=_sale_id(root), kind="chargeback")
         return Ignored(reason="an event that is no payment")
@@ -86,7 +89,9 @@ def _paid(root: Mapping[str, Any]) -> Purchase:
             ip_address=_fields.text(root, f"{purchase}.buyer_ip"),
         ),
         trail=trail(
-            click_id=_fields.text(root, f"{purchase}.origin.xcod"), fbclid=_fields.text(root, f"{purchase}.origin.sck")
+            # A changelog entry spells the key xcode, real sales xcod.
+            click_id=_fields.text(root, f"{purchase}.origin.xcod") or _fields.text(root, f"{purchase}.origin.xcode"),
+            fbclid=_fields.text(root, f"{purchase}.origin.sck"),
         ),
         product_id=_fields.text(root, "data.product.id"),
     )

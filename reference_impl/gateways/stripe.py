@@ -18,7 +18,7 @@ TOLERANCE_S = 300
 
 
 class Gateway:
-    """Succeeded payment intents become purchases; refunds and disputes reversals; all else is ignored by name."""
+    """Succeeded payment intents become purchases; refunds and lost money reversals; all else is ignored by name."""
 
     dialects: ClassVar[tuple[str, ...]] = ("vendor",)
 
@@ -75,11 +75,23 @@ def _refunded(event: Mapping[str, Any]) -> Meaning:
 
 def _refund_created(event: Mapping[str, Any]) -> Meaning:
     """A Refund says what goes back, not whether that is all; charge.refunded says so."""
+    if _fields.text(event, "data.object.status") in ("failed", "canceled"):
+        return Ignored(reason="a refund that did not come about")
     return _reversal(event, Reversal, "partial_refund")
 
 
 def _disputed(event: Mapping[str, Any]) -> Meaning:
+    """A dispute takes the money as soon as it is opened; an inquiry (`warning_…`) only asks."""
+    if (_fields.text(event, "data.object.status") or "").startswith("warning_"):
+        return Ignored(reason="an inquiry, which moves no money")
     return _reversal(event, Reversal, "chargeback")
+
+
+def _dispute_closed(event: Mapping[str, Any]) -> Meaning:
+    """Lost: the money is gone for good, also if nobody told us that it was disputed. Else the seller keeps it."""
+    if _fields.text(event, "data.object.status") == "lost":
+        return _reversal(event, Reversal, "chargeback")
+    return Ignored(reason="a dispute that the seller did not lose")
 
 
 def _reversal(event: Mapping[str, Any], make: Callable[..., Reversal], kind: str) -> Meaning:
@@ -88,9 +100,13 @@ def _reversal(event: Mapping[str, Any], make: Callable[..., Reversal], kind: str
     return make(sale_id=_fields.sale_id(event, "data.object.payment_intent"), kind=kind)
 
 
+# One sale is told by many events: its charge, its session, its invoice. The intent alone is the sale: each cycle of a
+# subscription counts once, though invoice.paid comes as well.
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Meaning]] = {
     "payment_intent.succeeded": _paid,
     "charge.refunded": _refunded,
     "refund.created": _refund_created,
     "charge.dispute.created": _disputed,
+    "charge.dispute.funds_withdrawn": _disputed,
+    "charge.dispute.closed": _dispute_closed,
 }

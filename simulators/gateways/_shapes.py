@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 DIGITS = "0123456789"
 UPPER = DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -82,3 +83,30 @@ def shortest(amount: Decimal) -> Decimal | int:
     if amount == int(amount):
         return int(amount)
     return amount.normalize()
+
+
+def cut(amount: int, parts: int, *, unit: int = 1) -> int:
+    """`parts` of three equal parts of the amount (minor units), each rounded down to whole `unit`s.
+
+    Raises:
+        ValueError: nothing is left of a part.
+    """
+    part = amount // 3 // unit * unit
+    if not part:
+        raise ValueError(f"An amount of {amount} minor units is too small to be paid back in parts.")
+    return parts * part
+
+
+def percent(amount: Decimal, share: str, currency: str) -> Decimal:
+    """So many percent of the amount, rounded half up to the currency's smallest unit."""
+    cent = Decimal(1).scaleb(-exponent(currency))
+    return (amount * Decimal(share) / 100).quantize(cent, rounding=ROUND_HALF_UP)
+
+
+PARTNERS_PERCENT: Mapping[str, str] = {"affiliate": "40", "coproducer": "25"}
+
+
+def shares(net: Decimal, partners: Iterable[str], currency: str) -> dict[str, Decimal]:
+    """What each partner gets of what the platform left over, and the producer of the rest; together exactly `net`."""
+    parts = {partner: percent(net, PARTNERS_PERCENT[partner], currency) for partner in partners}
+    return {"producer": net - sum(parts.values(), Decimal(0)), **parts}

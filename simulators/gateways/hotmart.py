@@ -7,14 +7,18 @@ panel tests and one real sale). What is uncertain there is a switch of `Gateway`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from simulators.gateways import Event, Outcome, Webhook, _plan
+from simulators.gateways import _hotmart_bodies as bodies
 from simulators.gateways import _shapes as shapes
 from simulators.gateways._json import compact
-from simulators.people import Order
+from simulators.people import Method, Order
+
+UNPLACED = "unplaced"
+"""In the place of an event's name: the documentation has the status, and nobody says which event carries it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,46 +26,149 @@ class _Told:
     """How Hotmart tells one event: its name, and `purchase.status` in its two spellings."""
 
     event: str
-    outcome: Outcome
+    outcome: Outcome = "ignored"
     captured: str = ""
     documented: str = ""
     paid: bool = False
     """Whether the body carries `approved_date`."""
+    partial: bool = False
+    method: Method | None = None
+    """How it is paid where the order does not say; None: by card or Pix."""
+    cycle: int | None = None
+    """Which charge of a subscription it is where the order does not say."""
+    subscription: str = "ACTIVE"
+    """`subscription.status` [?], if there is one."""
+    about: str = ""
+    uncertain: bool = False
 
 
 _PURCHASES = {
     "approved": _Told(event="PURCHASE_APPROVED", outcome="purchase", captured="APPROVED", paid=True),
     "complete": _Told(
-        event="PURCHASE_COMPLETE", outcome="purchase", captured="COMPLETED", documented="COMPLETE", paid=True
+        event="PURCHASE_COMPLETE",
+        outcome="purchase",
+        captured="COMPLETED",
+        documented="COMPLETE",
+        paid=True,
+        about="the same sale weeks later, when its guarantee is over",
     ),
-    "renewed": _Told(event="PURCHASE_APPROVED", outcome="purchase", captured="APPROVED", paid=True),
-    "order_bump": _Told(event="PURCHASE_APPROVED", outcome="purchase", captured="APPROVED", paid=True),
+    "subscribed": _Told(
+        event="PURCHASE_APPROVED",
+        outcome="purchase",
+        captured="APPROVED",
+        paid=True,
+        cycle=1,
+        about="the first charge of a subscription",
+    ),
+    "renewed": _Told(
+        event="PURCHASE_APPROVED",
+        outcome="purchase",
+        captured="APPROVED",
+        paid=True,
+        cycle=2,
+        about="a later charge: recurrence_number above 1, a transaction of its own [?]",
+    ),
+    "order_bump": _Told(
+        event="PURCHASE_APPROVED",
+        outcome="purchase",
+        captured="APPROVED",
+        paid=True,
+        about="a sale of its own that names the transaction of its main order",
+    ),
     "pending": _Told(
-        event="PURCHASE_BILLET_PRINTED", outcome="ignored", captured="BILLET_PRINTED", documented="PRINTED_BILLET"
+        event="PURCHASE_BILLET_PRINTED",
+        captured="BILLET_PRINTED",
+        documented="PRINTED_BILLET",
+        method="boleto",
+        subscription="STARTED",
     ),
-    "delayed": _Told(event="PURCHASE_DELAYED", outcome="ignored", captured="OVERDUE"),
-    "refused": _Told(event="PURCHASE_CANCELED", outcome="ignored", captured="CANCELED", documented="CANCELLED"),
-    "expired": _Told(event="PURCHASE_EXPIRED", outcome="ignored", captured="EXPIRED"),
-    "protest": _Told(event="PURCHASE_PROTEST", outcome="reversal", captured="DISPUTE", paid=True),
+    "pending_pix": _Told(
+        event=UNPLACED, captured="WAITING_PAYMENT", method="pix", subscription="STARTED", uncertain=True
+    ),
+    "delayed": _Told(
+        event="PURCHASE_DELAYED", captured="OVERDUE", method="boleto", subscription="OVERDUE", uncertain=True
+    ),
+    "renewal_delayed": _Told(
+        event="PURCHASE_DELAYED",
+        captured="OVERDUE",
+        cycle=2,
+        subscription="DELAYED",
+        about="a charge of a subscription is late",
+        uncertain=True,
+    ),
+    "refused": _Told(event="PURCHASE_CANCELED", captured="CANCELED", documented="CANCELLED", subscription="INACTIVE"),
+    "no_funds": _Told(event="PURCHASE_CANCELED", captured="NO_FUNDS", subscription="INACTIVE", uncertain=True),
+    "blocked": _Told(event="PURCHASE_CANCELED", captured="BLOCKED", subscription="INACTIVE", uncertain=True),
+    "started": _Told(event=UNPLACED, captured="STARTED", subscription="STARTED", uncertain=True),
+    "processing": _Told(event=UNPLACED, captured="PROCESSING_TRANSACTION", subscription="STARTED", uncertain=True),
+    "in_review": _Told(event=UNPLACED, captured="UNDER_ANALISYS", subscription="STARTED", uncertain=True),
+    "pre_order": _Told(event=UNPLACED, captured="PRE_ORDER", subscription="STARTED", uncertain=True),
+    "expired": _Told(event="PURCHASE_EXPIRED", captured="EXPIRED", method="boleto", subscription="EXPIRED"),
+    "protest": _Told(
+        event="PURCHASE_PROTEST", outcome="reversal", captured="DISPUTE", paid=True, about="the buyer wants it back"
+    ),
     "refunded": _Told(event="PURCHASE_REFUNDED", outcome="reversal", captured="REFUNDED", paid=True),
-    "chargeback": _Told(event="PURCHASE_CHARGEBACK", outcome="reversal", captured="CHARGEBACK", paid=True),
+    "partly_refunded": _Told(
+        event="PURCHASE_REFUNDED",
+        outcome="reversal",
+        partial=True,
+        captured="PARTIALLY_REFUNDED",
+        paid=True,
+        about="a part went back, and nothing says how much",
+        uncertain=True,
+    ),
+    "partly_refunded_again": _Told(
+        event="PURCHASE_REFUNDED",
+        outcome="reversal",
+        partial=True,
+        captured="PARTIALLY_REFUNDED",
+        paid=True,
+        about="another part: the same body under another delivery id",
+        uncertain=True,
+    ),
+    "chargeback": _Told(
+        event="PURCHASE_CHARGEBACK",
+        outcome="reversal",
+        captured="CHARGEBACK",
+        paid=True,
+        subscription="CANCELLED_BY_ADMIN",
+    ),
 }
 _OTHERS = {
-    "abandoned": _Told(event="PURCHASE_OUT_OF_SHOPPING_CART", outcome="ignored"),
-    "subscription_canceled": _Told(event="SUBSCRIPTION_CANCELLATION", outcome="ignored"),
-    "plan_switched": _Told(event="SWITCH_PLAN", outcome="ignored"),
-    "charge_date_updated": _Told(event="UPDATE_SUBSCRIPTION_CHARGE_DATE", outcome="ignored"),
-    "club_first_access": _Told(event="CLUB_FIRST_ACCESS", outcome="ignored"),
-    "club_module_completed": _Told(event="CLUB_MODULE_COMPLETED", outcome="ignored"),
+    "abandoned": _Told(event="PURCHASE_OUT_OF_SHOPPING_CART", about="its body was never captured", uncertain=True),
+    "subscription_canceled": _Told(event="SUBSCRIPTION_CANCELLATION"),
+    "plan_switched": _Told(event="SWITCH_PLAN"),
+    "charge_date_updated": _Told(event="UPDATE_SUBSCRIPTION_CHARGE_DATE"),
+    "club_first_access": _Told(event="CLUB_FIRST_ACCESS"),
+    "club_module_completed": _Told(event="CLUB_MODULE_COMPLETED"),
 }
 _TOLD = _PURCHASES | _OTHERS
 
-_VENDOR_EVENTS = {name: Event(name=name, vendor_name=told.event, outcome=told.outcome) for name, told in _TOLD.items()}
 _PLAN_EVENTS = {
     "approved": Event(name="approved", vendor_name="approved", outcome="purchase"),
     "refused": Event(name="refused", vendor_name="rejected", outcome="ignored"),
 }
-_DAY_S = 86_400
+
+
+@cache
+def _vendor_events(unplaced: str, partial_refund: str) -> Mapping[str, Event]:
+    return {
+        name: Event(
+            name=name,
+            vendor_name=_event_name(told, unplaced, partial_refund),
+            outcome=told.outcome,
+            partial=told.partial,
+            about=told.about,
+            uncertain=told.uncertain,
+        )
+        for name, told in _TOLD.items()
+    }
+
+
+def _event_name(told: _Told, unplaced: str, partial_refund: str) -> str:
+    if told.event == UNPLACED:
+        return unplaced
+    return partial_refund if told.partial else told.event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +180,8 @@ class Gateway:
     authenticates_body: ClassVar[Mapping[str, bool]] = {"plan": True, "vendor": False}
     does_not_imitate: ClassVar[tuple[str, ...]] = (
         "Re-delivery, the automatic deactivation of a failing URL, and delivery out of order.",
-        "Version 1.0.0, ORDER_FULFILLMENT, affiliates and co-producers, physical goods, boleto links.",
+        "Version 1.0.0, ORDER_FULFILLMENT (whose body nobody captured), physical goods, commissions of ADDON.",
+        "How much went back in a partial refund: no capture shows one, so the price stays. That a free order says so.",
         "Hotmart's own User-Agent and further request headers, which are not public.",
         "The panel's test button, which re-uses one transaction for every event.",
     )
@@ -87,6 +195,17 @@ class Gateway:
     real sale."""
     own_sck: str = "HOTMART_CHECKOUT"
     """What stands in `origin.sck` when the link brought none [CODE]; empty: the key is absent."""
+    third_key: Literal["xcod", "xcode"] = "xcod"
+    """[!] The 2.0.0 page and real sales spell xcod, a changelog entry of 2024-04-25 xcode."""
+    unplaced_event: str = "PURCHASE_DELAYED"
+    """[?] Which event carries the statuses that are documented without one: STARTED, PRE_ORDER, WAITING_PAYMENT,
+    PROCESSING_TRANSACTION, UNDER_ANALISYS. One reading of DELAYED is "Pix or boleto pending"."""
+    partial_refund_event: str = "PURCHASE_REFUNDED"
+    """[?] Which event carries the documented status PARTIALLY_REFUNDED."""
+    whole_address: bool = True
+    """[!] Captures have all of it; one of 2024 has country and country_iso only."""
+    recollected_fields: bool = False
+    """[?] A boleto's URL and barcode and the reason of a refusal, whose names are known by recollection only."""
     reversals_keep_origin: bool = True
     """[?] Refunds and chargebacks may come without `origin`."""
     user_agent: str = "golive-fake-hotmart"
@@ -95,11 +214,11 @@ class Gateway:
     def events(self, dialect: str) -> Mapping[str, Event]:
         """All events of that dialect, by our name for them. UnknownName: no such dialect."""
         _plan.check_dialect(dialect, self.dialects, gateway=self.name)
-        return _PLAN_EVENTS if dialect == "plan" else _VENDOR_EVENTS
+        return _PLAN_EVENTS if dialect == "plan" else _vendor_events(self.unplaced_event, self.partial_refund_event)
 
     def sale_id(self, order: Order) -> str:
         """`purchase.transaction`, in both dialects: HP and 14 digits (captures show 10 and 14)."""
-        return f"HP{shapes.number(14, 'hotmart/transaction', order.key)}"
+        return _transaction(order.key)
 
     def new_secret(self, seed: str) -> str:
         """A hottok: 40 letters and digits."""
@@ -120,9 +239,11 @@ class Gateway:
         envelope: dict[str, Any] = {
             "id": shapes.uuid4_shaped("hotmart/delivery", order.key, event),
             "creation_date": happened_s * 1000,
-            "event": told.event,
+            "event": _event_name(told, self.unplaced_event, self.partial_refund_event),
             "version": "2.0.0",
-            "data": self._purchase_data(order, event) if event in _PURCHASES else _other_data(order, event, now_s),
+            "data": self._purchase_data(order, event)
+            if event in _PURCHASES
+            else bodies.other_data(order, event, now_s),
         }
         if self.hottok_in_body:
             envelope["hottok"] = secret
@@ -150,16 +271,18 @@ class Gateway:
         return _plan.render(order, fields)
 
     def _purchase_data(self, order: Order, event: str) -> dict[str, Any]:
+        told = _PURCHASES[event]
+        order = replace(order, cycle=order.cycle or told.cycle)
         data = {
-            "product": _product(order),
-            "affiliates": [{"affiliate_code": "", "name": ""}],
+            "product": bodies.product(order),
+            "affiliates": bodies.affiliates(order),
             "buyer": self._buyer(order),
             "producer": {"name": "Produtora Golive", "document": "00000000000191", "legal_nature": "Pessoa Jurídica"},
-            "commissions": _commissions(order),
+            "commissions": bodies.commissions(order),
             "purchase": self._purchase(order, event),
         }
-        if event == "renewed":
-            data["subscription"] = {"status": "ACTIVE", "plan": _subscription_plan(order), "subscriber": _code(order)}
+        if order.cycle:
+            data["subscription"] = bodies.subscription(order, told.subscription)
         return data
 
     def _buyer(self, order: Order) -> dict[str, Any]:
@@ -170,12 +293,14 @@ class Gateway:
             "first_name": buyer.first_name,
             "last_name": buyer.last_name,
             "document": buyer.document,
-            "document_type": "CPF",
+            "document_type": buyer.document_type,
         }
+        country = {"country": bodies.COUNTRY_NAMES.get(buyer.country, buyer.country), "country_iso": buyer.country}
+        if not self.whole_address:
+            return {**who, **self._phone(order), "address": country}
         address = {
             "zipcode": buyer.zip_code,
-            "country": _COUNTRY_NAMES.get(buyer.country, buyer.country),
-            "country_iso": buyer.country,
+            **country,
             "state": buyer.state,
             "city": buyer.city,
             # A digital sale asks for no street.
@@ -198,21 +323,24 @@ class Gateway:
     def _purchase(self, order: Order, event: str) -> dict[str, Any]:
         told = _PURCHASES[event]
         spelled = told.documented if self.status_spelling == "documented" and told.documented else told.captured
-        installments = _installments(order)
+        count = bodies.installments(order)
+        payment = bodies.payment(order, told.method, count)
+        if self.recollected_fields:
+            payment |= bodies.recollected(order, payment["type"], refused=told.event == "PURCHASE_CANCELED")
         purchase: dict[str, Any] = {
             "transaction": self.sale_id(order),
             "status": spelled,
             "order_date": order.created_at_s * 1000,
             "approved_date": order.paid_at_s * 1000,
-            "price": _price(order, order.amount),
-            "full_price": _price(order, _with_interest(order, installments)),
-            "original_offer_price": _price(order, order.amount),
-            "payment": _payment(order, event, installments),
+            "price": bodies.price(order, order.amount),
+            "full_price": bodies.price(order, bodies.with_interest(order, count)),
+            "original_offer_price": bodies.price(order, order.amount),
+            "payment": payment,
             "offer": {"code": shapes.code(shapes.ALNUM, 8, "hotmart/offer", order.product_id).lower()},
-            "checkout_country": _checkout_country(order),
+            "checkout_country": bodies.checkout_country(order),
             "order_bump": {"is_order_bump": False},
             "sckPaymentLink": "",
-            "recurrence_number": 1,
+            "recurrence_number": order.cycle or 1,
             "subscription_anticipation_purchase": False,
             "invoice_by": "SELLER",
             "is_funnel": False,
@@ -221,153 +349,28 @@ class Gateway:
         }
         if not told.paid:
             del purchase["approved_date"]
-        if event == "order_bump":
-            parent = f"HP{shapes.number(14, 'hotmart/parent', order.key)}"
+        if event == "order_bump" or order.parent_key:
+            parent = _transaction(order.parents_key)
             purchase["order_bump"] = {"is_order_bump": True, "parent_purchase_transaction": parent}
-        if event == "renewed":
-            purchase |= {"recurrence_number": 2, "date_next_charge": (order.paid_at_s + 30 * _DAY_S) * 1000}
+        if order.cycle:
+            purchase["date_next_charge"] = (order.paid_at_s + 30 * bodies.DAY_S) * 1000
         if origin := self._origin(order, told.outcome):
             purchase["origin"] = origin
         return purchase
 
     def _origin(self, order: Order, outcome: Outcome) -> dict[str, str]:
-        """`xcod` brings the click id back and `sck` the fbclid (contracts.md); utm_* do not survive the checkout."""
+        """`xcod` brings the click id back and `sck` the fbclid (contracts.md), or what the link itself had there; utm_*
+        do not survive the checkout."""
         if outcome == "reversal" and not self.reversals_keep_origin:
             return {}
         known = order.tracking
-        found = {"src": known.get("src"), "sck": known.get("fbclid", self.own_sck), "xcod": known.get("click_id")}
+        found = {
+            "src": known.get("src"),
+            "sck": known.get("fbclid") or known.get("sck") or self.own_sck,
+            self.third_key: known.get("click_id") or known.get("xcod"),
+        }
         return {key: value for key, value in found.items() if value}
 
 
-_COUNTRY_NAMES = {"BR": "Brasil", "PT": "Portugal", "US": "Estados Unidos"}
-
-
-def _installments(order: Order) -> int:
-    return 12 if shapes.number(2, "hotmart/installments", order.key) % 3 == 0 else 1
-
-
-def _with_interest(order: Order, installments: int) -> Decimal:
-    """What the buyer pays in the end [?]: in instalments more than the price, which is what the seller sold for."""
-    if installments == 1:
-        return order.amount
-    cent = Decimal(1).scaleb(-shapes.exponent(order.currency))
-    return (order.amount * Decimal("1.1998")).quantize(cent, rounding=ROUND_HALF_UP)
-
-
-def _price(order: Order, amount: Decimal) -> dict[str, Any]:
-    return {"value": shapes.shortest(amount), "currency_value": order.currency}
-
-
-def _payment(order: Order, event: str, installments: int) -> dict[str, Any]:
-    if event in {"pending", "delayed", "expired"}:
-        return {"type": "BILLET", "installments_number": 1}
-    if installments > 1 or shapes.number(2, "hotmart/payment", order.key) % 2:
-        return {"type": "CREDIT_CARD", "installments_number": installments}
-    # PIX is in no documented list and in every real Brazilian account.
-    pix = shapes.code(shapes.ALNUM, 32, "hotmart/pix", order.key)
-    return {
-        "type": "PIX",
-        "installments_number": 1,
-        "pix_qrcode": f"https://pix.example.com/{pix}.png",
-        "pix_code": f"00020126580014br.gov.bcb.pix0136{pix}",
-        "pix_expiration_date": (order.created_at_s + 2 * _DAY_S) * 1000,
-    }
-
-
-def _commissions(order: Order) -> list[dict[str, Any]]:
-    """Hotmart's fee of 9.9 % (rounded to the currency's unit) and the producer's rest."""
-    cent = Decimal(1).scaleb(-shapes.exponent(order.currency))
-    fee = (order.amount * Decimal("0.099")).quantize(cent, rounding=ROUND_HALF_UP)
-    shares = (("MARKETPLACE", fee), ("PRODUCER", order.amount - fee))
-    return [
-        {"value": shapes.shortest(share), "source": source, "currency_value": order.currency}
-        for source, share in shares
-    ]
-
-
-def _product(order: Order) -> dict[str, Any]:
-    ucode = shapes.uuid4_shaped("hotmart/product", order.product_id)
-    short = {**_short_product(order), "ucode": ucode}
-    return {
-        **short,
-        "warranty_date": shapes.iso_z((order.paid_at_s // _DAY_S + 7) * _DAY_S),
-        "support_email": "suporte@produtora.example.com",
-        "has_co_production": False,
-        "is_physical_product": False,
-        "content": {"has_physical_products": False, "products": [{**short, "is_physical_product": False}]},
-    }
-
-
-def _short_product(order: Order) -> dict[str, Any]:
-    return {"id": shapes.number(7, "hotmart/product", order.product_id), "name": order.product_name}
-
-
-def _subscription_plan(order: Order) -> dict[str, Any]:
-    return {"id": shapes.number(6, "hotmart/plan", order.product_id), "name": "Plano mensal"}
-
-
-def _code(order: Order) -> dict[str, str]:
-    """The subscriber: one buyer's, in every cycle of one product."""
-    return {"code": shapes.code(shapes.UPPER, 8, "hotmart/subscriber", order.buyer.document, order.product_id)}
-
-
-def _checkout_country(order: Order) -> dict[str, str]:
-    return {"name": _COUNTRY_NAMES.get(order.buyer.country, order.buyer.country), "iso": order.buyer.country}
-
-
-def _other_data(order: Order, event: str, now_s: int) -> dict[str, Any]:
-    """`data` of the events that are no purchase; as captured (facts 1.7), the abandoned cart [?] as described."""
-    user, product = {"name": order.buyer.full_name, "email": order.buyer.email}, _short_product(order)
-    bodies: dict[str, dict[str, Any]] = {
-        "abandoned": {
-            "affiliate": False,
-            "product": product,
-            "buyer": {**user, "phone": _national_phone(order)},
-            "offer": {"code": shapes.code(shapes.ALNUM, 8, "hotmart/offer", order.product_id).lower()},
-            "checkout_country": _checkout_country(order),
-        },
-        "club_first_access": {"product": product, "user": user},
-        "club_module_completed": {
-            "product": {**product, "id": str(product["id"])},
-            "user": user,
-            "module": {"id": "0a1b2c", "name": "Módulo 1"},
-        },
-    }
-    return bodies[event] if event in bodies else _subscription_data(order, event, now_s)
-
-
-def _subscription_data(order: Order, event: str, now_s: int) -> dict[str, Any]:
-    """`data` of the events about a subscription: no transaction in any of them."""
-    plan, code, product = _subscription_plan(order), _code(order), _short_product(order)
-    subscriber = {**code, "name": order.buyer.full_name, "email": order.buyer.email}
-    next_s, phone = order.paid_at_s + 30 * _DAY_S, _national_phone(order)
-    bodies: dict[str, dict[str, Any]] = {
-        "subscription_canceled": {
-            "date_next_charge": next_s * 1000,
-            "cancellation_date": now_s * 1000,
-            "actual_recurrence_value": shapes.shortest(order.amount),
-            "product": product,
-            "subscriber": {
-                **subscriber,
-                "phone": {"dddPhone": "", "phone": "", "dddCell": phone[:2], "cell": phone[2:]},
-            },
-            "subscription": {"id": shapes.number(8, "hotmart/subscription", order.key), "plan": plan},
-        },
-        "plan_switched": {
-            "switch_plan_date": now_s * 1000,
-            "plans": [{**plan, "current": True, "offer": {"key": "abc12345"}}],
-            "subscription": {"subscriber_code": code["code"], "status": "ACTIVE", "product": product}
-            | {"user": {"email": order.buyer.email}},
-        },
-        "charge_date_updated": {
-            "subscriber": subscriber,
-            "subscription": {"product": product, "status": "ACTIVE", "old_charge_day": 5, "new_charge_day": 20}
-            | {"date_next_charge": shapes.iso_z(next_s)},
-            "plan": {**plan, "offer": {"code": "abc12345"}},
-        },
-    }
-    return bodies[event]
-
-
-def _national_phone(order: Order) -> str:
-    return (order.buyer.phone_e164 or "").removeprefix("+55")
+def _transaction(key: str) -> str:
+    return f"HP{shapes.number(14, 'hotmart/transaction', key)}"

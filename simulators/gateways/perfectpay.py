@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, ClassVar, Literal
 
-from simulators.gateways import Event, Outcome, UnknownName, Webhook, _plan
+from simulators.gateways import Event, Outcome, Webhook, _plan
+from simulators.gateways import _perfectpay_bodies as bodies
 from simulators.gateways import _shapes as shapes
 from simulators.gateways._json import compact, parse, php
-from simulators.people import Order
+from simulators.people import Method, Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,43 +26,98 @@ class _Told:
 
     number: int
     key: str
-    outcome: Outcome
+    outcome: Outcome = "ignored"
     paid: bool = False
     """Whether `date_approved` is known."""
     later: int | None = None
     """What the status becomes when the postback is normalised (P8); None: it stays."""
+    format: Literal["regular", "orderbump", "upsell"] = "regular"
+    method: Method = "card"
+    """How it is paid where the order does not say."""
+    cycle: int | None = None
+    """Which charge of a subscription it is where the order does not say."""
+    follows: bool = False
+    """Whether it is a sale made anew, whose `original_code` is the old one's."""
+    about: str = ""
+    uncertain: bool = False
 
 
 _TOLD = {
     "approved": _Told(number=2, key="approved", outcome="purchase", paid=True),
-    "renewed": _Told(number=2, key="approved", outcome="purchase", paid=True),
-    "completed": _Told(number=10, key="completed", outcome="purchase", paid=True, later=2),
-    "pending": _Told(number=1, key="pending", outcome="ignored"),
-    "in_process": _Told(number=3, key="in_process", outcome="ignored"),
-    "in_mediation": _Told(number=4, key="in_mediation", outcome="ignored", paid=True),
-    "refused": _Told(number=5, key="rejected", outcome="ignored"),
-    "cancelled": _Told(number=6, key="cancelled", outcome="ignored"),
+    "subscribed": _Told(
+        number=2, key="approved", outcome="purchase", paid=True, cycle=1, about="the first charge of a subscription"
+    ),
+    "renewed": _Told(
+        number=2,
+        key="approved",
+        outcome="purchase",
+        paid=True,
+        cycle=2,
+        about="a later charge of a subscription: a code of its own",
+    ),
+    "order_bump": _Told(
+        number=2, key="approved", outcome="purchase", paid=True, format="orderbump", about="a sale of its own"
+    ),
+    "upsell": _Told(
+        number=2,
+        key="approved",
+        outcome="purchase",
+        paid=True,
+        format="upsell",
+        about="a sale of its own, bought after the first with the same card",
+    ),
+    "regenerated": _Told(
+        number=2,
+        key="approved",
+        outcome="purchase",
+        paid=True,
+        method="boleto",
+        follows=True,
+        about="paid by a second boleto: another code, and original_code is the first one's",
+        uncertain=True,
+    ),
+    "completed": _Told(
+        number=10, key="completed", outcome="purchase", paid=True, later=2, about="the same sale 30 days later"
+    ),
+    "none": _Told(number=0, key="none"),
+    "pending": _Told(number=1, key="pending", method="pix"),
+    "pending_boleto": _Told(number=1, key="pending", method="boleto"),
+    "in_process": _Told(number=3, key="in_process", about="somebody looks at it"),
+    "in_mediation": _Told(number=4, key="in_mediation", paid=True, about="quarrelled over; the money has not moved"),
+    "refused": _Told(number=5, key="rejected"),
+    "cancelled": _Told(number=6, key="cancelled"),
     "refunded": _Told(number=7, key="refunded", outcome="reversal", paid=True),
+    "authorised": _Told(
+        number=8, key="authorized", later=2, about="sources disagree whether it is paid", uncertain=True
+    ),
     "chargeback": _Told(number=9, key="charged_back", outcome="reversal", paid=True),
-    "checkout_error": _Told(number=11, key="checkout_error", outcome="ignored", later=6),
-    "abandoned": _Told(number=12, key="precheckout", outcome="ignored"),
-    "expired": _Told(number=13, key="expired", outcome="ignored"),
-    "in_review": _Told(number=16, key="in_review", outcome="ignored", later=2),
-    "pre_chargeback": _Told(number=17, key="pre_chargeback", outcome="reversal", paid=True, later=9),
-    "pre_refunded": _Told(number=18, key="pre_refunded", outcome="reversal", paid=True, later=7),
-    "med": _Told(number=19, key="med", outcome="reversal", paid=True, later=7),
-    "pre_med": _Told(number=20, key="pre_med", outcome="reversal", paid=True, later=7),
+    "checkout_error": _Told(number=11, key="checkout_error", later=6),
+    "abandoned": _Told(number=12, key="precheckout"),
+    "expired": _Told(number=13, key="expired", method="pix"),
+    "cancelled_regenerated": _Told(
+        number=15, key="cancelled_regenerated", method="boleto", about="a second boleto took its place", uncertain=True
+    ),
+    "in_review": _Told(number=16, key="in_review", later=2, about="under analysis"),
+    "pre_chargeback": _Told(number=17, key="pre_chargeback", outcome="reversal", paid=True, later=9, uncertain=True),
+    "pre_refunded": _Told(number=18, key="pre_refunded", outcome="reversal", paid=True, later=7, uncertain=True),
+    "med": _Told(
+        number=19,
+        key="med",
+        outcome="reversal",
+        paid=True,
+        later=7,
+        method="pix",
+        about="the special return of a Pix",
+        uncertain=True,
+    ),
+    "pre_med": _Told(number=20, key="pre_med", outcome="reversal", paid=True, later=7, method="pix", uncertain=True),
 }
-_BY_NUMBER = {told.number: told for told in reversed(_TOLD.values())}
 _PLAN_EVENTS = {
     "approved": Event(name="approved", vendor_name="approved", outcome="purchase"),
     "refused": Event(name="refused", vendor_name="rejected", outcome="ignored"),
     "refunded": Event(name="refunded", vendor_name="refunded", outcome="reversal"),
 }
-_CURRENCIES = {"BRL": 1, "USD": 2, "EUR": 3}
-_METADATA = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "ttclid", "ref")
 _DATE = "%Y-%m-%d %H:%M:%S"
-_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +129,36 @@ class Gateway:
     authenticates_body: ClassVar[Mapping[str, bool]] = {"plan": True, "vendor": False}
     does_not_imitate: ClassVar[tuple[str, ...]] = (
         "Re-delivery and its schedule, which are not public, and the sending delay of the panel.",
-        "Status 0, 8 (authorised, of which sources disagree whether it is paid) and 15; partial refunds.",
-        "Boleto links, affiliates, order bumps and upsells, the marketplaces object, addresses of physical goods.",
+        "Partial refunds, of which nothing is public: a refund has the sale's code and amount.",
+        "The end of a subscription, whose words are unknown; the link from an order bump or upsell to its main sale.",
+        "The marketplaces object, plan_itens, shipping, coupons, instalments, addresses of physical goods.",
         "PerfectPay's own User-Agent and further request headers, which are not public.",
     )
 
     normalised: bool = False
-    """[!] Whether the postback maps 10 and 16 to 2, 11 to 6, 17 to 9 and 18-20 to 7 before sending (P8 says so)."""
+    """[!] Whether the postback maps 8, 10 and 16 to 2, 11 to 6, 17 to 9 and 18-20 to 7 before sending (P8 says so)."""
     utc_offset_s: int = shapes.BRASILIA_UTC_OFFSET_S
     """[?] Whose time the naive dates are; inferred from next_charge_date."""
     amount_as_text: bool = False
     """[!] Captures show a JSON number, two fixtures a string."""
+    enum_keys: bool = True
+    """[!] The twins `…_enum_key` are in every capture since 2025 and not in the documented table."""
+    ddi_plus: bool = True
+    """[!] `phone_formated_ddi` with or without a plus."""
+    boleto_key: Literal["ticket", "billet"] = "ticket"
+    """[!] What payment type 2 is called: P1 says ticket, P8 billet."""
+    bump_format: int = 2
+    """[?] The number of payment format `orderbump`, of which only the key was seen."""
+    upsell_format: int = 3
+    """[?] The number of payment format `upsell`, of which only the key was seen."""
+    affiliate_type: int = 2
+    """[?] The number of affiliation type `affiliate`; of `producer` the number is 1."""
+    coproducer_type: int = 3
+    """[?] The number and key of affiliation type `coproducer`."""
+    company_type: tuple[int, str] = (2, "business")
+    """[?] Number and key of a company's `customer_type`."""
+    copies_any_parameter: bool = False
+    """[?] Whether checkout parameters that nobody documents (fbclid, click_id …) reach `metadata` under their names."""
     php_escapes: bool = False
     """[?] Whether slashes and accents are escaped as PHP's json_encode does by default."""
     user_agent: str = "golive-fake-perfectpay"
@@ -94,14 +169,11 @@ class Gateway:
         _plan.check_dialect(dialect, self.dialects, gateway=self.name)
         if dialect == "plan":
             return _PLAN_EVENTS
-        sent = {name: self._sent(told) for name, told in _TOLD.items()}
-        return {
-            name: Event(name=name, vendor_name=str(told.number), outcome=told.outcome) for name, told in sent.items()
-        }
+        return _vendor_events(normalised=self.normalised)
 
     def sale_id(self, order: Order) -> str:
         """`code` (plan: `sale_code`): PPCPMTB and ten capitals or digits. A renewal is a sale of its own."""
-        return "PPCPMTB" + shapes.code(shapes.UPPER, 10, "perfectpay/code", order.key)
+        return _code(order.key)
 
     def new_secret(self, seed: str) -> str:
         """A postback token: 32 lower-case hex digits."""
@@ -116,22 +188,28 @@ class Gateway:
         _plan.event_named(event, self.events(dialect), gateway=self.name, dialect=dialect)
         if dialect == "plan":
             return self._plan_body(order, event)
-        told = self._sent(_TOLD[event])
+        told, past = _sent(_TOLD[event], normalised=self.normalised), _TOLD[event]
+        order = replace(order, cycle=order.cycle or past.cycle, method=order.method or past.method)
+        currency = bodies.currency(order)
         body = {
             "token": secret,
-            **self._sale(order, told),
-            **_enum("currency", _currency(order), order.currency),
-            "product": _product(order),
-            "plan": _bought_plan(order),
+            **self._sale(order, told, past),
+            **bodies.enum("currency", *currency),
+            "product": bodies.product(order),
+            "plan": bodies.bought_plan(order),
             "plan_itens": [],
-            "customer": _customer(order),
-            "metadata": _metadata(order),
-            "webhook_owner": "PPA" + shapes.code(shapes.UPPER, 6, "perfectpay/owner"),
-            "commission": _commission(order),
+            "customer": bodies.customer(order, company_type=self.company_type, plus="+" if self.ddi_plus else ""),
+            "metadata": bodies.metadata(order, everything=self.copies_any_parameter),
+            "webhook_owner": bodies.OWNER,
+            "commission": bodies.commission(
+                order, {"affiliate": self.affiliate_type, "coproducer": self.coproducer_type}
+            ),
             "url_send_webhook_pay": url,
         }
-        if event == "renewed":
-            body["subscription"] = _subscription(order)
+        if order.cycle:
+            body["subscription"] = bodies.subscription(order)
+        if not self.enum_keys:
+            body = bodies.without_enum_keys(body)
         return php(body) if self.php_escapes else compact(body)
 
     def sign(self, body: bytes, *, dialect: str, secret: str, url: str, now_s: int) -> Webhook:  # noqa: ARG002 -- FakeGateway
@@ -141,12 +219,6 @@ class Gateway:
             return _plan.sign(body, secret=secret, url=url)
         headers = {"Content-Type": "application/json", "User-Agent": self.user_agent}
         return Webhook(url=url, headers=headers, body=_with_token(body, secret))
-
-    def _sent(self, told: _Told) -> _Told:
-        """What is sent for that status: itself, or what it is normalised to."""
-        if not self.normalised or told.later is None:
-            return told
-        return _BY_NUMBER[told.later]
 
     def _plan_body(self, order: Order, event: str) -> bytes:
         fields = {
@@ -162,26 +234,22 @@ class Gateway:
     def _date(self, at_s: int) -> str:
         return shapes.naive(at_s, self.utc_offset_s, _DATE)
 
-    def _sale(self, order: Order, told: _Told) -> dict[str, Any]:
-        amount = shapes.shortest(order.amount)
-        pix = told.number in {1, 13}  # what is pending or has expired was no card payment
+    def _sale(self, order: Order, told: _Told, past: _Told) -> dict[str, Any]:
+        formats = {"regular": 1, "orderbump": self.bump_format, "upsell": self.upsell_format}
         return {
             "code": self.sale_id(order),
-            "sale_amount": format(order.amount, "f") if self.amount_as_text else amount,
+            "sale_amount": format(order.amount, "f") if self.amount_as_text else shapes.shortest(order.amount),
             "coupon_code": None,
             "installments": 1,
             "installment_amount": None,
-            **_enum("shipping_type", None, None),
+            **bodies.enum("shipping_type", None, None),
             "shipping_amount": None,
-            **_enum("payment_method", 0 if pix else 1, "none" if pix else "visa"),
-            **_enum("payment_type", 7 if pix else 1, "pix" if pix else "credit_card"),
-            **_enum("payment_format", 1, "regular"),
-            "original_code": None,
-            "billet_url": f"https://pix.example.com/{self.sale_id(order)}" if pix else "",
-            "billet_number": None,
-            "billet_expiration": self._date(order.created_at_s + 2 * _DAY_S) if pix else None,
+            **bodies.payment(order, upsell=past.format == "upsell", boleto_key=self.boleto_key),
+            **bodies.enum("payment_format", formats[past.format], past.format),
+            "original_code": _code(order.parents_key) if past.follows else None,
+            **self._billet(order),
             "quantity": 1,
-            **_enum("sale_status", told.number, told.key),
+            **bodies.enum("sale_status", told.number, told.key),
             "sale_status_detail": told.key,
             "date_created": self._date(order.created_at_s),
             "date_approved": self._date(order.paid_at_s) if told.paid else None,
@@ -191,101 +259,43 @@ class Gateway:
             "checkout_type_enum": "regular",
         }
 
-
-def _enum(field: str, number: int | None, key: str | None) -> dict[str, Any]:
-    return {f"{field}_enum": number, f"{field}_enum_key": key}
-
-
-def _currency(order: Order) -> int:
-    try:
-        return _CURRENCIES[order.currency]
-    except KeyError:
-        raise UnknownName("PerfectPay currency", order.currency, _CURRENCIES) from None
-
-
-def _product(order: Order) -> dict[str, Any]:
-    return {
-        "code": "PPPB" + shapes.code(shapes.UPPER, 4, "perfectpay/product", order.product_id),
-        "name": order.product_name,
-        "external_reference": order.product_id,
-        "guarantee": 7,
-    }
+    def _billet(self, order: Order) -> dict[str, Any]:
+        """Of a boleto its page and digitable line; of a Pix its page, as captured; of a card nothing."""
+        if order.method == "card" or not order.amount:
+            return {"billet_url": "", "billet_number": None, "billet_expiration": None}
+        line = shapes.code(shapes.DIGITS, 47, "perfectpay/billet", order.key) if order.method == "boleto" else None
+        page = f"https://{order.method}.example.com/{self.sale_id(order)}"
+        return {
+            "billet_url": page,
+            "billet_number": line,
+            "billet_expiration": self._date(order.created_at_s + 2 * 86_400),
+        }
 
 
-def _bought_plan(order: Order) -> dict[str, Any]:
-    plan_code = "PPLQ" + shapes.code(shapes.UPPER, 5, "perfectpay/plan", order.product_id)
-    return {"code": plan_code, "name": "Plano único", "quantity": 1, "tax_code": None}
+def _code(key: str) -> str:
+    return "PPCPMTB" + shapes.code(shapes.UPPER, 10, "perfectpay/code", key)
 
 
-def _customer(order: Order) -> dict[str, Any]:
-    buyer = order.buyer
-    digits = (buyer.phone_e164 or "").removeprefix("+")
-    national = digits.removeprefix("55") if digits.startswith("55") else digits
-    cut = 2 if digits.startswith("55") else 0  # of a foreign number nobody knows where its area code ends
-    formatted = f"({national[:2]}) {national[2:-4]}-{national[-4:]}" if cut else national
-    known = bool(digits)
-    return {
-        **_enum("customer_type", 1, "personal"),
-        "full_name": buyer.full_name,
-        "email": buyer.email,
-        "identification_type": "CPF",
-        "identification_number": buyer.document,
-        "birthday": None,
-        "date_birth": None,
-        "phone_extension": "55" if cut else None,
-        "phone_area_code": national[:cut] if cut else None,
-        "phone_number": national[cut:] if known else None,
-        "phone_formated": formatted if known else None,
-        "phone_formated_ddi": f"+{'55 ' if cut else ''}{formatted}" if known else None,
-        "ip": buyer.ip_address,
-        "user_agent": buyer.user_agent,
-        # A digital sale asks for no street.
-        **dict.fromkeys(("street_name", "street_number", "district", "complement"), ""),
-        "zip_code": buyer.zip_code,
-        "city": buyer.city,
-        "state": buyer.state,
-        "country": buyer.country,
-    }
+def _sent(told: _Told, *, normalised: bool) -> _Told:
+    """What is sent for that status: itself, or the status that it is normalised to."""
+    if not normalised or told.later is None:
+        return told
+    return next(one for one in _TOLD.values() if one.number == told.later)
 
 
-def _metadata(order: Order) -> dict[str, str | None]:
-    """`src` brings the click id back and `sck` the fbclid (contracts.md); `_fbp`, `_fbc` only when there are any."""
-    known = order.tracking
-    found: dict[str, str | None] = {"src": known.get("click_id"), "sck": known.get("fbclid")}
-    found |= {key: known.get(key) for key in _METADATA}
-    return found | {f"_{key}": known[key] for key in ("fbp", "fbc") if key in known}
-
-
-def _commission(order: Order) -> list[dict[str, Any]]:
-    """The platform's 6.9 % (rounded to the currency's unit) and the producer's rest."""
-    cent = Decimal(1).scaleb(-shapes.exponent(order.currency))
-    fee = (order.amount * Decimal("0.069")).quantize(cent, rounding=ROUND_HALF_UP)
-    currency = _enum("currency", _currency(order), order.currency)
-    producer = {
-        "affiliation_code": "PPA" + shapes.code(shapes.UPPER, 6, "perfectpay/owner"),
-        **_enum("affiliation_type", 1, "producer"),
-        "name": "Produtora Golive",
-        "email": "produtora@loja.example.com",
-        "identification_number": "00000000000191",
-        "commission_amount": shapes.shortest(order.amount - fee),
-        **currency,
-    }
-    platform = {**_enum("affiliation_type", 0, "platform"), "commission_amount": shapes.shortest(fee), **currency}
-    return [producer, platform]
-
-
-def _subscription(order: Order) -> dict[str, Any]:
-    """One buyer's subscription to one plan; it is charged at midnight of Brasília, written as UTC."""
-    midnight_s = (order.paid_at_s // _DAY_S + 30) * _DAY_S - shapes.BRASILIA_UTC_OFFSET_S
-    who = (order.buyer.document, order.product_id)
-    return {
-        "code": "PPSUB" + shapes.code(shapes.UPPER, 8, "perfectpay/subscription", *who),
-        "charges_made": 2,
-        "next_charge_date": shapes.naive(midnight_s, 0, "%Y-%m-%dT%H:%M:%S.000000Z"),
-        "subscription_status_enum": 2,
-        "status": "active",
-        "status_event": "subscription_renewed",
-    }
+@cache
+def _vendor_events(*, normalised: bool) -> Mapping[str, Event]:
+    found = {}
+    for name, told in _TOLD.items():
+        sent = _sent(told, normalised=normalised)
+        found[name] = Event(
+            name=name,
+            vendor_name=str(sent.number),
+            outcome=sent.outcome,
+            about=told.about,
+            uncertain=told.uncertain,
+        )
+    return found
 
 
 _OPENING = re.compile(rb"\s*\{\s*(\}?)")

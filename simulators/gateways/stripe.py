@@ -9,67 +9,236 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from simulators.gateways import Event, Outcome, Webhook, _plan
 from simulators.gateways import _shapes as shapes
-from simulators.gateways._json import pretty
-from simulators.people import Order
+from simulators.gateways._json import compact, pretty
+from simulators.gateways._stripe_bodies import data
+from simulators.gateways._stripe_scene import Back, Scene, intent_id
+from simulators.people import Method, Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """The event type, and what of the payment intent or charge differs in it."""
+    """How Stripe tells one event: its type, and what of the object inside differs."""
 
     type: str
-    outcome: Outcome
+    about: str
+    outcome: Outcome = "ignored"
+    partial: bool = False
     status: str = "succeeded"
-    """Of the object inside."""
-    late: bool = False
-    """Whether it happens now, rather than when the order was made or paid."""
+    """Of the object inside; of a session `paid`, `unpaid` or `expired`."""
+    when: Literal["created", "paid", "now"] = "created"
+    """Which of the order's times it happens at, or at the time of rendering."""
+    back: Back = ""
+    method: Method = "card"
+    """How it is paid where the order does not say."""
+    cycle: int | None = None
+    """Which charge of a subscription it is about where the order does not say."""
 
 
-_TOLD = {
-    "approved": _Told(type="payment_intent.succeeded", outcome="purchase"),
-    "created": _Told(type="payment_intent.created", outcome="ignored", status="requires_payment_method"),
-    "pending": _Told(type="payment_intent.processing", outcome="ignored", status="processing"),
-    "requires_action": _Told(type="payment_intent.requires_action", outcome="ignored", status="requires_action"),
-    "refused": _Told(type="payment_intent.payment_failed", outcome="ignored", status="requires_payment_method"),
-    "canceled": _Told(type="payment_intent.canceled", outcome="ignored", status="canceled"),
-    "charge_succeeded": _Told(type="charge.succeeded", outcome="ignored"),
-    "charge_failed": _Told(type="charge.failed", outcome="ignored", status="failed"),
-    "refunded": _Told(type="charge.refunded", outcome="reversal", late=True),
-    "refund_created": _Told(type="refund.created", outcome="reversal", late=True),
-    "chargeback": _Told(type="charge.dispute.created", outcome="reversal", status="needs_response", late=True),
-    "checkout_completed": _Told(type="checkout.session.completed", outcome="ignored", status="complete"),
-    "abandoned": _Told(type="checkout.session.expired", outcome="ignored", status="expired"),
+_INTENTS = {
+    "approved": _Told(
+        type="payment_intent.succeeded", outcome="purchase", when="paid", about="the one message that is the sale"
+    ),
+    "approved_twin": _Told(
+        type="payment_intent.succeeded",
+        outcome="purchase",
+        when="paid",
+        about="a second Event object, with another evt_ id, for the change that `approved` tells",
+    ),
+    "subscribed": _Told(
+        type="payment_intent.succeeded",
+        outcome="purchase",
+        when="paid",
+        cycle=1,
+        about="the first charge of a subscription",
+    ),
+    "renewed": _Told(
+        type="payment_intent.succeeded",
+        outcome="purchase",
+        when="paid",
+        cycle=2,
+        about="a later charge of a subscription: a payment intent of its own",
+    ),
+    "created": _Told(type="payment_intent.created", status="requires_payment_method", about="a checkout was opened"),
+    "pending": _Told(type="payment_intent.processing", status="processing", about="the bank is still at it"),
+    "requires_action": _Told(
+        type="payment_intent.requires_action", status="requires_action", about="the buyer must act: 3-D Secure"
+    ),
+    "pending_boleto": _Told(
+        type="payment_intent.requires_action", status="requires_action", method="boleto", about="a boleto was printed"
+    ),
+    "pending_pix": _Told(
+        type="payment_intent.requires_action", status="requires_action", method="pix", about="a Pix code is shown"
+    ),
+    "authorised": _Told(
+        type="payment_intent.amount_capturable_updated",
+        status="requires_capture",
+        about="the card was authorised, and nothing captured",
+    ),
+    "partly_funded": _Told(
+        type="payment_intent.partially_funded", status="requires_action", about="a bank transfer of too little"
+    ),
+    "refused": _Told(type="payment_intent.payment_failed", status="requires_payment_method", about="refused"),
+    "renewal_refused": _Told(
+        type="payment_intent.payment_failed", status="requires_payment_method", cycle=2, about="a refused renewal"
+    ),
+    "canceled": _Told(type="payment_intent.canceled", status="canceled", about="the seller gave it up"),
 }
-_EVENTS = {name: Event(name=name, vendor_name=told.type, outcome=told.outcome) for name, told in _TOLD.items()}
-
-# docs.stripe.com/currencies: ISK and UGX are written with two decimals although they have none.
-_ZERO_DECIMAL = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
-_THREE_DECIMAL = "BHD JOD KWD OMR TND"
-_METADATA_KEYS, _METADATA_KEY_CHARS, _METADATA_VALUE_CHARS = 50, 40, 500
-_UNPAID = frozenset({"requires_payment_method", "requires_action", "canceled", "processing"})
-_DAY_S = 86_400
-# Fields of a payment intent that are null in a plain card sale.
-_INTENT_NULLS = (
-    "application",
-    "application_fee_amount",
-    "customer",
-    "on_behalf_of",
-    "payment_method_configuration_details",
-    "review",
-    "setup_future_usage",
-    "shipping",
-    "source",
-    "statement_descriptor",
-    "statement_descriptor_suffix",
-    "transfer_data",
-    "transfer_group",
+_CHARGES = {
+    "charge_succeeded": _Told(type="charge.succeeded", when="paid", about="the same sale, told by its charge"),
+    "charge_captured": _Told(type="charge.captured", when="paid", about="the same sale, captured after authorisation"),
+    "charge_updated": _Told(type="charge.updated", when="paid", about="the same sale, once it is booked"),
+    "charge_pending": _Told(type="charge.pending", status="pending", method="boleto", about="a boleto is on its way"),
+    "charge_failed": _Told(type="charge.failed", status="failed", about="refused"),
+    "charge_expired": _Told(type="charge.expired", when="now", back="all", about="authorised and never captured"),
+    "refunded": _Told(
+        type="charge.refunded", outcome="reversal", when="now", back="all", about="all of it has gone back"
+    ),
+    "partly_refunded": _Told(
+        type="charge.refunded", outcome="reversal", partial=True, when="now", back="part", about="a third went back"
+    ),
+    "partly_refunded_again": _Told(
+        type="charge.refunded",
+        outcome="reversal",
+        partial=True,
+        when="now",
+        back="more",
+        about="a second third: amount_refunded is the sum",
+    ),
+}
+_REFUNDS = {
+    "refund_created": _Told(
+        type="refund.created",
+        outcome="reversal",
+        partial=True,
+        when="now",
+        back="all",
+        about="a refund, which does not say whether it is all",
+    ),
+    "partial_refund_created": _Told(
+        type="refund.created", outcome="reversal", partial=True, when="now", back="part", about="a refund of a third"
+    ),
+    "refund_pending": _Told(
+        type="refund.created",
+        outcome="reversal",
+        partial=True,
+        status="pending",
+        when="now",
+        back="all",
+        method="boleto",
+        about="a refund that is on its way",
+    ),
+    "refund_updated": _Told(type="refund.updated", when="now", back="all", about="a pending refund has arrived"),
+    "refund_failed": _Told(
+        type="refund.failed", status="failed", when="now", back="all", about="it came back: the seller keeps the money"
+    ),
+    "charge_refund_updated": _Told(type="charge.refund.updated", when="now", back="all", about="refund.updated's twin"),
+}
+_DISPUTES = {
+    "chargeback": _Told(
+        type="charge.dispute.created", outcome="reversal", status="needs_response", when="now", about="disputed"
+    ),
+    "inquiry": _Told(
+        type="charge.dispute.created", status="warning_needs_response", when="now", about="a question; no money moves"
+    ),
+    "dispute_funds_withdrawn": _Told(
+        type="charge.dispute.funds_withdrawn",
+        outcome="reversal",
+        status="needs_response",
+        when="now",
+        about="the money was taken from the seller",
+    ),
+    "dispute_updated": _Told(
+        type="charge.dispute.updated", status="under_review", when="now", about="evidence was handed in"
+    ),
+    "dispute_lost": _Told(
+        type="charge.dispute.closed", outcome="reversal", status="lost", when="now", about="the buyer keeps the money"
+    ),
+    "dispute_won": _Told(type="charge.dispute.closed", status="won", when="now", about="the seller keeps the money"),
+    "inquiry_closed": _Told(
+        type="charge.dispute.closed", status="warning_closed", when="now", about="the question was answered"
+    ),
+    "dispute_funds_reinstated": _Told(
+        type="charge.dispute.funds_reinstated", status="won", when="now", about="the money was given back"
+    ),
+    "fraud_warning": _Told(
+        type="radar.early_fraud_warning.created", when="now", about="the issuer suspects; nothing has happened yet"
+    ),
+    "fraud_warning_updated": _Told(type="radar.early_fraud_warning.updated", when="now", about="nothing can be done"),
+    "review_opened": _Told(type="review.opened", when="paid", about="Radar wants somebody to look"),
+    "review_closed": _Told(type="review.closed", when="now", about="somebody looked"),
+}
+_SESSIONS = {
+    "checkout_completed": _Told(
+        type="checkout.session.completed", status="paid", when="paid", about="the same sale, told by its session"
+    ),
+    "checkout_subscribed": _Told(
+        type="checkout.session.completed", status="paid", when="paid", cycle=1, about="the same, of a subscription"
+    ),
+    "checkout_unpaid": _Told(
+        type="checkout.session.completed", status="unpaid", method="boleto", about="completed, and not paid yet"
+    ),
+    "checkout_paid_later": _Told(
+        type="checkout.session.async_payment_succeeded",
+        status="paid",
+        when="paid",
+        method="boleto",
+        about="the boleto or Pix of a session was paid",
+    ),
+    "checkout_failed_later": _Told(
+        type="checkout.session.async_payment_failed", status="unpaid", when="now", method="boleto", about="never paid"
+    ),
+    "abandoned": _Told(type="checkout.session.expired", status="expired", about="nobody paid in time"),
+}
+_SUBSCRIPTIONS = {
+    "invoice_created": _Told(type="invoice.created", status="draft", cycle=2, about="a cycle begins"),
+    "invoice_finalized": _Told(type="invoice.finalized", status="open", cycle=2, about="it is about to be charged"),
+    "invoice_paid": _Told(
+        type="invoice.paid", status="paid", when="paid", cycle=2, about="the cycle that `renewed` tells"
+    ),
+    "invoice_payment_succeeded": _Told(
+        type="invoice.payment_succeeded", status="paid", when="paid", cycle=2, about="invoice.paid's twin"
+    ),
+    "invoice_payment_failed": _Told(
+        type="invoice.payment_failed", status="open", cycle=2, about="the cycle that `renewal_refused` tells"
+    ),
+    "invoice_voided": _Told(type="invoice.voided", status="void", when="now", cycle=2, about="given up"),
+    "subscription_created": _Told(
+        type="customer.subscription.created", status="active", when="paid", cycle=1, about="begun"
+    ),
+    "subscription_updated": _Told(
+        type="customer.subscription.updated", status="active", when="paid", cycle=2, about="a new cycle"
+    ),
+    "subscription_late": _Told(
+        type="customer.subscription.updated", status="past_due", cycle=2, about="a cycle was not paid"
+    ),
+    "subscription_trial_ends": _Told(
+        type="customer.subscription.trial_will_end", status="trialing", cycle=1, about="in three days"
+    ),
+    "subscription_paused": _Told(
+        type="customer.subscription.paused", status="paused", when="now", cycle=1, about="a trial ended without a card"
+    ),
+    "subscription_resumed": _Told(
+        type="customer.subscription.resumed", status="active", when="now", cycle=2, about="paid again"
+    ),
+    "subscription_canceled": _Told(
+        type="customer.subscription.deleted", status="canceled", when="now", cycle=2, about="ended"
+    ),
+}
+_THIN = _Told(
+    type="v1.payment_intent.succeeded",
+    when="paid",
+    about="a thin (v2) event: an id to fetch, and no sale in it; construct_event refuses it",
 )
+_TOLD = _INTENTS | _CHARGES | _REFUNDS | _DISPUTES | _SESSIONS | _SUBSCRIPTIONS | {"thin": _THIN}
+_EVENTS = {
+    name: Event(name=name, vendor_name=told.type, outcome=told.outcome, partial=told.partial, about=told.about)
+    for name, told in _TOLD.items()
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +249,10 @@ class Gateway:
     dialects: ClassVar[tuple[str, ...]] = ("vendor",)
     authenticates_body: ClassVar[Mapping[str, bool]] = {"vendor": True}
     does_not_imitate: ClassVar[tuple[str, ...]] = (
-        "Re-delivery over three days, several Event objects for one change, thin (v2) events, Connect accounts.",
-        "Invoices and subscriptions, partial captures and refunds, other payment methods than a card.",
-        "The fields that only other API versions than api_version have; the v0 signature is random, not computed.",
+        "Re-delivery over three days, Connect accounts and their fees, partial captures, prorations, coupons.",
+        "Other payment methods than card, boleto and Pix; that a free order has no payment intent at Stripe.",
+        "Fields that a receiver of purchases has no use for, and those that only other API versions have, but for the "
+        "link from an intent to its invoice; the v0 signature is random, not computed.",
     )
 
     livemode: bool = True
@@ -90,7 +260,12 @@ class Gateway:
     old_secret: str | None = None
     """The secret that is being rolled out of use: signs too, in a `v1` of its own, before the new one's."""
     api_version: str = "2025-10-29.clover"
-    """The version that the endpoint is pinned to."""
+    """The version that the endpoint is pinned to. Before 2025-03-31 intents, charges and invoices name each other."""
+    intent_has_metadata: bool = True
+    """[DOC*] Stripe copies no metadata from session or subscription to the payment intent; True: the seller's own
+    code has put it there. False: the intent's and the charge's are empty."""
+    intent_has_email: bool = True
+    """[DOC*] `receipt_email` stands only where the seller's code has set it. False: the intent knows no e-mail."""
 
     def events(self, dialect: str) -> Mapping[str, Event]:
         """All events, by our name for them. UnknownName: no such dialect."""
@@ -98,8 +273,8 @@ class Gateway:
         return _EVENTS
 
     def sale_id(self, order: Order) -> str:
-        """The payment intent's id: pi_ and 24 letters and digits."""
-        return _id("pi_", order)
+        """The payment intent's id: pi_ and 24 letters and digits. A renewal has one of its own."""
+        return intent_id(order)
 
     def new_secret(self, seed: str) -> str:
         """An endpoint secret: whsec_ and 32 letters and digits, used whole and never decoded."""
@@ -110,27 +285,33 @@ class Gateway:
 
         Raises:
             UnknownName: no such dialect or event.
-            ValueError: an amount finer than the currency allows.
+            ValueError: an amount finer than the currency allows, or too small for a partial refund.
         """
         _plan.event_named(event, self.events(dialect), gateway=self.name, dialect=dialect)
         told = _TOLD[event]
-        paid = told.status == "succeeded" or event == "checkout_completed"
-        happened_s = now_s if told.late else order.paid_at_s if paid else order.created_at_s
-        families = {
-            "payment_intent": self._intent,
-            "charge": self._charge,
-            "refund": self._refund,
-            "charge.dispute": self._dispute,
-            "checkout.session": self._session,
-        }
-        build = families[told.type.rpartition(".")[0]]
+        at_s = {"created": order.created_at_s, "paid": order.paid_at_s, "now": now_s}[told.when]
+        event_id = f"evt_1{shapes.code(shapes.ALNUM, 23, 'stripe/evt', order.key, event)}"
+        if event == "thin":
+            return compact(self._thin(order, event_id, at_s))
+        scene = Scene(
+            order=replace(order, cycle=order.cycle or told.cycle),
+            type=told.type,
+            status=told.status,
+            at_s=at_s,
+            method=order.method or told.method,
+            back=told.back,
+            livemode=self.livemode,
+            api_version=self.api_version,
+            intent_has_metadata=self.intent_has_metadata,
+            intent_has_email=self.intent_has_email,
+        )
         return pretty(
             {
-                "id": f"evt_1{shapes.code(shapes.ALNUM, 23, 'stripe/evt', order.key, event)}",
+                "id": event_id,
                 "object": "event",
                 "api_version": self.api_version,
-                "created": happened_s,
-                "data": {"object": build(order, told, happened_s)},
+                "created": at_s,
+                "data": data(scene),
                 "livemode": self.livemode,
                 "pending_webhooks": 1,
                 "request": {
@@ -160,168 +341,16 @@ class Gateway:
         }
         return Webhook(url=url, headers=headers, body=body)
 
-    def _intent(self, order: Order, told: _Told, happened_s: int) -> dict[str, Any]:
-        amount, unpaid = _minor(order), told.status in _UNPAID
-        begun = told.type not in {"payment_intent.created", "payment_intent.canceled"}
-        told_fields = {
-            "amount": amount,
-            "amount_capturable": 0,
-            "amount_details": {"tip": {}},
-            "amount_received": 0 if unpaid else amount,
-            "automatic_payment_methods": {"allow_redirects": "always", "enabled": True},
-            "canceled_at": happened_s if told.status == "canceled" else None,
-            "cancellation_reason": "abandoned" if told.status == "canceled" else None,
-            "capture_method": "automatic_async",
-            "client_secret": f"{_id('pi_', order)}_secret_{shapes.code(shapes.ALNUM, 25, 'stripe/client', order.key)}",
-            "confirmation_method": "automatic",
-            "created": order.created_at_s,
-            "currency": order.currency.lower(),
-            "description": order.product_name,
-            "last_payment_error": _decline(order) if told.type.endswith("payment_failed") else None,
-            "latest_charge": _id("ch_", order) if begun and told.status != "requires_action" else None,
+    def _thin(self, order: Order, event_id: str, at_s: int) -> dict[str, Any]:
+        """What an event destination of the second kind is sent: what happened to which object, and nothing of it."""
+        sale = intent_id(order)
+        return {
+            "id": event_id,
+            "object": "v2.core.event",
+            "type": _THIN.type,
+            "created": shapes.iso_z(at_s).replace("Z", ".000Z"),
             "livemode": self.livemode,
-            "metadata": _metadata(order),
-            "next_action": {"type": "use_stripe_sdk"} if told.status == "requires_action" else None,
-            "payment_method": _id("pm_", order) if begun and not told.type.endswith("payment_failed") else None,
-            "payment_method_options": {"card": {"installments": None, "request_three_d_secure": "automatic"}},
-            "payment_method_types": ["card"],
-            "processing": {"type": "card"} if told.status == "processing" else None,
-            "receipt_email": order.buyer.email,
-            "status": told.status,
+            "context": None,
+            "related_object": {"id": sale, "type": "payment_intent", "url": f"/v1/payment_intents/{sale}"},
+            "reason": None,
         }
-        # Stripe prints id and object first, the rest by the alphabet.
-        rest = dict(sorted((told_fields | dict.fromkeys(_INTENT_NULLS)).items()))
-        return {"id": self.sale_id(order), "object": "payment_intent", **rest}
-
-    def _charge(self, order: Order, told: _Told, happened_s: int) -> dict[str, Any]:
-        amount, buyer = _minor(order), order.buyer
-        refunded, paid = told.type == "charge.refunded", told.status == "succeeded"
-        address = {"city": buyer.city, "country": buyer.country, "line1": None, "line2": None}
-        address |= {"postal_code": buyer.zip_code, "state": buyer.state}
-        return {
-            "id": _id("ch_", order),
-            "object": "charge",
-            "amount": amount,
-            "amount_captured": amount if paid else 0,
-            "amount_refunded": amount if refunded else 0,
-            "balance_transaction": _id("txn_", order) if paid else None,
-            "billing_details": {
-                "address": address, "email": buyer.email, "name": buyer.full_name, "phone": buyer.phone_e164,
-                "tax_id": None,
-            },
-            "captured": paid,
-            "created": happened_s if not refunded else order.paid_at_s,
-            "currency": order.currency.lower(),
-            "customer": None,
-            "description": order.product_name,
-            "disputed": False,
-            "failure_code": None if paid else "card_declined",
-            "failure_message": None if paid else "Your card has insufficient funds.",
-            "livemode": self.livemode,
-            "metadata": _metadata(order),
-            "outcome": {
-                "network_status": "approved_by_network" if paid else "declined_by_network",
-                "type": "authorized" if paid else "issuer_declined",
-            },
-            "paid": paid,
-            "payment_intent": self.sale_id(order),
-            "payment_method": _id("pm_", order),
-            "payment_method_details": {"card": {"brand": "visa", "country": "BR", "last4": "4242"}, "type": "card"},
-            "receipt_email": buyer.email,
-            "refunded": refunded,
-            "shipping": None,
-            "status": told.status,
-        }  # fmt: skip
-
-    def _refund(self, order: Order, told: _Told, happened_s: int) -> dict[str, Any]:
-        return {
-            "id": _id("re_", order),
-            "object": "refund",
-            "amount": _minor(order),
-            "balance_transaction": _id("txn_", order),
-            "charge": _id("ch_", order),
-            "created": happened_s,
-            "currency": order.currency.lower(),
-            "destination_details": {"card": {"type": "refund"}, "type": "card"},
-            "metadata": {},
-            "payment_intent": self.sale_id(order),
-            "reason": "requested_by_customer",
-            "receipt_number": None,
-            "status": told.status,
-        }
-
-    def _dispute(self, order: Order, told: _Told, happened_s: int) -> dict[str, Any]:
-        return {
-            "id": _id("du_", order),
-            "object": "dispute",
-            "amount": _minor(order),
-            "balance_transactions": [],
-            "charge": _id("ch_", order),
-            "created": happened_s,
-            "currency": order.currency.lower(),
-            "evidence_details": {
-                "due_by": happened_s + 7 * _DAY_S, "has_evidence": False, "past_due": False, "submission_count": 0,
-            },
-            "is_charge_refundable": False,
-            "livemode": self.livemode,
-            "metadata": {},
-            "payment_intent": self.sale_id(order),
-            "reason": "fraudulent",
-            "status": told.status,
-        }  # fmt: skip
-
-    def _session(self, order: Order, told: _Told, happened_s: int) -> dict[str, Any]:
-        amount, complete, buyer = _minor(order), told.status == "complete", order.buyer
-        details = {"email": buyer.email, "name": buyer.full_name, "phone": buyer.phone_e164}
-        return {
-            "id": f"cs_{'live' if self.livemode else 'test'}_{shapes.code(shapes.ALNUM, 58, 'stripe/cs', order.key)}",
-            "object": "checkout.session",
-            "amount_subtotal": amount,
-            "amount_total": amount,
-            "client_reference_id": order.tracking.get("click_id"),
-            "created": order.created_at_s,
-            "currency": order.currency.lower(),
-            "customer": None,
-            "customer_details": details if complete else None,
-            "customer_email": None if complete else buyer.email,
-            "expires_at": order.created_at_s + _DAY_S if complete else happened_s,
-            "livemode": self.livemode,
-            # Not copied to the payment intent by Stripe: our seller sets payment_intent_data.metadata as well.
-            "metadata": _metadata(order),
-            "mode": "payment",
-            "payment_intent": self.sale_id(order) if complete else None,
-            "payment_method_types": ["card"],
-            "payment_status": "paid" if complete else "unpaid",
-            "status": told.status,
-        }
-
-
-def _id(prefix: str, order: Order) -> str:
-    return prefix + "3" + shapes.code(shapes.ALNUM, 23, "stripe", prefix, order.key)
-
-
-def _minor(order: Order) -> int:
-    currency = order.currency.upper()
-    if currency in _ZERO_DECIMAL.split():
-        return shapes.minor(order.amount, 0)
-    if currency in _THREE_DECIMAL.split():
-        if order.amount != order.amount.quantize(Decimal("0.01")):
-            raise ValueError(f"Stripe takes two decimals of {currency}, and {order.amount} has more")
-        return shapes.minor(order.amount, 3)
-    return shapes.minor(order.amount, 2)
-
-
-def _metadata(order: Order) -> dict[str, str]:
-    """What the seller's own code put there: all tracking, cut to Stripe's limits (50 keys of 40, values of 500)."""
-    pairs = list(order.tracking.items())[:_METADATA_KEYS]
-    return {key[:_METADATA_KEY_CHARS]: value[:_METADATA_VALUE_CHARS] for key, value in pairs}
-
-
-def _decline(order: Order) -> dict[str, Any]:
-    return {
-        "charge": _id("ch_", order),
-        "code": "card_declined",
-        "decline_code": "insufficient_funds",
-        "message": "Your card has insufficient funds.",
-        "type": "card_error",
-    }

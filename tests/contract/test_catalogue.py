@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -350,7 +350,7 @@ def test_every_tampering_is_judged_somewhere() -> None:
 
 SWITCHES = [(fake, one) for fake in sorted({name for name, _ in SPOKEN}) for one in switches(gateway(fake))]
 #: Where the other choices are no short list: one more that is worth trying.
-ANOTHER: dict[type, Any] = {str: "golive-another", int: 7}
+ANOTHER: dict[type, Any] = {str: "golive-another", int: 7, tuple: (7, "golive-another")}
 
 
 def another(one: Switch) -> Any:
@@ -392,11 +392,18 @@ def rows_of(name: str) -> list[_catalogue.EventRow]:
 
 
 def told(fake: Any, row: _catalogue.EventRow) -> object:
-    """One event, of an order without any tracking and of one whose tracking is long enough to be cut."""
-    bare, tracked = _catalogue.sample(), _catalogue.sample()
-    tracked.tracking.update({"click_id": "c-1", "fbclid": "F" * 80, "utm_source": "meta ads/é", "zz_own": "1"})
+    """One event, of a plain order and of a company's with partners, whose tracking is long enough to be cut.
+
+    None where the gateway does not tell it at all.
+    """
+    if row.event.name not in fake.events(row.dialect):
+        return None
+    plain_one = _catalogue.sample()
+    buyer = replace(plain_one.buyer, document="11222333000181")
+    tracking = {"click_id": "c-1", "fbclid": "F" * 80, "utm_source": "meta ads/é", "zz_own": "1"}
+    full = replace(plain_one, buyer=buyer, tracking=tracking, partners=("affiliate", "coproducer"))
     arguments = {"dialect": row.dialect, "secret": "s" * 16, "url": _catalogue.URL, "now_s": _catalogue.NOW_S}
-    sent = [fake.sign(fake.render(sale, row.event.name, **arguments), **arguments) for sale in (bare, tracked)]
+    sent = [fake.sign(fake.render(sale, row.event.name, **arguments), **arguments) for sale in (plain_one, full)]
     name = fake.events(row.dialect)[row.event.name].vendor_name
     return name, [(one.url, one.headers, one.body) for one in sent]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import random
 import re
 from decimal import Decimal
 
 import pytest
+from faker.providers.company.pt_BR import company_id_checksum
 
-from simulators.people import canaries, order
+from simulators.people import canaries, company, foreigner, order
 
 NOW_S = 1_772_366_400
 MANY = [order(f"7/people/{number}", now_s=NOW_S) for number in range(3_000)]
@@ -113,3 +115,31 @@ def test_a_change_of_no_field_is_refused(change: dict[str, object]) -> None:
     """A misspelt field is an error, not a change that nobody notices."""
     with pytest.raises(TypeError, match="unexpected keyword argument"):
         order("7/e", now_s=NOW_S, **change)
+
+
+def test_companies_have_a_cnpj_that_others_accept() -> None:
+    """Faker's own rule computes the same two last digits; nothing else of the buyer changes."""
+    for number in range(200):
+        plain = order(f"7/firm/{number}", now_s=NOW_S)
+        firm = order(f"7/firm/{number}", now_s=NOW_S, buyer=company(f"7/firm/{number}"))
+        digits = [int(digit) for digit in firm.buyer.document]
+        assert digits[12:] == company_id_checksum(digits[:12])
+        assert (firm.buyer.document_type, plain.buyer.document_type) == ("CNPJ", "CPF")
+        assert dataclasses.replace(firm.buyer, document=plain.buyer.document) == plain.buyer
+
+
+def test_foreigners_have_no_document_and_a_phone_of_their_own_country() -> None:
+    """Several countries occur; none of the numbers is Brazilian; what identifies them is the e-mail."""
+    codes = {"PT": "+351", "US": "+1", "AR": "+54", "JP": "+81"}
+    abroad = [order(f"7/f/{n}", now_s=NOW_S, buyer=foreigner(f"7/f/{n}")).buyer for n in range(100)]
+    assert {buyer.country for buyer in abroad} == set(codes)
+    assert all((buyer.phone_e164 or "").startswith(codes[buyer.country]) for buyer in abroad)
+    assert {buyer.document_type for buyer in abroad} == {""}
+    assert all(buyer.identity == buyer.email for buyer in abroad)
+    assert all(buyer.zip_code not in canaries(buyer).values() for buyer in abroad)
+
+
+def test_an_orders_parent_is_the_one_named_or_one_of_its_own() -> None:
+    """Without a parent there is one all the same, another for each order."""
+    assert order("7/c", now_s=NOW_S, parent_key="7/a").parents_key == "7/a"
+    assert order("7/c", now_s=NOW_S).parents_key != order("7/d", now_s=NOW_S).parents_key

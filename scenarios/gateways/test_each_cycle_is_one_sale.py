@@ -1,0 +1,40 @@
+"""G-31  Each cycle of a subscription is one sale, by however many messages it is told.
+
+Given  a buyer who subscribes, and is charged again
+When   the vendor tells both cycles in all its words: order, charge, invoice, subscription, renewal
+Then   Meta counts two sales, each with its own value
+"""
+
+from decimal import Decimal
+
+import pytest
+
+from harness.testing import Pipeline
+
+SUBSCRIBED = (
+    "checkout_subscribed", "invoice_created", "invoice_finalized", "charge_succeeded", "subscribed", "invoice_paid",
+    "invoice_payment_succeeded", "subscription_created",
+)  # fmt: skip
+RENEWED = (
+    "invoice_created", "invoice_finalized", "renewed", "renewed_approved", "charge_succeeded", "invoice_paid",
+    "invoice_payment_succeeded", "subscription_updated",
+)  # fmt: skip
+
+
+@pytest.mark.scenario("G-31", proves=("gateway/normalised", "gateway/idempotent"))
+@pytest.mark.each_gateway(dialects=("vendor",))
+def test_each_cycle_is_one_sale(pipeline: Pipeline) -> None:
+    # Given
+    gateway = pipeline.gateway()
+    first = gateway.order(cycle=1, amount=Decimal(100))
+    second = gateway.order(cycle=2, amount=Decimal(200), buyer=first.order.buyer, product_id=first.order.product_id)
+    # When
+    for order, events in ((first, SUBSCRIBED), (second, RENEWED)):
+        for event in (one for one in events if one in gateway.events()):
+            answer = order.deliver(event)
+            assert answer.status == 202, f"{event} must be accepted; it was {answer.status} {answer.text[:200]}"
+    # Then
+    pipeline.meta.wait_for_events(first, count=2, verdict="counted")
+    pipeline.a_later_order_arrives()
+    values = sorted(Decimal(str(one["custom_data"]["value"])) for one in pipeline.meta.events_about(first))
+    assert values == [100, 200], f"Meta must hear of each cycle once, 100 and 200; it heard of {values}"
