@@ -63,3 +63,7 @@ clean: ## remove what was built or run here
 .PHONY: bench-fakes
 bench-fakes: $(STAMP) ## the fake Meta beside WireMock (wants Java 17, npm, wrk; says what is missing)
 	@$(BIN)/python benchmarks/fakes.py $(ARGS)
+
+.PHONY: bench-webhooks
+bench-webhooks: $(STAMP) ## the webhook endpoint beside a floor app (wants wrk; says what is missing)
+	@$(BIN)/python benchmarks/webhooks.py $(ARGS)

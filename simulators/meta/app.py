@@ -18,8 +18,9 @@ from simulators import wire
 from simulators.meta import browser, decode, nodes
 from simulators.meta.control import PREFIX, create_control
 from simulators.meta.errors import GraphError
-from simulators.meta.events import EventsCall
+from simulators.meta.events import EventsCall, answer_plain
 from simulators.meta.faults import Reply
+from simulators.meta.plain import plain
 from simulators.meta.state import Meta
 from simulators.meta.versions import LATEST, Served, served
 
@@ -72,8 +73,24 @@ class _Graph:
         edge = _EVENTS(target.path)
         if edge is None or not meta.hurries(edge[1]):
             return None
-        reply = EventsCall(meta, edge[1], _read(query, headers, body)).work()
+        reply = _plain_reply(meta, edge[1], headers, body) if not query else None
+        if reply is None:
+            reply = EventsCall(meta, edge[1], _read(query, headers, body)).work()
         return reply, _headers(meta, target, reply)
+
+
+def _plain_reply(meta: Meta, pixel: str, headers: wire.Headers, body: bytes) -> Reply | None:
+    """The answer to a plain and right call; None: it is another, and nothing was done."""
+    content_type, authorization = _told(headers)
+    if content_type != "application/json":
+        return None
+    call = plain(body, now_s=meta.now_s(), switches=meta.switches)
+    if call is None:
+        return None
+    try:
+        return answer_plain(meta, pixel, call, call.token if call.token is not None else decode.bearer(authorization))
+    except GraphError:
+        return None
 
 
 @lru_cache(maxsize=1024)
@@ -120,16 +137,21 @@ def _headers(meta: Meta, target: Served, reply: Reply) -> list[tuple[bytes, byte
 
 def _read(query: bytes, headers: wire.Headers, body: bytes) -> decode.Parameters | GraphError:
     """What the client sent beside its path; what it did wrong is told after the path was judged."""
+    try:
+        return decode.parameters(query, *_told(headers), body)
+    except GraphError as error:
+        return error
+
+
+def _told(headers: wire.Headers) -> tuple[str, str]:
+    """Content-Type and Authorization; empty where there is none."""
     content_type = authorization = ""
     for name, value in headers:
         if name == b"content-type":
             content_type = value.decode("latin-1")
         elif name == b"authorization":
             authorization = value.decode("latin-1")
-    try:
-        return decode.parameters(query, content_type, authorization, body)
-    except GraphError as error:
-        return error
+    return content_type, authorization
 
 
 async def _reply(

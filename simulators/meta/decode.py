@@ -43,9 +43,14 @@ def parameters(query: bytes, content_type: str, authorization: str, body: bytes)
     if body:
         values.update(_body(content_type, body))
     token = values.pop("access_token", None)
-    if token is None and authorization[:7].lower() == "bearer ":
-        token = authorization[7:].strip()
+    if token is None:
+        token = bearer(authorization)
     return Parameters(values, token if isinstance(token, str) else None)
+
+
+def bearer(authorization: str) -> str | None:
+    """The token of an Authorization header, if it is such a one."""
+    return authorization[7:].strip() if authorization[:7].lower() == "bearer " else None
 
 
 def events(value: object, *, limit: int) -> list[Any]:

@@ -26,16 +26,18 @@ class Dedupe:
 
     def counts(self, pixel: str, event_id: str | None, event_name: str, now_s: float) -> bool:
         """Whether this one event counts; as `count`."""
-        return self.count(pixel, [(event_id, event_name)], now_s)[0]
+        return self.count(pixel, [event_id], [event_name], now_s)[0]
 
-    def count(self, pixel: str, events: Sequence[tuple[str | None, str]], now_s: float) -> list[bool]:
-        """Which of these events (id, name) count, remembering those; one without an id always counts.
+    def count(
+        self, pixel: str, event_ids: Sequence[str | None], event_names: Sequence[str | None], now_s: float
+    ) -> list[bool]:
+        """Which of these events count, remembering those; one without an id always counts.
 
         `now_s` is Unix seconds when the events came in, not when they happened.
         """
         seen, order = self._seen, self._order
         counted = []
-        for event_id, event_name in events:
+        for event_id, event_name in zip(event_ids, event_names, strict=True):
             key = hash((pixel, event_id, event_name))
             first_s = seen.get(key) if event_id else None
             counts = first_s is None or now_s - first_s >= WINDOW_S
@@ -44,7 +46,7 @@ class Dedupe:
                 seen[key] = now_s
                 if first_s is None:  # one that counts again keeps its place in the order: forgotten early, never late
                     order.append(key)
-        self._drop_old(now_s, at_most=2 * len(events))
+        self._drop_old(now_s, at_most=2 * len(counted))
         return counted
 
     def _drop_old(self, now_s: float, *, at_most: int) -> None:

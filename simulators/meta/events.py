@@ -11,9 +11,58 @@ from simulators.meta import decode, rules
 from simulators.meta.errors import GraphError
 from simulators.meta.faults import Context, Fault, Reply
 from simulators.meta.inbox import Call
+from simulators.meta.plain import PlainCall
 from simulators.meta.state import Meta
 
 Wait = Callable[[float], Awaitable[None]]
+
+
+def answer_plain(meta: Meta, pixel: str, call: PlainCall, token: str | None) -> Reply:
+    """Dedupe, count and file a call that no rule has anything against.
+
+    Raises:
+        GraphError: the token, its proof or the pixel is not right; nothing was done.
+    """
+    now_s = meta.now_s()
+    known = meta.tokens.check(token, now_s=now_s)
+    meta.tokens.check_proof(known, call.proof)
+    meta.tokens.check_access(known, pixel, method="post")
+    columns = call.columns
+    counted = meta.dedupe.count(pixel, columns.event_ids, columns.event_names, now_s)
+    meta.inbox.put(
+        Call(
+            seq=meta.inbox.next_seq(),
+            pixel=pixel,
+            at_s=now_s,
+            status=200,
+            code=None,
+            subcode=None,
+            fault=None,
+            token_last4=_last4(token),
+            events=(),
+            packed=call.body,
+            verdicts=[_VERDICTS[one] for one in counted],
+            test_event_code=_code(call.test_event_code),
+        ),
+        columns,
+    )
+    return _received(meta, len(counted))
+
+
+_VERDICTS = {True: "counted", False: "duplicate"}
+
+
+def _received(meta: Meta, count: int) -> Reply:
+    told = {"events_received": count, "messages": [], "fbtrace_id": meta.trace_id()}
+    return Reply(status=200, body=orjson.dumps(told))
+
+
+def _last4(token: str | None) -> str | None:
+    return token[-4:] if token and len(token) >= 12 else None
+
+
+def _code(given: object) -> str | None:
+    return given[:100] if isinstance(given, str) and given else None
 
 
 class EventsCall:
@@ -50,11 +99,10 @@ class EventsCall:
             self._validate()
         except GraphError as error:
             return self._refuse(error)
-        named = [(event.get("event_id"), event["event_name"]) for event in self._events]
-        counted = self._meta.dedupe.count(self._pixel, named, self._now_s)
-        self._file(200, None, ["counted" if one else "duplicate" for one in counted])
-        told = {"events_received": len(self._events), "messages": [], "fbtrace_id": self._meta.trace_id()}
-        return Reply(status=200, body=orjson.dumps(told))
+        ids, names = zip(*((event.get("event_id"), event["event_name"]) for event in self._events), strict=True)
+        counted = self._meta.dedupe.count(self._pixel, ids, names, self._now_s)
+        self._file(200, None, [_VERDICTS[one] for one in counted])
+        return _received(self._meta, len(self._events))
 
     async def _fail(self, fault: Fault, wait: Wait) -> Reply:
         self._fault = fault.name
@@ -97,7 +145,7 @@ class EventsCall:
         return Reply(status=error.status, body=orjson.dumps(error.envelope(self._meta.trace_id())), error=error)
 
     def _file(self, status: int, error: GraphError | None, verdicts: Sequence[str]) -> None:
-        token = None if isinstance(self._read, GraphError) else self._read.token
+        token, values = (None, {}) if isinstance(self._read, GraphError) else (self._read.token, self._read.values)
         self._meta.inbox.put(
             Call(
                 seq=self._meta.inbox.next_seq(),
@@ -107,14 +155,10 @@ class EventsCall:
                 code=None if error is None else error.code,
                 subcode=None if error is None else error.subcode,
                 fault=self._fault,
-                token_last4=token[-4:] if token and len(token) >= 12 else None,
+                token_last4=_last4(token),
                 events=self._events,
                 verdicts=verdicts,
-                test_event_code=self._test_event_code(),
+                test_event_code=_code(values.get("test_event_code")),
                 latency_s=self._latency_s,
             )
         )
-
-    def _test_event_code(self) -> str | None:
-        code = None if isinstance(self._read, GraphError) else self._read.values.get("test_event_code")
-        return code[:100] if isinstance(code, str) and code else None

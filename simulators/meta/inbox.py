@@ -37,22 +37,26 @@ class Arrival(NamedTuple):
     """When the client could know of it: the drawn latency later; a fault's own waiting is not in it."""
 
 
+class Columns(NamedTuple):
+    """What the short list tells of a call's events: a column is made faster than a row for each event."""
+
+    event_ids: tuple[str | None, ...]
+    event_names: tuple[str | None, ...]
+    order_ids: tuple[str | None, ...]
+
+
 class _Short(NamedTuple):
-    """A call in short: its events as columns, because a column is made faster than a row for each event."""
+    """A call in short."""
 
     seq: int
     pixel: str
     received_at_s: float
     answered_at_s: float
-    event_ids: tuple[str | None, ...]
-    event_names: tuple[str | None, ...]
-    order_ids: tuple[str | None, ...]
+    columns: Columns
     verdicts: Sequence[str]
 
     def rows(self) -> Iterator[Arrival]:
-        for event_id, name, order_id, verdict in zip(
-            self.event_ids, self.event_names, self.order_ids, self.verdicts, strict=True
-        ):
+        for event_id, name, order_id, verdict in zip(*self.columns, self.verdicts, strict=True):
             yield Arrival(
                 self.seq,
                 self.pixel,
@@ -67,6 +71,16 @@ class _Short(NamedTuple):
 
 _NOTHING: dict[str, Any] = {}
 _TEXT_OR_NONE = frozenset([str, type(None)])
+
+
+def _columns(events: Sequence[Any]) -> Columns:
+    known = [event if type(event) is dict else _NOTHING for event in events]
+    customs = [event.get("custom_data") for event in known]
+    return Columns(
+        _column([event.get("event_id") for event in known]),
+        _column([event.get("event_name") for event in known]),
+        _column([custom.get("order_id") if type(custom) is dict else None for custom in customs]),
+    )
 
 
 def _column(values: Sequence[Any]) -> tuple[str | None, ...]:
@@ -96,20 +110,24 @@ class Call:
     """Of the request: such events show in the Test Events tool, and count all the same."""
     latency_s: float = 0.0
     """How long after `at_s` its answer is sent, by the pixel's own latency."""
-    _packed: bytes | None = None
+    packed: bytes | None = None
+    """The events as JSON: an array, or an object in whose `data` they stand."""
 
     def pack(self) -> None:
         """Keep the events as bytes: a kept call weighs a tenth, and the garbage collector has nothing to look at."""
+        if self.packed is not None:
+            return
         try:
-            self._packed = orjson.dumps(self.events)
+            self.packed = orjson.dumps(self.events)
         except orjson.JSONEncodeError:
             return  # nested more deeply than orjson writes: kept as it is
         self.events = ()
 
     def _unpacked(self) -> Sequence[Any]:
-        if self._packed is None:
+        if self.packed is None:
             return self.events
-        events: list[Any] = orjson.loads(self._packed)
+        found = orjson.loads(self.packed)
+        events: list[Any] = found["data"] if isinstance(found, dict) else found
         return events
 
     def to_json(self) -> dict[str, Any]:
@@ -170,8 +188,8 @@ class Inbox:
         self.seq += 1
         return self.seq
 
-    def put(self, call: Call) -> None:
-        """File a call and wake who waits for its pixel."""
+    def put(self, call: Call, columns: Columns | None = None) -> None:
+        """File a call and wake who waits for its pixel; `columns` where they are known, else they are made."""
         box = self._boxes[call.pixel]
         box.calls.append(call)
         box.weight += _weight(call)
@@ -180,30 +198,18 @@ class Inbox:
             box.weight -= _weight(oldest)
             box.last_dropped = oldest.seq
             box.dropped += 1
-        if call.source != "browser" and call.events:
-            self._arrive(call)
+        if call.source != "browser" and call.verdicts:
+            self._arrive(call, columns or _columns(call.events))
         call.pack()
         for one in box.waiting:
             if not one.done():
                 one.set_result(None)
 
-    def _arrive(self, call: Call) -> None:
+    def _arrive(self, call: Call, columns: Columns) -> None:
         """Remember a server's events in short; whole calls are dropped, the newest never."""
-        known = [event if type(event) is dict else _NOTHING for event in call.events]
-        customs = [event.get("custom_data") for event in known]
-        self._arrivals.append(
-            _Short(
-                call.seq,
-                call.pixel,
-                call.at_s,
-                call.at_s + call.latency_s,
-                _column([event.get("event_id") for event in known]),
-                _column([event.get("event_name") for event in known]),
-                _column([custom.get("order_id") if type(custom) is dict else None for custom in customs]),
-                call.verdicts,
-            )
-        )
-        self._arrivals_held += len(known)
+        answered_at_s = call.at_s + call.latency_s
+        self._arrivals.append(_Short(call.seq, call.pixel, call.at_s, answered_at_s, columns, call.verdicts))
+        self._arrivals_held += len(call.verdicts)
         while self._arrivals_held > self._arrivals_kept and len(self._arrivals) > 1:
             oldest = self._arrivals.popleft()
             self._arrivals_held -= len(oldest.verdicts)

@@ -832,3 +832,14 @@ def test_two_migrations_at_once_do_not_trip_over_each_other(postgres: Any) -> No
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(up, range(2)))
     assert {row[0] for row in schema(url)} >= {"tenants", "conversions"}
+
+
+def test_connections_that_the_server_has_ended_are_not_used(world: World) -> None:
+    """After a restart of the database, or a fail-over, no webhook pays for the connections of before."""
+    with ThreadPoolExecutor(8) as pool:  # as many connections as the pool holds
+        assert {answer.status_code for answer in pool.map(lambda _: world.deliver(), range(16))} == {202}
+    world.db.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+        [world.name],
+    )
+    assert [world.deliver(order_id=f"HT{number}").status_code for number in range(2, 14)] == [202] * 12
