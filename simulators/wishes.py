@@ -38,7 +38,7 @@ class Delivery(BaseModel):
     shuffle: bool = False
     twin: Annotated[int, Field(ge=1, le=MAX_TWINS)] = 1
     retries: bool = False
-    compress: Annotated[float, Field(gt=0)] | None = None
+    compress: Annotated[float, Field(gt=0, le=1e9)] | None = None
     """Means `retries`."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
 
