@@ -136,7 +136,7 @@ def test_foreigners_have_no_document_and_a_phone_of_their_own_country() -> None:
     assert all((buyer.phone_e164 or "").startswith(codes[buyer.country]) for buyer in abroad)
     assert {buyer.document_type for buyer in abroad} == {""}
     assert all(buyer.identity == buyer.email for buyer in abroad)
-    assert all(buyer.zip_code not in canaries(buyer).values() for buyer in abroad)
+    assert not any("zip" in canaries(buyer) for buyer in abroad)
 
 
 def test_an_orders_parent_is_the_one_named_or_one_of_its_own() -> None:
