@@ -33,6 +33,7 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 MAX_BATCH = 50
 """Requests in one batch (documented)."""
+_ALL = 1_000_000
 _HOUR_S = 3_600
 _STATS_SPAN_S = 24 * _HOUR_S
 _STATS = ("event", "event_total_counts")
@@ -44,9 +45,22 @@ Answer = Object | list[Any]
 
 
 def pixel(meta: Meta, pixel_id: str, asked: Parameters) -> Object:
-    """`GET /{pixel}`: a token made in the Events Manager may write to its pixel and may not read it."""
+    """`GET /{pixel}?fields=…`: a token made in the Events Manager may write to its pixel and may not read it.
+
+    Known fields: id, name, last_fired_time (of server events), is_unavailable. Others are left out, as Graph leaves out
+    what a token may not see.
+    """
     _check_reader(meta, pixel_id, asked)
-    return {"id": pixel_id}
+    wanted = str(asked.values.get("fields") or "id").split(",")
+    known: Object = {"id": pixel_id, "name": f"Pixel {pixel_id}", "is_unavailable": False}
+    if "last_fired_time" in wanted:
+        times = [one.received_at_s for one in meta.inbox.arrivals(after=0, limit=_ALL)[0] if one.pixel == pixel_id]
+        known |= {"last_fired_time": _iso(max(times))} if times else {}
+    return {"id": pixel_id} | {name: known[name] for name in wanted if name in known}
+
+
+def _iso(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
 
 
 def _check_reader(meta: Meta, pixel_id: str, asked: Parameters) -> None:
@@ -69,14 +83,14 @@ def stats(meta: Meta, pixel_id: str, asked: Parameters) -> Object:
     begins_s = _seconds(asked.values.get("start_time"), now_s - _STATS_SPAN_S)
     ends_s = _seconds(asked.values.get("end_time"), now_s)
     hours: dict[int, Counter[str]] = {}
-    for one in meta.inbox.arrivals(after=0, limit=1_000_000)[0]:
+    for one in meta.inbox.arrivals(after=0, limit=_ALL)[0]:
         wanted = one.pixel == pixel_id and begins_s <= one.received_at_s <= ends_s and only in {None, one.event_name}
         if wanted and one.event_name:
             hour_s = int(one.received_at_s) // _HOUR_S * _HOUR_S
             hours.setdefault(hour_s, Counter())[one.event_name] += 1
     rows = [
         {
-            "start_time": datetime.fromtimestamp(hour_s, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000"),
+            "start_time": _iso(hour_s),
             "aggregation": kind,
             "data": [{"value": name, "count": number} for name, number in sorted(counted.items())],
         }

@@ -639,6 +639,7 @@ def test_every_limit_tells_when_to_come_again(code: int, meta: Fake) -> None:
     meta.control("POST", f"pixels/{pixel.id}/faults", {"fault": "throttle", "code": code, "regain_minutes": 9})
     answer = send(meta, pixel)
     assert answer.error == expected_error(LIMITS[code])
+    assert answer.error[1] == code
     assert json.loads(answer.headers["x-app-usage"])["call_count"] == 100
     ((business,),) = json.loads(answer.headers["x-business-use-case-usage"]).values()
     assert business["estimated_time_to_regain_access"] == 9

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -307,6 +308,20 @@ def test_whatever_stands_in_a_batch_is_answered(account: Account, one: object) -
     asked["include_headers"] = "false"
     answer = requests.post(f"{account.url}/", data={**asked, "batch": json.dumps(asked["batch"])}, timeout=LIMIT_S)
     assert "headers" not in answer.json()[0]
+
+
+def test_the_sdk_reads_a_pixel(account: Account) -> None:
+    """The fields that were asked for and are known; when a server last fired, once one has."""
+    account.control("PUT", f"pixels/{account.pixel}", {"tokens": [{"token": account.token, "kind": "USER"}]})
+    asked = ["name", "last_fired_time", "owner_business"]
+    assert dict(AdsPixel(account.pixel).api_get(fields=asked)) == {
+        "id": account.pixel,
+        "name": f"Pixel {account.pixel}",
+    }
+    send(account, purchase("f-1"))
+    fired = str(AdsPixel(account.pixel).api_get(fields=asked)["last_fired_time"])
+    assert abs(datetime.fromisoformat(fired).timestamp() - time.time()) < LIMIT_S
+    assert dict(AdsPixel(account.pixel).api_get()) == {"id": account.pixel}
 
 
 def test_the_sdk_reads_what_a_pixel_received(account: Account) -> None:
