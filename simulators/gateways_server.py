@@ -46,6 +46,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import requests
@@ -131,8 +132,9 @@ async def _aside(call: Callable[[], Answer]) -> Answer:
     return await answer
 
 
+@cache
 def catalogue() -> dict[str, Any]:
-    """All gateways, events and tamperings, as `GET /_golive/events` tells them."""
+    """All gateways, events and tamperings, as `GET /_golive/events` tells them; made once."""
     return {
         "gateways": [
             {

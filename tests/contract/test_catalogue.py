@@ -12,6 +12,8 @@ import http.client
 import itertools
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +26,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import stripe
 
+from harness.pytest_fixtures import GatewayFixture
 from harness.stack.processes import Nursery
 from harness.stack.simulators import LocalSimulator
 from simulators.catalogue import main, page
@@ -73,6 +76,26 @@ def test_the_page_names_every_row() -> None:
     rows += [f"| `{name}` |" for name in (*TAMPERINGS, *TABLE, *FAULTS, *STATES, *COMPLAINTS, *LISTED)]
     rows += [f"| `{name}` |" for name in (*PAGERDUTY_TABLE, *PAGERDUTY_FAULTS)]
     assert [row for row in rows if row not in text] == []
+
+
+def test_the_command_and_the_control_route_list_the_same(gateways: Fake) -> None:
+    """`golive list` and `GET /_golive/events` have the page's rows: events, switches, tamperings with their answers."""
+
+    def listed(what: str) -> list[dict[str, Any]]:
+        words = [str(Path(sys.executable).parent / "golive"), "list", what, "--json"]
+        rows: list[dict[str, Any]] = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+        return rows
+
+    wanted = [(row.gateway, row.dialect, row.event.name, row.event.vendor_name) for row in EVENTS]
+    told_by = gateways.control("GET", "events")
+    assert [tuple(one.values())[:4] for one in listed("events")] == wanted
+    assert [(one["gateway"], one["dialect"], one["name"], one["vendor_name"]) for one in told_by["events"]] == wanted
+    assert [(one["gateway"], one["switch"]) for one in listed("switches")] == [
+        (name, one.name) for name, one in SWITCHES
+    ]
+    assert {one["name"] for one in listed("tamperings")} == {one["name"] for one in told_by["tamperings"]}
+    one_byte = next(one for one in told_by["tamperings"] if one["name"] == "one_byte")
+    assert (one_byte["expected"]["stripe/vendor"], one_byte["expected"]["hotmart/vendor"]) == ("refused", "accepted")
 
 
 # -- a child of each kind ------------------------------------------------------------------------------------
@@ -339,6 +362,18 @@ def test_every_tampering_is_applied_and_judged(
     assert bool(door.bodies) == (status == 202)
     (told,) = gateways.control("GET", "sent")["sent"][-1:]
     assert (told["tamper"], told["expected"]) == (kind, right)
+
+
+def test_the_pytest_fixture_spoils_alike(receiver: Receiver) -> None:
+    """Chunks are taken, another tenant's secret is not; another machine is not sent to."""
+    fixture = GatewayFixture(gateway("stripe"), "walk")
+    to, door = a_door(receiver, "stripe", "vendor")
+    door.secret = fixture.secret
+    assert fixture.send(to, tamper="chunked").status == 202
+    assert fixture.send(to, tamper="another_tenants_secret", another_tenants_secret="whsec_theirs").status == 401
+    assert len(door.bodies) == 1
+    with pytest.raises(ValueError, match=r"allow_host='192\.0\.2\.1'"):
+        fixture.send("http://192.0.2.1/hook")
 
 
 def test_every_tampering_is_judged_somewhere() -> None:
