@@ -56,6 +56,22 @@ lock: $(STAMP) ## write requirements.lock again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements.lock
 
+.PHONY: openapi
+openapi: $(STAMP) ## write docs/openapi.json again from the reference's routes
+	@GOLIVE_WRITE_OPENAPI=1 $(BIN)/python -m pytest -q -n 0 tests/change/test_contract.py -k every_route
+	@git diff --stat -- docs/openapi.json
+
+.PHONY: openapi-diff
+openapi-diff: $(STAMP) ## does docs/openapi.json break a client of the last tag? (BASE=file compares with that file)
+	@base=$$(mktemp); tag=$$(git describe --tags --abbrev=0 HEAD^ 2>/dev/null); \
+	  { [ -n "$$tag" ] && git show "$$tag:docs/openapi.json" > $$base 2>/dev/null; } || cp tests/change/released_openapi.json $$base; \
+	  $(BIN)/python -m reference_impl.contract $${BASE:-$$base} docs/openapi.json; code=$$?; rm -f $$base; exit $$code
+
+.PHONY: prove-change
+prove-change: $(STAMP) ## deployments under load: canary, rollback, rolling restart, migrations, contract
+	@$(BIN)/python -m pytest -q -n 0 --durations=5 tests/change
+	@$(BIN)/golive run -k "R-20 or R-21" $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was built or run here
 	@rm -rf $(VENV) reports/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

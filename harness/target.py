@@ -48,6 +48,8 @@ class Timings(_Section):
 
     start_s: float = 20
     """From start to ready."""
+    stop_s: float = 30
+    """From SIGTERM to the end of a process that finishes what it has in hand."""
     dispatch_s: float = 20
     """From a 202 to Meta's inbox, on a bad day."""
     breaker_reset_s: float = 60

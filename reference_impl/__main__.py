@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -14,11 +15,14 @@ from collections.abc import Callable
 from reference_impl import logs
 from reference_impl.settings import BadSettings, Settings
 
+_IN_FLIGHT_S = 10.0
+"""How long a request may take that was under way when the web process stopped accepting."""
+
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> int:
     from reference_impl.db.migrate import migrate  # noqa: PLC0415 -- Alembic is slow to import
 
-    migrate(settings.database_url, args.down or "head")
+    migrate(settings.session_url, args.down or "head")
     return 0
 
 
@@ -95,7 +99,7 @@ def _web(args: argparse.Namespace, settings: Settings) -> int:
         backlog=2048,
         log_access=False,
         log_level=LogLevels.error,
-        workers_kill_timeout=5,
+        workers_kill_timeout=math.ceil(settings.web_drain_s + _IN_FLIGHT_S),
     )
     server.serve()
     return 0

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from flask import Flask
     from mypy_boto3_sqs import SQSClient
 
+_PREPARE_AFTER = 5
+"""psycopg's own. Behind a transaction pooler nothing is prepared: the next transaction has another connection."""
+
 #: boto3's own retries, with limits of time: nobody waits a minute for an endpoint that is gone.
 _AWS = Config(connect_timeout=2, read_timeout=25, retries={"max_attempts": 2, "mode": "standard"})
 
@@ -42,7 +45,13 @@ def sealer(store: SecretStore) -> Sealer:
 
 def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection in autocommit mode. Raises psycopg.OperationalError while the database is away."""
-    return psycopg.connect(settings.database_url, autocommit=True, connect_timeout=3)
+    prepare = None if settings.pooled else _PREPARE_AFTER
+    return psycopg.connect(settings.database_url, autocommit=True, connect_timeout=3, prepare_threshold=prepare)
+
+
+def connect_session(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
+    """The same, and what is set, locked or listened to on it lasts as long as it does."""
+    return psycopg.connect(settings.session_url, autocommit=True, connect_timeout=3)
 
 
 def queue_url(client: SQSClient, name: str) -> str:
@@ -54,16 +63,20 @@ def web_app() -> Flask:
     """The web process's application, from the environment; granian calls this in its worker."""
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
+    from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
     logs.set_up(settings.log_level)
+    drain = Drain(for_s=settings.web_drain_s)
+    drain.on_sigterm()  # first: the threads of what follows must inherit the blocked signal
     return create_app(
-        database=Database(settings.database_url, size=settings.web_threads),
+        database=Database(settings.database_url, size=settings.web_threads, prepare=not settings.pooled),
         secrets=GatewaySecrets(secret_store(), ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic),
         queue_complaint=_queue_complaint(settings),
         now_s=time.time,
         window_s=settings.attribution_window_days * 86_400,
         max_body_bytes=settings.max_body_bytes,
+        draining=drain,
     )
 
 

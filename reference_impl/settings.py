@@ -3,6 +3,7 @@
 | variable | default | |
 |---|---|---|
 | `DATABASE_URL` | (required) | PostgreSQL, as psycopg reads it |
+| `DATABASE_DIRECT_URL` | DATABASE_URL | the same database past a transaction-mode pooler (docs/deploy.md) |
 | `META_GRAPH_URL` | https://graph.facebook.com | without a path |
 | `META_API_VERSION` | v24.0 | |
 | `META_TIMEOUT_S` | 5 | until Meta's answer begins, and again until it is complete |
@@ -12,6 +13,7 @@
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
 | `CONSUMER_THREADS` | 4 | |
 | `WEB_THREADS` | 8 | |
+| `WEB_DRAIN_S` | 10 | how long `web` goes on answering after SIGTERM: longer than the load balancer needs to notice |
 | `BREAKER_THRESHOLD` | 5 | failures in a row |
 | `BREAKER_RESET_S` | 30 | |
 | `HOLD_RECHECK_S` | 60 | how soon a conversion held for a dead token is looked at again |
@@ -41,6 +43,7 @@ class Settings:
     """One process's settings; the module's docstring explains each."""
 
     database_url: str = field(repr=False)
+    database_direct_url: str = field(default="", repr=False)
     meta_graph_url: str = "https://graph.facebook.com"
     meta_api_version: str = "v24.0"
     meta_timeout_s: float = 5.0
@@ -50,6 +53,7 @@ class Settings:
     max_receive_count: int = 5
     consumer_threads: int = 4
     web_threads: int = 8
+    web_drain_s: float = 10.0
     breaker_threshold: int = 5
     breaker_reset_s: float = 30.0
     hold_recheck_s: float = 60.0
@@ -79,6 +83,16 @@ class Settings:
         settings = cls(**given)
         settings._check()
         return settings
+
+    @property
+    def pooled(self) -> bool:
+        """Whether `database_url` leads through a pooler that gives each transaction another connection."""
+        return bool(self.database_direct_url)
+
+    @property
+    def session_url(self) -> str:
+        """Where one connection is one session: for LISTEN, for locks that outlive a transaction, for migrations."""
+        return self.database_direct_url or self.database_url
 
     def _check(self) -> None:
         if self.dedupe_days < 180:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PromiseBroken
 
 #: The longest that one request may take (a provisioning command with hundreds of tenants, say).
 CALL_LIMIT_S = 120
@@ -23,7 +23,7 @@ Handler = Callable[[dict[str, Any]], Any]
 
 
 class ControlServer:
-    """Answers `{"op": name, …}` with `{"ok": result}` or `{"error": sentence}`."""
+    """Answers `{"op": name, …}` with `{"ok": result}`, `{"broken": sentence}` (target) or `{"error": sentence}`."""
 
     def __init__(self, path: Path, operations: dict[str, Handler]) -> None:
         class _Session(socketserver.StreamRequestHandler):
@@ -52,6 +52,8 @@ class ControlServer:
 def _answer(operations: dict[str, Handler], request: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"ok": operations[request.pop("op")](request)}
+    except PromiseBroken as error:
+        return {"broken": str(error)}
     except Exception as error:  # noqa: BLE001 -- the caller is in another process: every failure must travel
         return {"error": f"{error}" if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"}
 
@@ -66,7 +68,7 @@ class Control:
         """Ask, and wait for the answer.
 
         Raises:
-            HarnessError: the owner of the stack refused, failed, or is gone.
+            HarnessError: the owner of the stack refused, failed, or is gone. PromiseBroken: the target failed.
         """
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
@@ -78,6 +80,8 @@ class Control:
         except OSError as error:
             raise HarnessError(f"the golive process that owns the stack does not answer: {error}") from error
         answer = json.loads(raw) if raw else {"error": "the golive process that owns the stack is gone"}
+        if "broken" in answer:
+            raise PromiseBroken(str(answer["broken"]))
         if "error" in answer:
             raise HarnessError(str(answer["error"]))
         return answer["ok"]

@@ -28,7 +28,7 @@ from harness.stack.aws import CREDENTIALS, LocalAws
 from harness.stack.control import ControlServer, Handler
 from harness.stack.ports import free_port
 from harness.stack.postgres import LocalPostgres
-from harness.stack.processes import Child, Death, Nursery, wait_ready
+from harness.stack.processes import Child, Death, Nursery, how_it_ended, tail, wait_ready
 from harness.stack.simulators import LocalSimulator
 from harness.target import Target
 from harness.tenants import Tenant
@@ -59,6 +59,7 @@ class Stack:
         self.clock = clock
         self.seed = seed
         self.logs = logs
+        self._values: dict[str, str] = {}
         self._phase = phase
         self._meta_options = tuple(meta_options)
         self.timings: dict[str, float] = {}
@@ -124,6 +125,7 @@ class Stack:
                 done.result()
         self.meta_url = values["meta_url"] = meta.url
         values["aws_url"] = aws.url
+        self._values = values
         self.target = wanted.filled(values)
 
     def _base_env(self) -> dict[str, str]:
@@ -171,14 +173,19 @@ class Stack:
         return self.nursery.start(role, self.target.start[role], owner="target", env=self.target_env(), log=log)
 
     def _wait_for_target(self) -> None:
-        web = self.nursery.get(next(iter(self.target.start)))
+        date = self._wait_for(self.nursery.get(next(iter(self.target.start))), self.target.base_url)
+        if self.clock.offset_s:
+            self._prove_travel(date)
+
+    def _wait_for(self, web: Child, base_url: str) -> str:
+        """Return once it is ready: the Date header of its answer."""
         date: list[str] = []
 
         def complaint() -> str | None:
             try:
-                answer = requests.get(self.target.base_url + self.target.paths.ready, timeout=2)
+                answer = requests.get(base_url + self.target.paths.ready, timeout=2)
             except requests.RequestException:
-                return f"nothing answers at {self.target.base_url}"
+                return f"nothing answers at {base_url}"
             date[:] = [answer.headers.get("Date", "")]
             return None if answer.ok else f"{self.target.paths.ready} answers {answer.status_code} {answer.text[:200]}"
 
@@ -186,8 +193,7 @@ class Stack:
             wait_ready(web, complaint, within_s=self.target.timings.start_s)
         except HarnessError as error:
             raise PromiseBroken(f"the target did not become ready: {error}") from None
-        if self.clock.offset_s:
-            self._prove_travel(date[0])
+        return date[0]
 
     def _prove_travel(self, date: str) -> None:
         if not date:
@@ -223,6 +229,9 @@ class Stack:
             "action": lambda request: self.act(request["name"], request["input"]),
             "kill": lambda request: self.kill(request["role"]),
             "start": lambda request: self.restart(request["role"]),
+            "stop": lambda request: self.stop_role(request["role"], within_s=request["within_s"]),
+            "replica": lambda request: self.start_replica(request["role"], request["name"]),
+            "restore": lambda _: self.restore(),
         }
 
     def provision(self, tenants: Sequence[Tenant]) -> None:
@@ -260,3 +269,44 @@ class Stack:
         """Start one of the target's processes again; wait until the target is ready."""
         self._start_role(role)
         self._wait_for_target()
+
+    def stop_role(self, role: str, *, within_s: float) -> None:
+        """Ask one of the target's processes, or a replica of one, to end as a deployment does: SIGTERM, and time.
+
+        Raises:
+            PromiseBroken: it had to be killed, or ended with a complaint.
+        """
+        child = self.nursery.get(role)
+        child.ask_to_stop()
+        child.ensure_stopped(within_s=within_s)
+        if child.process.returncode:
+            raise PromiseBroken(
+                f"asked to end with SIGTERM, {role} {how_it_ended(child.process.returncode)} (it had {within_s:g} s); "
+                f"the end of {child.log}:\n{tail(child.log)}"
+            )
+
+    def start_replica(self, role: str, name: str) -> str | None:
+        """Start one more of a role's processes on a port of its own; its base URL, once it is ready.
+
+        None where neither its command nor the environment says `${port}`: a second one would take the first's.
+
+        Raises:
+            PromiseBroken: it does not become ready.
+        """
+        if not any("${port}" in word for word in (*self._wanted.start[role], *self._wanted.env.values())):
+            return None
+        twin = self._wanted.filled({**self._values, "port": str(free_port())})
+        env = {**self.target_env(), **twin.env}
+        log = self.logs / f"target-{name}.log"
+        child = self.nursery.start(name, twin.start[role], owner="target", env=env, log=log)
+        self._wait_for(child, twin.base_url)
+        return twin.base_url
+
+    def restore(self) -> None:
+        """End every replica; start what of the target's own processes does not run."""
+        for name in self.nursery.names("target"):
+            if name not in self.target.start and self.nursery.get(name).running():
+                self.nursery.get(name).kill()
+        for role in self.target.start:
+            if not self.nursery.get(role).running():
+                self.restart(role)

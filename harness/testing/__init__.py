@@ -9,15 +9,18 @@ A scenario reads like the promise it proves:
 
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
 from harness.testing.answers import Answer, Click, sha256
+from harness.testing.balancer import Balancer
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
 from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
+from harness.testing.traffic import Traffic
 
 __all__ = [
     "Answer",
+    "Balancer",
     "Click",
     "DatabaseView",
     "Gateway",
@@ -29,5 +32,6 @@ __all__ = [
     "PromiseBroken",
     "StackInfo",
     "TargetView",
+    "Traffic",
     "sha256",
 ]

@@ -198,13 +198,22 @@ class PlacedOrder:
         return self._signing().sign(json.dumps(body, ensure_ascii=False).encode())
 
     def deliver(
-        self, event: str = "approved", *, webhook: fakes.Webhook | None = None, times: int = 1, to: str | None = None
+        self,
+        event: str = "approved",
+        *,
+        webhook: fakes.Webhook | None = None,
+        times: int = 1,
+        to: str | None = None,
+        via: str | None = None,
     ) -> Answer:
-        """Send it (`times` times, one after the other); the last answer. `to` is another path of the target."""
+        """Send it (`times` times, one after the other); the last answer.
+
+        `to` is another path of the target, `via` another base URL: a balancer's, a replica's.
+        """
         sent = webhook or self.webhook(event)
         answer = Answer(status=None)
         for _ in range(times):
-            answer = self._send(event, sent, to)
+            answer = self._send(event, sent, to, via=via)
         return answer
 
     def deliver_at_once(self, count: int, event: str = "approved") -> list[Answer]:
@@ -213,7 +222,7 @@ class PlacedOrder:
         with ThreadPoolExecutor(count) as pool:
             return list(pool.map(lambda _: self._send(event, sent, None), range(count)))
 
-    def _send(self, event: str, sent: fakes.Webhook, to: str | None) -> Answer:
+    def _send(self, event: str, sent: fakes.Webhook, to: str | None, *, via: str | None = None) -> Answer:
         query = sent.url.partition("?")[2]
         path = to or self.gateway.path
         began_s = self._pipeline.info.clock.now_s()
@@ -223,6 +232,7 @@ class PlacedOrder:
             f"{path}?{query}" if query else path,
             body=sent.body if pieces is None else iter(pieces),
             headers={"Content-Type": "application/json", **tampering.without_framing(sent)},
+            base_url=via,
         )
         wire = hashlib.sha256(f"{path}?{query}\n{sorted(sent.headers.items())}\n".encode() + sent.body).hexdigest()
         spec = self.gateway.events()[event]

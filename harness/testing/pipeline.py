@@ -25,6 +25,7 @@ from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
+from harness.testing.traffic import Traffic
 from harness.waiting import wait_until
 
 
@@ -176,6 +177,10 @@ class Pipeline:
         if not told or any(one.accepted or one.status is None for one in told):
             return ""
         return f"a genuine webhook must be accepted; sale {order.sale_id} was answered with {told[-1].status}"
+
+    def traffic(self, *, per_s: float, via: str | None = None) -> Traffic:
+        """Sales that keep coming for as long as its block lasts, whatever the target does; `via` as in `deliver`."""
+        return Traffic(self, per_s=per_s, via=via)
 
     def nothing_is_sent_about(self, order: PlacedOrder) -> None:
         """A broken promise if Meta hears of this order, even after a later one has gone through."""

@@ -24,6 +24,7 @@ class TargetView:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._replicas: set[str] = set()
 
     def request(
         self,
@@ -32,13 +33,14 @@ class TargetView:
         *,
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
+        base_url: str | None = None,
     ) -> Answer:
         """Any request, exactly as given (pieces go out chunked); no answer within ten seconds is an answer of None."""
         began = time.monotonic()
         try:
             answer = self._pipeline.http.request(
                 method,
-                self._pipeline.info.target.base_url + path,
+                (base_url or self._pipeline.info.target.base_url) + path,
                 data=body,
                 headers=dict(headers or {}),
                 timeout=ANSWER_LIMIT_S,
@@ -55,13 +57,15 @@ class TargetView:
             headers=answer.headers,
         )
 
-    def post(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Answer:
+    def post(
+        self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None, base_url: str | None = None
+    ) -> Answer:
         """One POST with exactly these bytes; JSON unless the headers say otherwise."""
         names = {name.lower() for name in headers or {}}
         given = dict(headers or {})
         if "content-type" not in names:
             given["Content-Type"] = "application/json"
-        return self.request("POST", path, body=body, headers=given)
+        return self.request("POST", path, body=body, headers=given, base_url=base_url)
 
     def event_id_of(self, order: PlacedOrder) -> str:
         """What a new process of the target computes as the event id of an order's purchase."""
@@ -95,6 +99,31 @@ class TargetView:
         """Kill and start."""
         self.kill(role)
         self.start(role)
+
+    def stop(self, role: str) -> None:
+        """Ask it to end as a deployment does, with SIGTERM, and wait; a broken promise if it must be killed."""
+        if role not in self._replicas:
+            self._roles(role)
+        self._pipeline.info.control.call("stop", role=role, within_s=self._pipeline.timings.stop_s)
+
+    def restart_gracefully(self, role: str) -> None:
+        """Stop and start, as a deployment does."""
+        self.stop(role)
+        self.start(role)
+
+    def replica(self, role: str, name: str) -> str:
+        """One more of a role's processes, under that name (for `stop`) and on a port of its own; its base URL."""
+        self._roles(role)
+        url = self._pipeline.info.control.call("replica", role=role, name=name)
+        if url is None:
+            not_observable(f"the target's {role} says no ${{port}}, so there cannot be two of it on one machine")
+        self._replicas.add(name)
+        return str(url)
+
+    def restore(self) -> None:
+        """As it was when the scenario began: no replicas, and every process of the target file up."""
+        self._replicas.clear()
+        self._pipeline.info.control.call("restore")
 
     def _roles(self, role: str) -> None:
         if role not in self._pipeline.info.target.start:

@@ -51,7 +51,7 @@ _HOUR_S = 3600.0
 def run_relay(settings: Settings) -> int:
     """Move the outbox to SQS until asked to end."""
     with stop_on_signals() as stop:
-        relay = Relay(session=_session(settings), queue=_queue(bootstrap.sqs_client(), settings.queue_name), stop=stop)
+        relay = Relay(session=_lasting(settings), queue=_queue(bootstrap.sqs_client(), settings.queue_name), stop=stop)
         log.info("relay: up")
         run_until_stopped("relay", relay.step, stop=stop, session=relay.session, rng=_rng())
     return 0
@@ -90,7 +90,7 @@ def run_scheduler(settings: Settings) -> int:
     """Do the recurring duties, as long as no other scheduler leads, until asked to end."""
     with stop_on_signals() as stop:
         scheduler = Scheduler(
-            session=_session(settings), stop=stop, duties=_duties(settings), monotonic_s=time.monotonic
+            session=_lasting(settings), stop=stop, duties=_duties(settings), monotonic_s=time.monotonic
         )
         log.info("scheduler: up")
         run_until_stopped("scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng())
@@ -203,6 +203,11 @@ def _to_event(one: Claimed) -> Mapping[str, Any]:
 
 def _session(settings: Settings) -> Session:
     return Session(partial(bootstrap.connect, settings))
+
+
+def _lasting(settings: Settings) -> Session:
+    """For the relay, which listens, and the scheduler, whose leadership is a lock of its session."""
+    return Session(partial(bootstrap.connect_session, settings))
 
 
 def _queue(client: SQSClient, name: str) -> Queue:

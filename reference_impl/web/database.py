@@ -17,12 +17,20 @@ _WAIT_S = 3.0
 
 
 class Database:
-    """Connections in autocommit mode: a transaction is opened in so many words."""
+    """Connections in autocommit mode: a transaction is opened in so many words.
 
-    def __init__(self, url: str, *, size: int) -> None:
+    `prepare`: whether statements that are used often are prepared, which a transaction-mode pooler does not bear.
+    """
+
+    def __init__(self, url: str, *, size: int, prepare: bool = True) -> None:
         self._size = size
         self._pool: ConnectionPool[Connection] = ConnectionPool(
-            url, min_size=min(2, size), max_size=size, timeout=_WAIT_S, kwargs={"autocommit": True}, open=True
+            url,
+            min_size=min(2, size),
+            max_size=size,
+            timeout=_WAIT_S,
+            kwargs={"autocommit": True} if prepare else {"autocommit": True, "prepare_threshold": None},
+            open=True,
         )
 
     @contextmanager

@@ -16,8 +16,12 @@ from reference_impl.db import tenants, visits
 from reference_impl.domain.conversion import Buyer
 from reference_impl.domain.hashing import hash_buyer
 from reference_impl.web import bodies
+from reference_impl.web.answers import Clicked, Seen
 from reference_impl.web.database import Database
 from reference_impl.web.errors import Refused
+from reference_impl.web.openapi import documented, refusals
+
+_REFUSALS = refusals(400, 404, 413, 422, 503)
 
 #: PostgreSQL has no place for a NUL.
 _STORABLE = r"^[^\x00]*$"
@@ -67,6 +71,8 @@ def blueprint(*, database: Database, now_s: Callable[[], float]) -> Blueprint:
         return answer
 
     @routes.post("/<any(click, pageview, checkout):kind>")
+    @documented("A visitor came from an ad", takes=Visit, answers={202: Clicked, **_REFUSALS}, when={"kind": "click"})
+    @documented("A visitor sees a page, or the checkout", takes=Visit, answers={202: Seen, **_REFUSALS})
     def track(tenant: str, kind: str) -> ResponseReturnValue:
         visit = _read(bodies.raw())
         at = datetime.fromtimestamp(now_s(), UTC)

@@ -27,10 +27,15 @@ from reference_impl.gateways import (
     UnknownGateway,
     adapter,
 )
+from reference_impl.gateways import (
+    known as known_gateways,
+)
 from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies
+from reference_impl.web.answers import Received
 from reference_impl.web.database import Database
 from reference_impl.web.errors import Refused
+from reference_impl.web.openapi import documented, refusals
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,18 @@ def blueprint(*, database: Database, secrets: GatewaySecrets, now_s: Callable[[]
     routes = Blueprint("webhooks", __name__)
 
     @routes.post("/api/v1/webhooks/<gateway>/<tenant>")
+    @documented(
+        "A gateway tells of a sale",
+        takes={"type": "object", "description": "The vendor's own body, byte for byte as it was signed."},
+        where={"gateway": {"type": "string", "enum": sorted(known_gateways())}},
+        headers={
+            "X-Signature": "The plan's dialect: sha256=… over the raw body.",
+            "Stripe-Signature": "Stripe's own.",
+            "X-Hotmart-Hottok": "Hotmart's own dialect.",
+        },
+        query={"signature": "Kiwify's own dialect."},
+        answers={202: Received, **refusals(400, 401, 404, 413, 415, 422, 503)},
+    )
     def receive(gateway: str, tenant: str) -> ResponseReturnValue:
         _want_json()
         body = bodies.raw()

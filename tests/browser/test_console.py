@@ -356,7 +356,7 @@ def test_an_address_that_the_vendor_gave_up_is_seen_and_switched_on(world: World
     expect(off).to_contain_text(re.compile(rf"hotmart has switched {re.escape(to)} off after 1\d failures in a row"))
     expect(page.locator(".order").first).to_contain_text("attempt 2")
     off.get_by_role("button", name="Switch it on again").click()
-    expect(page.get_by_role("status")).to_have_text(f"hotmart sends to {to} again.")
+    expect(page.locator("#said")).to_have_text(f"hotmart sends to {to} again.")
     expect(off).to_be_empty()
     told = requests.get(f"{world.gateways}/_golive/configurations", timeout=10).json()["configurations"]
     assert [one["off"] for one in told] == [False]

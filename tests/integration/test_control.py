@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PromiseBroken
 from harness.stack.control import Control, ControlServer
 
 
@@ -32,6 +32,20 @@ def test_a_refusal_keeps_its_sentence(tmp_path: Path) -> None:
             Control(tmp_path / "s").call("kill")
         with pytest.raises(HarnessError, match="KeyError"):
             Control(tmp_path / "s").call("unheard of")
+    finally:
+        server.close()
+
+
+def test_what_the_target_broke_is_no_error_of_ours(tmp_path: Path) -> None:
+    """A process that does not end when asked is the target's fault, in whatever process that was seen."""
+
+    def stop(_: dict[str, Any]) -> None:
+        raise PromiseBroken("web was killed by SIGKILL")
+
+    server = ControlServer(tmp_path / "s", {"stop": stop})
+    try:
+        with pytest.raises(PromiseBroken, match="web was killed by SIGKILL"):
+            Control(tmp_path / "s").call("stop")
     finally:
         server.close()
 
