@@ -39,6 +39,10 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+.PHONY: docs
+docs: $(STAMP) ## write docs/catalogue.md again from the registries of the fakes
+	@$(BIN)/python -m simulators.catalogue docs/catalogue.md
+
 .PHONY: fmt
 fmt: $(STAMP) ## format and fix what ruff can
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

@@ -89,12 +89,14 @@ class GatewayFixture:
         order: Order | None = None,
         dialect: str = "vendor",
         tamper: str | None = None,
+        another_tenants_secret: str | None = None,
         allow_host: str | None = None,
         **changes: Any,
     ) -> Sent:
         """Sign and POST one webhook, as the vendor does: no proxy, no redirect followed.
 
-        `tamper` spoils it by name (docs/fakes.md). Sends to this machine only, unless `allow_host` names the host.
+        `tamper` spoils it by name (docs/catalogue.md); `another_tenants_secret` is what
+        that tampering signs with. Sends to this machine only, unless `allow_host` names the host.
 
         Raises:
             LookupError: no such event, dialect or tampering; says the nearest.
@@ -103,19 +105,31 @@ class GatewayFixture:
         """
         import requests  # noqa: PLC0415 -- likewise
 
-        from simulators.gateways._tamper import Signing  # noqa: PLC0415
+        from simulators.gateways._tamper import Signing, chunks, without_framing  # noqa: PLC0415
         from simulators.gateways._tamper import tamper as spoil  # noqa: PLC0415
 
         _check_host(to, allow_host)
         sale = order or self.order(**changes)
         webhook = self.webhook(to, event, order=sale, dialect=dialect)
         if tamper:
-            signing = Signing(gateway=self.fake, dialect=dialect, secret=self.secret, url=to, now_s=int(time.time()))
+            signing = Signing(
+                gateway=self.fake,
+                dialect=dialect,
+                secret=self.secret,
+                url=to,
+                now_s=int(time.time()),
+                another_tenants_secret=another_tenants_secret,
+            )
             webhook = spoil(tamper, webhook, signing)
+        pieces = chunks(webhook)
         with requests.Session() as session:
             session.trust_env = False
             answer = session.post(
-                webhook.url, data=webhook.body, headers=dict(webhook.headers), timeout=SEND_S, allow_redirects=False
+                webhook.url,
+                data=webhook.body if pieces is None else iter(pieces),
+                headers=without_framing(webhook),
+                timeout=SEND_S,
+                allow_redirects=False,
             )
         return Sent(
             status=answer.status_code, text=answer.text, sale_id=self.fake.sale_id(sale), order=sale, webhook=webhook
@@ -210,12 +224,9 @@ class PagerDutyFixture:
 
 
 def _check_host(url: str, allowed: str | None) -> None:
-    from urllib.parse import urlsplit  # noqa: PLC0415 -- likewise
+    from simulators.loopback import check_address  # noqa: PLC0415 -- likewise
 
-    from simulators.gateways_server import check_loopback  # noqa: PLC0415
-
-    if allowed is None or urlsplit(url).hostname != allowed:
-        check_loopback(url)
+    check_address(url, allow_host=allowed, permit="allow_host='HOST'")
 
 
 def _key(request: pytest.FixtureRequest) -> str:

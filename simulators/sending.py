@@ -10,17 +10,16 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
 from simulators.gateways import Webhook
 from simulators.gateways._delivery import Configuration, Schedule, Slot
-from simulators.gateways_server import NotLoopback, check_loopback
+from simulators.gateways._tamper import chunks, without_framing
 
 #: Of an answer no more is read: vendors look at its status.
 ANSWER_BYTES = 65_536
@@ -31,30 +30,6 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}").fullmatch
 
 Make = Callable[[Slot, float], Webhook]
 """The request for a slot, signed at so many seconds since the plan began (in the vendor's time, not compressed)."""
-
-
-def check_address(url: str, *, allow_host: str | None = None) -> None:
-    """Return if webhooks may be sent there: to this machine, or to the host allowed by name.
-
-    Raises:
-        ValueError: not an http or https address.
-        NotLoopback: another machine, which nobody has allowed.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"This is no address: {error}.") from None
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ValueError("An address begins with http:// or https:// and a host, like http://127.0.0.1:8080/webhooks.")
-    if allow_host is not None and host == allow_host.lower() and not re.search(r"[@\\\s]", parts.netloc):
-        return
-    try:
-        check_loopback(url)
-    except NotLoopback:
-        raise NotLoopback(
-            f"{host!r} is not this machine, and webhooks are sent elsewhere only with --allow-host {host}."
-        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +53,18 @@ class Answer:
     def name(self) -> str:
         """The status, or the failure."""
         return str(self.status) if self.status is not None else str(self.failure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request of a plan that was answered, or not."""
+
+    slot: Slot
+    number: int
+    """1 for the first one."""
+    signed_after_s: float
+    """Seconds since the plan began, in the vendor's time."""
+    answer: Answer
 
 
 @dataclass(slots=True)
@@ -128,11 +115,12 @@ async def send(session: aiohttp.ClientSession, webhook: Webhook, *, timeout_s: f
     """POST it once and say what came back, whatever that is."""
     began_s = asyncio.get_running_loop().time()
     status, failure, word = None, None, None
+    pieces = chunks(webhook)
     try:
         async with session.post(
             URL(webhook.url, encoded=True),
-            data=webhook.body,
-            headers=webhook.headers,
+            data=webhook.body if pieces is None else _one_by_one(pieces),
+            headers=without_framing(webhook),
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             allow_redirects=False,
         ) as reply:
@@ -143,6 +131,12 @@ async def send(session: aiohttp.ClientSession, webhook: Webhook, *, timeout_s: f
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         failure = _failure(error)
     return Answer(status=status, failure=failure, word=word, elapsed_s=asyncio.get_running_loop().time() - began_s)
+
+
+async def _one_by_one(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """What makes aiohttp send a body in chunks."""
+    for piece in pieces:
+        yield piece
 
 
 def _failure(error: Exception) -> str:
@@ -184,6 +178,10 @@ class Sender:
     """Slots on the way at once; a slot's copies go together."""
     told: Callable[[Tally], None] = lambda _tally: None
     """Called after every attempt."""
+    seen: Callable[[Attempt], None] = lambda _attempt: None
+    """Called with every attempt."""
+    configuration: Configuration | None = None
+    """Whether the vendor still sends, where it is shared with other plans; else this plan has one of its own."""
     tally: Tally = field(init=False)
     _began_s: float = field(init=False, default=0.0)
     _configuration: Configuration = field(init=False)
@@ -191,7 +189,8 @@ class Sender:
 
     def __post_init__(self) -> None:
         self.tally = Tally(planned=sum(slot.copies for slot in self.slots))
-        self._configuration = Configuration(self.schedule.off_after_failures if self.retries else None)
+        own = Configuration(self.schedule.off_after_failures if self.retries else None)
+        self._configuration = self.configuration or own
 
     async def run(self) -> Tally:
         """Send everything when it is due, retries included; ends with the last answer."""
@@ -227,7 +226,7 @@ class Sender:
             webhook = self.make(slot, slot.at_s)
             post = partial(send, session, webhook, timeout_s=self.schedule.timeout_s)
             for answer in await asyncio.gather(*(post() for _ in range(slot.copies))):
-                if not self._settled(answer, attempt=1):
+                if not self._settled(Attempt(slot=slot, number=1, signed_after_s=slot.at_s, answer=answer)):
                     tasks.create_task(self._again(session, slot))
         finally:
             self._places.release()
@@ -244,18 +243,21 @@ class Sender:
                 attempt += 1
                 webhook = self.make(slot, signed_after_s)
                 answer = await send(session, webhook, timeout_s=self.schedule.timeout_s)
-                if self._settled(answer, attempt=attempt):
+                made = Attempt(slot=slot, number=attempt, signed_after_s=signed_after_s, answer=answer)
+                if self._settled(made):
                     return
         self.tally.given_up += 1
 
-    def _settled(self, answer: Answer, *, attempt: int) -> bool:
+    def _settled(self, attempt: Attempt) -> bool:
         """Count the attempt; whether its delivery has come to its end."""
-        self.tally.add(answer, retry=attempt > 1)
+        answer = attempt.answer
+        self.tally.add(answer, retry=attempt.number > 1)
         self.tally.duration_s = asyncio.get_running_loop().time() - self._began_s
         self._configuration.saw(accepted=answer.accepted)
         self.tally.switched_off = self._configuration.off
         self.tally.accepted += answer.accepted
         over = answer.accepted or not self.retries
         self.tally.given_up += over and not answer.accepted
+        self.seen(attempt)
         self.told(self.tally)
         return over

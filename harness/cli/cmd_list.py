@@ -15,11 +15,12 @@ from rich.table import Table
 from harness.cli import common, terminal
 from harness.cli.session import scenarios_home, suites
 from harness.errors import HarnessError, UsageError
-from simulators import gateways as fakes
+from simulators.gateways import _catalogue, known
+from simulators.gateways._switches import switches
 from simulators.gateways._tamper import TAMPERINGS
 from simulators.meta.faults import FAULTS
 
-KINDS = ("suites", "scenarios", "events", "tamperings", "faults")
+KINDS = ("suites", "scenarios", "events", "tamperings", "switches", "faults")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,7 @@ def list_all(
     with common.exit_codes():
         if what not in KINDS:
             raise UsageError(f"golive cannot list {what!r}.{common.nearest(what, KINDS)} It lists: {', '.join(KINDS)}.")
-        rows = list({"scenarios": _scenarios, "suites": _suites, "events": _events}.get(what, _named)(what))
+        rows = list(_LISTS.get(what, _named)(what))
         if as_json:
             terminal.print_json(json.dumps(rows, ensure_ascii=False, indent=2))
             return
@@ -87,16 +88,31 @@ def _scenarios(_: str) -> Iterator[dict[str, Any]]:
 
 
 def _events(_: str) -> Iterator[dict[str, Any]]:
-    for name, fake in fakes.known().items():
-        for dialect in fake.dialects:
-            for event in fake.events(dialect).values():
-                yield {
-                    "gateway": name,
-                    "dialect": dialect,
-                    "event": event.name,
-                    "vendor's word": event.vendor_name,
-                    "means": event.outcome,
-                }
+    for row in _catalogue.events():
+        yield {
+            "gateway": row.gateway,
+            "dialect": row.dialect,
+            "event": row.event.name,
+            "vendor's word": row.event.vendor_name,
+            "means": row.meaning,
+            "about": row.event.about,
+        }
+
+
+def _switches(_: str) -> Iterator[dict[str, Any]]:
+    for name, fake in sorted(known().items()):
+        for one in switches(fake):
+            yield {
+                "gateway": name,
+                "switch": one.name,
+                "default": json.dumps(one.default, ensure_ascii=False),
+                "else": [json.dumps(other, ensure_ascii=False) for other in one.others],
+                "confidence": one.mark,
+                "what it decides": one.about,
+            }
+
+
+_LISTS = {"scenarios": _scenarios, "suites": _suites, "events": _events, "switches": _switches}
 
 
 def _named(what: str) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,6 @@ import json
 import time
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -18,7 +17,6 @@ from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import rows
 from harness.records import Ledger, LoadResult, PrivacyResult, RunRecord, TargetInfo, Verdict
-from simulators.loopback import is_loopback
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -62,7 +60,7 @@ def load_profile(
     with common.exit_codes():
         asked = profile_named(profile, rate_per_s=rate, duration_s=duration)
         path, wanted = common.find_target(target)
-        _check_host(wanted.base_url, allow_host)
+        common.check_host(wanted.base_url, allow_host, what="Load is sent")
         clock, number = common.clock_of(None), common.seed_of(seed)
         run_id, folder = common.new_run_folder(out)
         command = _command(profile, rate, duration, processes, number, target)
@@ -102,19 +100,6 @@ def load_profile(
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         undecided = expect_undecided and record.verdict is Verdict.INCONCLUSIVE
         raise typer.Exit(0 if undecided else record.exit_code)
-
-
-def _check_host(base_url: str, allowed: str | None) -> None:
-    """Return if load may go there: this machine, or the host that was named.
-
-    Raises:
-        UsageError: another machine that nobody has named.
-    """
-    host = urlsplit(base_url).hostname or ""
-    if host != allowed and not is_loopback(host):
-        raise UsageError(
-            f"The target is at {host!r}, not on this machine. Load is sent there only with --allow-host {host}."
-        )
 
 
 def _command(

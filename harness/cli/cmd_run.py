@@ -54,6 +54,9 @@ def run(
     workers: Annotated[int, typer.Option(min=1, help="Scenarios at the same time.")] = 3,
     stop: Annotated[bool, typer.Option("-x", help="Stop at the first red scenario.")] = False,
     last_failed: Annotated[bool, typer.Option("--last-failed", help="Only what was red the last time.")] = False,
+    allow_host: Annotated[
+        str | None, typer.Option(help="Permit bad signatures and faults on this host, which is not this machine.")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
@@ -64,6 +67,7 @@ def run(
     with common.exit_codes():
         _known_suites(suite or [])
         path, wanted = common.find_target(target)
+        common.check_host(wanted.base_url, allow_host, what="Bad signatures, faults and invented people are sent")
         clock, number = common.clock_of(at), common.seed_of(seed)
         run_id, folder = common.new_run_folder(out)
         selection = Selection(
@@ -73,7 +77,7 @@ def run(
             stop_at_first=stop,
             last_failed=last_failed,
         )
-        again = common.reproduce_command("run", seed=number, clock=clock, target=target)
+        again = common.reproduce_command("run", seed=number, clock=clock, target=target, allow_host=allow_host)
         screen = terminal.console()
         screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
         began, started_at = time.monotonic(), common.wall_clock_iso()
@@ -99,7 +103,7 @@ def run(
             command=again
             + "".join(f" --suite {one}" for one in suite or ())
             + (f" -k '{expression}'" if expression else ""),
-            options=common.target_option(target),
+            options=common.target_option(target, allow_host),
             whole=not (suite or expression or last_failed or stop),
             started_at=started_at,
             duration_s=time.monotonic() - began,

@@ -9,9 +9,9 @@ import re
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, overload
 from urllib.parse import urlsplit
 
 import typer
@@ -22,7 +22,10 @@ from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
 from simulators.gateways import FakeGateway, UnknownName, Webhook, _delivery, gateway
 from simulators.gateways._json import with_values
+from simulators.gateways._rotation import NoOverlap, Signer, signers, signs_with_both
+from simulators.gateways._switches import with_switches
 from simulators.gateways._tamper import TAMPERINGS, Signing, expected, tamper
+from simulators.loopback import check_address
 from simulators.people import order
 
 if TYPE_CHECKING:
@@ -37,17 +40,21 @@ EXAMPLES = """
   golive trigger kiwify approved --to URL --secret S --set Commissions.charge_amount=1990
   golive trigger stripe approved --to URL --secret S --tamper one_byte           must be refused: exit 1
   golive trigger stripe approved --to URL --secret S --count 5000                as fast as it goes
+  golive trigger kiwify approved --to URL --secret-env NEW --old-secret-env OLD --count 20   a secret is rolled
+  golive trigger kiwify approved --to URL --secret S --switch wrapped=true       as other accounts have it
   golive trigger stripe approved --to URL --secret S --count 600 --rate 100 --burst 20 --twin 2 --shuffle
   golive trigger stripe approved --to URL --secret S --retries --compress 3600   Stripe's three days in 72 s
   golive trigger hotmart approved --to URL --secret-env HOTTOK --print-curl      sends nothing
 
-All events and tamperings: a wrong name lists them, and so does docs/trigger.md.
+All events, tamperings and switches: a wrong name lists them, and so do golive list and docs/catalogue.md.
 """
 
 #: Open connections at most; usual limits of a process are 1024 files.
 MAX_CONNECTIONS = 512
 #: Linux takes no longer argument (MAX_ARG_STRLEN).
 _LONGEST_ARGUMENT = 131_072
+#: Options whose value is a secret.
+_SECRETS = ("secret", "old_secret", "other_tenant_secret")
 _PLACE = "\ue000"  # stands where the secret was; of Unicode's private use area, in no webhook
 
 
@@ -68,6 +75,18 @@ def trigger(
     ] = None,
     secret_env: Annotated[str | None, typer.Option(help="Take it from this environment variable.")] = None,
     secret_file: Annotated[Path | None, typer.Option(help="Take it from this file; its last line end is cut.")] = None,
+    old_secret: Annotated[
+        str | None, typer.Option(help="A secret that is being rolled out of use: some are signed with it, or all too.")
+    ] = None,
+    old_secret_env: Annotated[str | None, typer.Option(help="The same, from this environment variable.")] = None,
+    old_secret_file: Annotated[Path | None, typer.Option(help="The same, from this file.")] = None,
+    other_tenant_secret: Annotated[
+        str | None, typer.Option(help="Of another of your tenants, for --tamper another_tenants_secret.")
+    ] = None,
+    other_tenant_secret_env: Annotated[
+        str | None, typer.Option(help="The same, from this environment variable.")
+    ] = None,
+    other_tenant_secret_file: Annotated[Path | None, typer.Option(help="The same, from this file.")] = None,
     dialect: Annotated[str | None, typer.Option(help="vendor (as the vendor documents it), or plan.")] = None,
     seed: Annotated[int | None, typer.Option(help="Every buyer, order and id follows from it.")] = None,
     at: Annotated[
@@ -75,6 +94,10 @@ def trigger(
     ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Put into the body before it is signed.")
+    ] = None,
+    switches: Annotated[
+        list[str] | None,
+        typer.Option("--switch", metavar="NAME=VALUE", help="What vendors leave open (docs/catalogue.md)."),
     ] = None,
     body_file: Annotated[Path | None, typer.Option(help="Sign and send these bytes, exactly.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many sales.")] = 1,
@@ -101,19 +124,30 @@ def trigger(
 
     Exit code: 0 all accepted (2xx) · 1 not all · 2 usage.
     """
-    from simulators.sending import Sender, check_address  # noqa: PLC0415 -- aiohttp takes 0.1 s, other commands wait too
+    from simulators.sending import Sender  # noqa: PLC0415 -- aiohttp takes 0.1 s, other commands wait too
 
     with common.exit_codes():
         try:
             source = _secret_source(secret, secret_env, secret_file)
+            old = _secret_source(old_secret, old_secret_env, old_secret_file, option="old-secret", needed=False)
+            theirs = _secret_source(
+                other_tenant_secret,
+                other_tenant_secret_env,
+                other_tenant_secret_file,
+                option="other-tenant-secret",
+                needed=False,
+            )
+            source = replace(source, others=tuple(one.secret for one in (old, theirs) if one))
             check_address(_given(to), allow_host=allow_host)
             clock = common.clock_of(at)
             maker = Maker(
-                gateway=gateway(gateway_name),
+                gateway=with_switches(gateway(gateway_name), _changes(switches or [], "--switch", "wrapped=true")),
                 dialect=dialect,
                 told=event,
                 url=to,
                 secret=source.secret,
+                old_secret=old.secret if old else None,
+                another_tenants_secret=theirs.secret if theirs else None,
                 seed=common.seed_of(seed),
                 clock=clock,
                 time_stands=at is not None,
@@ -121,6 +155,7 @@ def trigger(
                 body=_body(body_file, changes),
                 tampering=tampering,
             )
+            maker.check()
             slots = _delivery.plan(
                 count,
                 seed=maker.seed,
@@ -131,7 +166,7 @@ def trigger(
                 shuffle=shuffle,
                 copies=twin,
             )
-            maker.check()
+            maker.check_overlap(len(slots))
             if print_curl:
                 _print_curl(maker, slots, source, as_json=as_json)
                 return
@@ -160,23 +195,42 @@ class Source:
     secret: str = field(repr=False)
     variable: str | None = None
     """The environment variable that holds it."""
+    others: tuple[str, ...] = field(default=(), repr=False)
+    """Further secrets that must not be shown either."""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every secret that must not be shown."""
+        return (self.secret, *self.others)
 
 
-def _secret_source(secret: str | None, variable: str | None, file: Path | None) -> Source:
+@overload
+def _secret_source(secret: str | None, variable: str | None, file: Path | None) -> Source: ...
+@overload
+def _secret_source(
+    secret: str | None, variable: str | None, file: Path | None, *, option: str, needed: Literal[False]
+) -> Source | None: ...
+def _secret_source(
+    secret: str | None, variable: str | None, file: Path | None, *, option: str = "secret", needed: bool = True
+) -> Source | None:
     given = [one for one in (secret, variable, file) if one is not None]
+    if not given and not needed:
+        return None
     if len(given) != 1:
-        raise UsageError("Give the secret once: --secret S, --secret-env VARIABLE or --secret-file FILE.")
+        raise UsageError(f"Give the {option} once: --{option} S, --{option}-env VARIABLE or --{option}-file FILE.")
     if variable is not None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable) or variable not in os.environ:
-            raise UsageError("--secret-env names no environment variable that is set. It takes a name, not the secret.")
+            raise UsageError(
+                f"--{option}-env names no environment variable that is set. It takes a name, not the secret."
+            )
         found = Source(secret=os.environ[variable], variable=variable)
     elif file is not None:
-        text = _read(file, "--secret-file").decode(errors="replace").removesuffix("\n").removesuffix("\r")
+        text = _read(file, f"--{option}-file").decode(errors="replace").removesuffix("\n").removesuffix("\r")
         found = Source(secret=text)
     else:
         found = Source(secret=secret or "")
     if not found.secret or not found.secret.isprintable():
-        raise UsageError("The secret is empty, or holds a line end or another control character.")
+        raise UsageError(f"The {option} is empty, or holds a line end or another control character.")
     return found
 
 
@@ -201,13 +255,15 @@ def _body(file: Path | None, changes: Sequence[str] | None) -> bytes | None:
     return _read(file, "--body-file")
 
 
-def _changes(given: Sequence[str]) -> dict[str, Any]:
+def _changes(
+    given: Sequence[str], option: str = "--set", example: str = "data.purchase.price.value=10.5"
+) -> dict[str, Any]:
     """`a.b=1` as JSON where it is JSON, else as text."""
     found: dict[str, Any] = {}
     for one in given:
         path, equals, text = one.partition("=")
         if not path or not equals:
-            raise UsageError(f"--set {path!r} has no value. Write it like --set data.purchase.price.value=10.5")
+            raise UsageError(f"{option} {path!r} has no value. Write it like {option} {example}")
         try:
             found[path] = json.loads(text)
         except ValueError:
@@ -233,6 +289,8 @@ class Maker:
         told: str,
         url: str,
         secret: str,
+        old_secret: str | None,
+        another_tenants_secret: str | None,
         seed: int,
         clock: RunClock,
         time_stands: bool,
@@ -244,7 +302,13 @@ class Maker:
         self.dialect = dialect or ("vendor" if "vendor" in gateway.dialects else gateway.dialects[0])
         self.events = tuple(told.split(",")) if told else ("",)
         self.clock, self.time_stands = clock, time_stands
-        self._secret, self._changes, self._body = secret, changes, body
+        self._changes, self._body = changes, body
+        self._another_tenants_secret = another_tenants_secret
+        gateway.events(self.dialect)  # raises for a dialect that it does not speak
+        self._signers = signers(gateway, dialect=self.dialect, secret=secret, old_secret=old_secret)
+        self.rolls = old_secret is not None
+        if self.rolls and tampering:
+            raise NoOverlap("--tamper or --old-secret, not both: a spoiled request would bear a good signature still.")
 
     def check(self) -> None:
         """Make one of each event.
@@ -263,6 +327,24 @@ class Maker:
         for number in range(len(self.events)):
             self(_delivery.Slot(at_s=0.0, sale=0, event=number, copies=1), 0.0)
 
+    def check_overlap(self, slots: int) -> None:
+        """Return if each of two secrets has its turn.
+
+        Raises:
+            NoOverlap: there are fewer webhooks than secrets.
+        """
+        if slots < len(self._signers):
+            raise NoOverlap(
+                f"{self.gateway.name} signs with one secret at a time, and one webhook shows one: add --count 2."
+            )
+
+    @property
+    def rotation(self) -> str | None:
+        """How two secrets share the deliveries: `both` sign each, or they take turns (`alternate`)."""
+        if not self.rolls:
+            return None
+        return "both" if signs_with_both(self.gateway) else "alternate"
+
     @property
     def expected(self) -> str:
         """What a right receiver does: `accepted`, `refused` or `either`."""
@@ -271,18 +353,26 @@ class Maker:
     def __call__(self, slot: _delivery.Slot, signed_after_s: float) -> Webhook:
         """The request; `signed_after_s` is the vendor's time since the plan began, and counts where time stands."""
         now_s = self.clock.origin_s + int(signed_after_s) if self.time_stands else int(self.clock.now_s())
-        signing = Signing(gateway=self.gateway, dialect=self.dialect, secret=self._secret, url=self.url, now_s=now_s)
-        sent = signing.sign(self._render(slot) if self._body is None else self._body)
+        signer = self._signers[(slot.sale * len(self.events) + slot.event) % len(self._signers)]
+        signing = Signing(
+            gateway=signer.gateway,
+            dialect=self.dialect,
+            secret=signer.secret,
+            url=self.url,
+            now_s=now_s,
+            another_tenants_secret=self._another_tenants_secret,
+        )
+        sent = signing.sign(self._render(slot, signer) if self._body is None else self._body)
         return tamper(self.tampering, sent, signing) if self.tampering else sent
 
-    def _render(self, slot: _delivery.Slot) -> bytes:
+    def _render(self, slot: _delivery.Slot, signer: Signer) -> bytes:
         """The same for every attempt: its times are those of the slot."""
         at_s = self.clock.origin_s + int(slot.at_s)
-        body = self.gateway.render(
+        body = signer.gateway.render(
             order(f"{self.seed}/trigger/{slot.sale}", now_s=at_s),
             self.events[slot.event],
             dialect=self.dialect,
-            secret=self._secret,
+            secret=signer.secret,
             url=self.url,
             now_s=at_s,
         )
@@ -347,9 +437,12 @@ def _announce(sender: Sender, maker: Maker, screen: Console) -> None:
     if maker.tampering:
         done = (TAMPERINGS[maker.tampering].__doc__ or "").strip().splitlines()[0]
         screen.print(f"tampered: {maker.tampering} – {done} A right receiver: {maker.expected}.")
+    if maker.rotation:
+        how = {"both": "each is signed with both", "alternate": "they take turns, the new one first"}[maker.rotation]
+        screen.print(f"a secret is rolled: {how}. A right receiver takes all of it.")
     if sender.retries:
         schedule = sender.schedule
-        ours = "" if schedule.facts["delays_s"].mark == "DOC" else " (not published: docs/trigger.md)"
+        ours = "" if schedule.facts["delays_s"].mark == "DOC" else " (not published: docs/catalogue.md)"
         screen.print(
             f"retries: {len(schedule.delays_s)} over {_span(schedule.gives_up_after_s)}{ours}, here within "
             f"{_span(schedule.gives_up_after_s / sender.compress)} and the time that answers take"
@@ -401,7 +494,7 @@ def _ms(tally: Tally, share: float) -> float:
 
 def _words(tally: Tally, source: Source) -> dict[str, int]:
     """What the receiver called its refusals; never a word that holds the secret."""
-    return {word: count for word, count in tally.words.most_common(5) if source.secret not in word}
+    return {word: count for word, count in tally.words.most_common(5) if not any(one in word for one in source.all)}
 
 
 def _command(ctx: typer.Context, seed: int) -> str:
@@ -416,7 +509,7 @@ def _command(ctx: typer.Context, seed: int) -> str:
         if value is True:
             words += option
             continue
-        shown = {"secret": "…", "to": _without_query(str(value))}.get(name)
+        shown = {**dict.fromkeys(_SECRETS, "…"), "to": _without_query(str(value))}.get(name)
         for one in value if isinstance(value, list) else [shown or value]:
             words += [*option, str(one)]
     return shlex.join([*words, "--seed", str(seed)])
@@ -439,6 +532,7 @@ def to_json(sender: Sender, maker: Maker, source: Source) -> dict[str, Any]:
         "seed": maker.seed,
         "at": maker.clock.iso(),
         "tamper": maker.tampering,
+        "rotation": maker.rotation,
         "expected": maker.expected,
         "planned": tally.planned,
         "accepted": tally.accepted,
@@ -500,6 +594,8 @@ def curl(webhook: Webhook, source: Source, *, static: bool) -> str:
 
 def _quoted(text: str, source: Source) -> str:
     text = text.replace(source.secret, _PLACE) if len(source.secret) >= 8 else text
+    for other in source.others:  # no variable of the shell is known for it
+        text = text.replace(other, "***")
     filled = f"'\"${source.variable}\"'" if source.variable else "***"
     return shlex.quote(text).replace(_PLACE, filled)
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 
@@ -23,6 +24,7 @@ from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.records import RunRecord
 from harness.target import Target
 from reports.write import point_latest, write_run
+from simulators.loopback import is_loopback
 
 OUT = Path("reports/out")
 
@@ -120,14 +122,28 @@ def _as_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def reproduce_command(command: str, *, seed: int, clock: RunClock, target: str | None) -> str:
+def reproduce_command(
+    command: str, *, seed: int, clock: RunClock, target: str | None, allow_host: str | None = None
+) -> str:
     """The command that gives the same bytes again."""
-    return f"golive {command} --seed {seed} --at {clock.iso()}{target_option(target)}"
+    return f"golive {command} --seed {seed} --at {clock.iso()}{target_option(target, allow_host)}"
 
 
-def target_option(target: str | None) -> str:
-    """` --target mine.toml`, or nothing where the default was meant."""
-    return f" --target {shlex.quote(target)}" if target else ""
+def target_option(target: str | None, allow_host: str | None = None) -> str:
+    """` --target mine.toml --allow-host shop.example.com`, or nothing where the default was meant."""
+    given = {"--target": target, "--allow-host": allow_host}
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in given.items() if value)
+
+
+def check_host(base_url: str, allowed: str | None, *, what: str) -> None:
+    """Return if that may be sent there: to this machine, or to the host that was named.
+
+    Raises:
+        UsageError: another machine that nobody has named.
+    """
+    host = urlsplit(base_url).hostname or ""
+    if host != (allowed or "").lower() and not is_loopback(host):
+        raise UsageError(f"The target is at {host!r}, not on this machine. {what} there only with --allow-host {host}.")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

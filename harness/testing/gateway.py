@@ -169,7 +169,14 @@ class PlacedOrder:
             secret=self.gateway.account.secret,
             url=self.gateway.public_url,
             now_s=self._pipeline.info.clock.stamp_s(),
+            another_tenants_secret=self._another_tenants_secret(),
         )
+
+    def _another_tenants_secret(self) -> str | None:
+        """What a second customer of the target, if this scenario has one, signs with."""
+        name, mine = self.gateway.name, self.gateway.tenant
+        others = (one for one in self._pipeline.tenants if one is not mine and name in one.gateways)
+        return next((one.gateways[name].secret for one in others), None)
 
     def tampered(self, kind: str, event: str = "approved") -> fakes.Webhook:
         """A webhook that somebody, or some middlebox, has been at."""
@@ -228,8 +235,13 @@ class PlacedOrder:
         query = sent.url.partition("?")[2]
         path = to or self.gateway.path
         began_s = self._pipeline.info.clock.now_s()
-        answer = self._pipeline.target.post(
-            f"{path}?{query}" if query else path, sent.body, headers=sent.headers, base_url=via
+        pieces = tampering.chunks(sent)
+        answer = self._pipeline.target.request(
+            "POST",
+            f"{path}?{query}" if query else path,
+            body=sent.body if pieces is None else iter(pieces),
+            headers={"Content-Type": "application/json", **tampering.without_framing(sent)},
+            base_url=via,
         )
         wire = hashlib.sha256(f"{path}?{query}\n{sorted(sent.headers.items())}\n".encode() + sent.body).hexdigest()
         spec = self.gateway.events()[event]

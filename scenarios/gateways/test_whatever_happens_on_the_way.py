@@ -11,7 +11,7 @@ import pytest
 from harness.testing import Pipeline
 
 
-@pytest.mark.scenario("G-24", proves=("gateway/hmac", "011.5a/raw-body", "011.1/waf-malformed"))
+@pytest.mark.scenario("G-24", proves=("gateway/hmac", "011.5a/raw-body", "011.1/waf-malformed"), tenants=2)
 @pytest.mark.each_gateway
 def test_whatever_happens_on_the_way(pipeline: Pipeline) -> None:
     # Given

@@ -5,6 +5,7 @@
 | `GET /` | the page; with `?token=…` a browser from elsewhere is let in |
 | `GET /api/news?run=R&sent=N&meta=N` | rows newer than that: `{"run", "sent": Feed, "meta": Feed, "on_the_way", "where"}`; of another run: all |
 | `POST /api/again` `{"seq": N}` | that webhook once more; wants the header `X-Golive: console` |
+| `POST /api/on` `{"id": N}` | a configuration that its vendor has switched off is on again; likewise |
 | `POST /api/invite` | `{"path": "/?token=…"}`, for who is in or shows the key |
 | `GET /_golive/health` | `{"name": "console", "now_s"}` |
 """  # noqa: E501 -- a table row is one line
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from simulators.console.collector import Collector, NotThere
+from simulators.console.collector import Collector, NotThere, Row
 from simulators.console.doors import LockedDoor, OpenDoor
 
 _PARTS = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
@@ -55,6 +57,11 @@ class _Again(BaseModel):
     seq: int
 
 
+class _On(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    id: int
+
+
 class _Console:
     def __init__(self, collector: Collector, door: OpenDoor | LockedDoor, now_s: float) -> None:
         self._collector = collector
@@ -70,6 +77,7 @@ class _Console:
             *[Route(f"/{name}", self.part) for name in _PARTS],
             Route("/api/news", self.news),
             Route("/api/again", self.again, methods=["POST"]),
+            Route("/api/on", self.on, methods=["POST"]),
             Route("/api/invite", self.invite, methods=["POST"]),
             Route("/_golive/health", self.health),
         ]
@@ -114,23 +122,33 @@ class _Console:
             "sent": self._collector.sent.since(asked.sent if same else 0),
             "meta": self._collector.meta.since(asked.meta if same else 0),
             "on_the_way": self._collector.on_the_way,
+            "switched_off": self._collector.switched_off,
             "where": {"gateways": self._collector.gateways_url, "meta": self._collector.meta_url},
             "invites": self._door.invites,
         }
         return JSONResponse(told, headers=_SAFE)
 
     async def again(self, request: Request) -> Response:
+        return await self._act(request, _Again, "seq", self._collector.again)
+
+    async def on(self, request: Request) -> Response:
+        return await self._act(request, _On, "id", self._collector.switch_on)
+
+    async def _act(
+        self, request: Request, kind: type[BaseModel], name: str, act: Callable[[int], Awaitable[tuple[int, Row]]]
+    ) -> Response:
+        """What a button does; `name` is of the number that the page sends."""
         if not self._in(request):
             return self._refused()
         # A page of somebody else's cannot set this header without asking, and is not answered when it asks.
         if request.headers.get("x-golive") != "console":
             return _error(403, "foreign", "Only the console's own page may send.")
         try:
-            wish = _Again.model_validate_json(await request.body())
+            wish = kind.model_validate_json(await request.body())
         except ValidationError:
-            return _error(400, "bad_request", '{"seq": N} is wanted.')
+            return _error(400, "bad_request", f'{{"{name}": N}} is wanted.')
         try:
-            status, told = await self._collector.again(wish.seq)
+            status, told = await act(getattr(wish, name))
         except NotThere as error:
             return _error(502, "not_there", str(error))
         return JSONResponse(told, status, headers=_SAFE)

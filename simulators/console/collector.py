@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from simulators.console.rows import meta_rows, sent_row
+from simulators.console.rows import meta_rows, off_row, sent_row
 
 #: Rows of each kind that are kept.
 KEPT = 1000
@@ -53,6 +53,7 @@ class Collector:
         self.gateways_url, self.meta_url = gateways_url, meta_url
         self.sent, self.meta = Feed(), Feed()
         self.on_the_way = 0
+        self.switched_off: list[Row] = []
         self._sent_after = self._arrived_after = 0
         self._seen_after: dict[str, int] = dict.fromkeys(pixels, 0)
         self._lock = asyncio.Lock()
@@ -77,6 +78,7 @@ class Collector:
         for one in told["sent"]:
             self.sent.add(sent_row(one, self.gateways_url))
         self._sent_after, self.on_the_way = told["next"], told["on_the_way"]
+        self.switched_off = [off_row(one) for one in told["switched_off"]]
 
     def _read_meta(self) -> None:
         arrived = _get(f"{self.meta_url}/_golive/arrivals", {"after": self._arrived_after})
@@ -105,10 +107,21 @@ class Collector:
         """
         return await asyncio.to_thread(self._again, seq)
 
+    async def switch_on(self, number: int) -> tuple[int, Row]:
+        """Have a configuration switched on that the vendor has given up: the gateways' status and answer.
+
+        Raises:
+            NotThere: the fake gateways do not answer.
+        """
+        return await asyncio.to_thread(self._post, f"configurations/{number}/on")
+
     def _again(self, seq: int) -> tuple[int, Row]:
+        return self._post(f"sent/{seq}/again")
+
+    def _post(self, path: str) -> tuple[int, Row]:
         try:
             with _session() as session:
-                answer = session.post(f"{self.gateways_url}/_golive/sent/{seq}/again", timeout=AGAIN_TIMEOUT_S)
+                answer = session.post(f"{self.gateways_url}/_golive/{path}", timeout=AGAIN_TIMEOUT_S)
                 return answer.status_code, answer.json()
         except (requests.RequestException, ValueError):
             raise NotThere(f"The fake gateways do not answer at {self.gateways_url}.") from None

@@ -45,8 +45,24 @@ async function ask() {
   health("gateways", news.sent.up, news.where.gateways);
   health("meta", news.meta.up, news.where.meta);
   $("invite").hidden = !news.invites;
+  showOff(news.switched_off);
   tidy();
   show(news.on_the_way);
+}
+
+let off = "";
+function showOff(rows) {
+  const key = JSON.stringify(rows);
+  if (key === off) return; // a button that somebody is about to press stays where it is
+  off = key;
+  $("off").replaceChildren(...rows.map((row) => {
+    const item = make("li", "note bad", `${row.gateway} has switched ${row.to} off after ${row.failures} failures in a row: nothing more is sent there. `);
+    const node = make("button", "", "Switch it on again");
+    node.type = "button";
+    node.addEventListener("click", () => switchOn(row));
+    item.append(node);
+    return item;
+  }));
 }
 
 function forget() {
@@ -184,6 +200,7 @@ function sentLine(row) {
   if (row.dialect !== "vendor") what.append(make("span", "soft", `${row.dialect} dialect`));
   if (row.outcome !== "purchase") what.append(make("span", "tag none", row.outcome === "ignored" ? "to be ignored" : row.outcome));
   if (row.tamper) what.append(make("span", "tag warn", `tampered: ${row.tamper}`));
+  if (row.attempt > 1) what.append(make("span", "tag none", `attempt ${row.attempt}`));
   if (row.again_of) what.append(make("span", "tag none", "sent again"));
   what.append(make("span", `tag ${fine ? "good" : row.expected && row.expected !== "refused" ? "none" : "bad"}`, `→ ${said}`));
   if (row.elapsed_ms !== null) what.append(make("span", "soft", `${Math.max(1, Math.round(row.elapsed_ms))} ms`));
@@ -275,6 +292,17 @@ async function again(row) {
     const answer = await post("api/again", { seq: row.seq });
     const told = await answer.json();
     say(answer.ok ? `Sent again: the target answered ${told.status} in ${Math.max(1, Math.round(told.elapsed_ms))} ms.` : told.error.message);
+    if (!paused) await ask();
+  } catch {
+    say("The console does not answer.");
+  }
+}
+
+async function switchOn(row) {
+  try {
+    const answer = await post("api/on", { id: row.id });
+    const told = await answer.json();
+    say(answer.ok ? `${row.gateway} sends to ${row.to} again.` : told.error.message);
     if (!paused) await ask();
   } catch {
     say("The console does not answer.");

@@ -47,7 +47,8 @@ def shown(value: object) -> str | None:
 
 def sent_row(told: Mapping[str, Any], gateways_url: str) -> dict[str, Any]:
     """One webhook as the page wants it, from an entry of `GET /_golive/sent`."""
-    row = {key: told[key] for key in ("seq", "at_s", "outcome", "again_of", "expected", "status", "elapsed_ms")}
+    plain = ("seq", "at_s", "outcome", "again_of", "expected", "status", "elapsed_ms", "run", "attempt")
+    row = {key: told[key] for key in plain}
     texts = {
         key: shown(told[key]) for key in ("gateway", "dialect", "event", "seed", "to", "tamper", "word", "failure")
     }
@@ -59,6 +60,12 @@ def sent_row(told: Mapping[str, Any], gateways_url: str) -> dict[str, Any]:
         "same_order": _TRIGGERED(told["seed"]) is not None,
         "curl": curl_command(told, gateways_url),
     }
+
+
+def off_row(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that its vendor has switched off, from `switched_off` of `GET /_golive/sent`."""
+    texts = {key: shown(told[key]) for key in ("gateway", "to")}
+    return {"id": told["id"], "failures": told["failures_in_a_row"], **texts}
 
 
 def trigger_command(told: Mapping[str, Any]) -> str:
@@ -73,6 +80,8 @@ def trigger_command(told: Mapping[str, Any]) -> str:
     words += ["--dialect", told["dialect"], "--seed", seed, "--at", at]
     for path, value in told["set"].items():
         words += ["--set", f"{path}={value if value == '…' else json.dumps(value)}"]
+    for name, value in told["switches"].items():
+        words += ["--switch", f"{name}={value if value == '…' else json.dumps(value)}"]
     if told["tamper"]:
         words += ["--tamper", told["tamper"]]
     return " ".join(shlex.quote(shown(one) or "") for one in words)
@@ -82,7 +91,7 @@ def curl_command(told: Mapping[str, Any], gateways_url: str) -> str:
     """The request to the fake gateways that sends the same order; the shell puts the secret in."""
     wish = {key: told[key] for key in ("gateway", "event", "dialect", "to", "seed")}
     wish = {key: shown(value) or "" for key, value in wish.items()} | {"at_s": told["order_at_s"]}
-    wish |= {key: told[key] for key in ("set", "tracking", "tamper") if told[key]}
+    wish |= {key: told[key] for key in ("set", "tracking", "tamper", "switches") if told[key]}
     body = json.dumps(wish | {"secret": SECRET_VARIABLE}, ensure_ascii=False)
     # The body ends in `"secret": "GOLIVE_SECRET"}`: leave the quotes there, and let the shell fill the gap.
     head = shlex.quote(body.removesuffix(f'{SECRET_VARIABLE}"}}'))

@@ -21,6 +21,9 @@ from simulators.gateways._json import compact, parse, pretty
 
 Expected = Literal["refused", "accepted", "either"]
 
+TRANSFER_ENCODING = "Transfer-Encoding"
+#: In how many bytes each a body goes out that is sent in chunks.
+CHUNK_BYTES = 512
 STALE_S = 3_600
 """How old a stale signature is: twelve times Stripe's tolerance of 300 s."""
 JUST_STALE_S = 330
@@ -38,6 +41,8 @@ class Signing:
     secret: str = field(repr=False)
     url: str
     now_s: int
+    another_tenants_secret: str | None = field(default=None, repr=False)
+    """A secret that the receiver knows, and of another tenant: what a tenant of one's own can sign with."""
 
     def sign(self, body: bytes, *, secret: str | None = None, now_s: int | None = None) -> Webhook:
         """That body, with another secret or at another time if given."""
@@ -100,6 +105,15 @@ def wrong_secret(sent: Webhook, how: Signing) -> Webhook:
     return how.sign(body, secret=how.other_secret())
 
 
+def another_tenants_secret(sent: Webhook, how: Signing) -> Webhook:
+    """Signed rightly, with a secret that the receiver knows: of another of its tenants."""
+    other = how.another_tenants_secret
+    if other is None or other == how.secret:
+        raise NothingToTamper("No other tenant's secret was given, or it is this one's.")
+    body = sent.body.replace(how.secret.encode(), other.encode()) if how.secret else sent.body
+    return how.sign(body, secret=other)
+
+
 def stale_timestamp(sent: Webhook, how: Signing) -> Webhook:
     """Captured an hour ago and sent again. Where no time is signed these are the genuine bytes."""
     return how.sign(sent.body, now_s=how.now_s - STALE_S)
@@ -157,6 +171,11 @@ def compressed(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the s
     """The body gzipped on its way, with the Content-Encoding that says so; signed before."""
     headers = {**sent.headers, "Content-Encoding": "gzip"}
     return replace(sent, headers=headers, body=gzip.compress(sent.body, mtime=0))
+
+
+def chunked(sent: Webhook, how: Signing) -> Webhook:  # noqa: ARG001 -- the shape of every tampering
+    """Genuine to the last byte, and sent in chunks, without a Content-Length: what some proxies make of a body."""
+    return replace(sent, headers={**sent.headers, TRANSFER_ENCODING: "chunked"})
 
 
 def not_utf8(sent: Webhook, how: Signing) -> Webhook:
@@ -223,6 +242,7 @@ TAMPERINGS: Mapping[str, Apply] = {
         truncated_signature,
         uppercase_signature,
         wrong_secret,
+        another_tenants_secret,
         stale_timestamp,
         just_stale_timestamp,
         malformed_json,
@@ -233,6 +253,7 @@ TAMPERINGS: Mapping[str, Apply] = {
         trailing_newline,
         duplicate_keys,
         compressed,
+        chunked,
         not_utf8,
         huge,
         empty_body,
@@ -267,6 +288,21 @@ def tamper(name: str, webhook: Webhook, signing: Signing) -> Webhook:
     return apply(webhook, signing)
 
 
+def chunks(webhook: Webhook) -> tuple[bytes, ...] | None:
+    """The body in the chunks that it is to be sent in, or None: in one piece, with its length.
+
+    Who sends leaves the header `Transfer-Encoding` out then: an HTTP library writes it by itself.
+    """
+    if webhook.headers.get(TRANSFER_ENCODING) != "chunked":
+        return None
+    return tuple(webhook.body[at : at + CHUNK_BYTES] for at in range(0, len(webhook.body), CHUNK_BYTES))
+
+
+def without_framing(webhook: Webhook) -> dict[str, str]:
+    """The headers but for the one that says how the body is framed."""
+    return {name: value for name, value in webhook.headers.items() if name != TRANSFER_ENCODING}
+
+
 def expected(name: str, gateway_name: str, dialect: str) -> Expected:
     """What a right receiver does with it. `accepted` is the vendor's weakness, not the receiver's.
 
@@ -279,6 +315,8 @@ def expected(name: str, gateway_name: str, dialect: str) -> Expected:
         raise UnknownName("tampering", name, TAMPERINGS)
     if name == "several_signatures":
         return "accepted"
+    if name == "chunked":
+        return "either"  # a server may insist on a length: 411
     if name in _MATTER_OF_PARSER:
         return "refused" if fake.authenticates_body[dialect] else "either"
     if name in _TOUCH_ONLY_THE_BODY:

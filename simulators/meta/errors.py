@@ -7,7 +7,7 @@ Source: /work/shared/facts/meta_capi.md, section 6; `uncertain` names what no ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Any
 
@@ -32,6 +32,8 @@ class Row:
     is_transient: bool | None = None
     """None: the member is absent, as in answers about tokens."""
     uncertain: str = ""
+    armed_only: bool = False
+    """No request makes the fake answer so by itself: the fault `refusal` does."""
 
 
 def _payload(subcode: int | None, title: str, detail: str, uncertain: str = "") -> Row:
@@ -39,11 +41,29 @@ def _payload(subcode: int | None, title: str, detail: str, uncertain: str = "") 
     return Row(code=100, subcode=subcode, title=title, detail=detail, is_transient=False, uncertain=uncertain)
 
 
-def _dead_token(subcode: int | None, message: str, uncertain: str = "status: 400 is recorded too") -> Row:
-    return Row(code=190, subcode=subcode, status=401, message=message, uncertain=uncertain)
+def _dead_token(
+    subcode: int | None,
+    message: str,
+    uncertain: str = "status: 400 is recorded too",
+    *,
+    armed_only: bool = False,
+) -> Row:
+    return Row(code=190, subcode=subcode, status=401, message=message, uncertain=uncertain, armed_only=armed_only)
+
+
+def _armed(code: int, message: str, subcode: int | None = None, **more: Any) -> Row:
+    """An answer that depends on what a fake cannot know (accounts, apps, use of others): for the fault `refusal`."""
+    return Row(code=code, subcode=subcode, message=message, armed_only=True, **more)
+
+
+def _messaging(subcode: int, detail: str) -> Row:
+    """An answer about business messaging, whose rules are not imitated."""
+    row = _payload(subcode, "Invalid Business Messaging Event", detail, "seen in client code only")
+    return replace(row, armed_only=True)
 
 
 _SESSION = "Error validating access token: "
+_STATUS_403, _STATUS_IS_OURS = "status: 400 is possible", "status and wording"
 
 TABLE: Mapping[str, Row] = {
     # -- the path
@@ -101,6 +121,12 @@ TABLE: Mapping[str, Row] = {
         "Param $['data'] must hold at most {limit} events, {count} were sent.",
         "subcode and wording; the limit is documented",
     ),
+    "too_many_calls": Row(
+        code=960,
+        kind="GraphBatchException",
+        message="Too many requests in batch message. Maximum batch size is {limit}",
+        uncertain="code",
+    ),
     # -- one event of it
     "parameter": _payload(2804019, "Server Side Api Parameter Error", "{problem}", "subcode"),
     "content_without_id": _payload(
@@ -144,22 +170,72 @@ TABLE: Mapping[str, Row] = {
         "event_source_url must not be sent with business_messaging: $['data'][{index}].",
     ),
     # -- Meta's own trouble
-    "unknown_error": Row(code=1, status=500, message="An unknown error occurred", is_transient=False),
-    "try_later": Row(
-        code=2,
+    "unknown_error": _armed(1, "An unknown error occurred", status=500, is_transient=False),
+    "try_later": _armed(
+        2,
+        "An unexpected error has occurred. Please retry your request later.",
         status=500,
-        message="An unexpected error has occurred. Please retry your request later.",
         is_transient=True,
         uncertain="status: 503 is possible",
     ),
-    "app_limit": Row(
-        code=4, message="(#4) Application request limit reached", is_transient=True, uncertain="status: 403 is old"
+    "service_down": _armed(
+        2, "Service temporarily unavailable", status=503, is_transient=True, uncertain="status and wording"
     ),
-    "business_limit": Row(
-        code=80004,
-        subcode=2446079,
-        message="(#80004) There have been too many calls to this ad-account. Wait a bit and try again.",
+    "app_limit": _armed(4, "(#4) Application request limit reached", is_transient=True, uncertain="status: 403 is old"),
+    "user_limit": _armed(17, "(#17) User request limit reached", 2446079, is_transient=True, uncertain="is_transient"),
+    "page_limit": _armed(32, "(#32) Page request limit reached", is_transient=True, uncertain="whole body"),
+    "custom_limit": _armed(
+        613, "(#613) Calls to this api have exceeded the rate limit.", 1487742, uncertain="subcode: 5044001 or none too"
     ),
+    "audience_limit": _armed(
+        80003,
+        "(#80003) There have been too many calls to this ad-account. Wait a bit and try again.",
+        uncertain=_STATUS_IS_OURS,
+    ),
+    "business_limit": _armed(
+        80004, "(#80004) There have been too many calls to this ad-account. Wait a bit and try again.", 2446079
+    ),
+    "temporary_limit": _armed(341, "(#341) Feed action request limit reached", uncertain=_STATUS_IS_OURS),
+    "upload_not_ready": _armed(21009, "(#21009) The data set upload is temporarily not ready.", uncertain="status"),
+    # -- what only the account's owner can mend
+    "capability": _armed(3, "(#3) Application does not have the capability to make this API call."),
+    "no_app_permission": _armed(
+        10, "(#10) Application does not have permission for this action", status=403, uncertain=_STATUS_403
+    ),
+    "no_permission": _armed(200, "(#200) Permissions error", status=403, uncertain="status: 400 is possible; wording"),
+    "needs_ads_management": _armed(
+        294,
+        "(#294) Managing advertisements requires an access token with the extended permission for ads_management",
+        status=403,
+        uncertain=_STATUS_403,
+    ),
+    "policy_block": _armed(
+        368, "The action attempted has been deemed abusive or is otherwise disallowed", uncertain=_STATUS_IS_OURS
+    ),
+    "no_such_alias": _armed(
+        803, "(#803) Some of the aliases you requested do not exist: {alias}", status=404, uncertain="status"
+    ),
+    "session_key": _armed(102, "Session key invalid or no longer valid", status=401, uncertain=_STATUS_IS_OURS),
+    "token_checkpoint": _dead_token(459, _SESSION + "The user is in a checkpoint.", _STATUS_IS_OURS, armed_only=True),
+    "token_unconfirmed": _dead_token(464, _SESSION + "The user is not confirmed.", _STATUS_IS_OURS, armed_only=True),
+    "token_invalidated": _dead_token(
+        466, _SESSION + "The session was invalidated by an API call.", _STATUS_IS_OURS, armed_only=True
+    ),
+    "undecryptable_token": _dead_token(
+        None, "The access token could not be decrypted", _STATUS_IS_OURS, armed_only=True
+    ),
+    # -- apps and messaging
+    "bad_extinfo": replace(
+        _payload(2804043, "Invalid Extinfo", "The extinfo of $['data'][{index}] is not valid.", "wording"),
+        armed_only=True,
+    ),
+    "messaging_event_name": _messaging(2804066, "This event_name is not allowed with business_messaging."),
+    "messaging_page_id": _messaging(2804069, "page_id is missing."),
+    "messaging_ig_account_id": _messaging(2804079, "ig_account_id is missing."),
+    "messaging_ctwa_clid": _messaging(2804087, "ctwa_clid is not valid."),
+    "messaging_no_account": _messaging(2804116, "Neither page_id nor whatsapp_business_account_id is given."),
+    "messaging_page_to_whatsapp": _messaging(2804131, "page_id does not fit a WhatsApp dataset."),
+    "messaging_whatsapp_to_website": _messaging(2804132, "A WhatsApp account does not fit a website's dataset."),
 }
 
 

@@ -20,6 +20,15 @@ from simulators.meta.errors import TABLE, GraphError
 
 MAX_HANG_S = 3600.0
 MAX_REGAIN_MINUTES = 60 * 24 * 365
+#: Codes that tell of a limit, and the answer of the table that each is.
+LIMITS: Mapping[int, str] = {
+    4: "app_limit",
+    17: "user_limit",
+    32: "page_limit",
+    613: "custom_limit",
+    80003: "audience_limit",
+    80004: "business_limit",
+}
 
 
 class BadFault(ValueError):
@@ -84,20 +93,21 @@ class BrownOut(_EveryCall):
 
 @dataclass(frozen=True, kw_only=True)
 class Throttle(_EveryCall):
-    """Too many calls: code 4 (or 80004) with usage headers at 100 % and the minutes until access is regained."""
+    """Too many calls: that code with usage headers at 100 % and the minutes until access is regained."""
 
     name: ClassVar[str] = "throttle"
     regain_minutes: int = 5
     code: int = 4
 
     def __post_init__(self) -> None:
-        if self.code not in {4, 80004} or not 0 <= self.regain_minutes <= MAX_REGAIN_MINUTES:
-            message = f"throttle: code is 4 or 80004, regain_minutes is within 0 and {MAX_REGAIN_MINUTES}"
+        if self.code not in LIMITS or not 0 <= self.regain_minutes <= MAX_REGAIN_MINUTES:
+            codes = ", ".join(map(str, LIMITS))
+            message = f"throttle: code is one of {codes}, regain_minutes is within 0 and {MAX_REGAIN_MINUTES}"
             raise BadFault(message)
 
     async def act(self, context: Context) -> Reply:
         """The error, and the headers from which clients read how long to wait."""
-        reply = await context.refuse(GraphError("app_limit" if self.code == 4 else "business_limit"))
+        reply = await context.refuse(GraphError(LIMITS[self.code]))
         usage = {"call_count": 100, "total_cputime": 25, "total_time": 25}
         business = {
             "type": "ads_management",
@@ -105,9 +115,15 @@ class Throttle(_EveryCall):
             "estimated_time_to_regain_access": self.regain_minutes,
             "ads_api_access_tier": "standard_access",
         }
+        account = {
+            "acc_id_util_pct": 100.0,
+            "reset_time_duration": self.regain_minutes * 60,
+            "ads_api_access_tier": "standard_access",
+        }
         headers = (
             (b"x-app-usage", orjson.dumps(usage)),
             (b"x-business-use-case-usage", orjson.dumps({"1000000000000001": [business]})),
+            (b"x-ad-account-usage", orjson.dumps(account)),
         )
         return replace(reply, headers=(*reply.headers, *headers))
 

@@ -15,7 +15,7 @@ from simulators.meta.switches import Switches
 
 State = Literal["valid", "expired", "password_changed", "logged_out", "app_removed", "app_deleted", "unparsable"]
 STATES: tuple[str, ...] = get_args(State)
-_ERROR_OF_STATE = {
+ERROR_OF_STATE = {
     "expired": "expired_token",
     "password_changed": "password_changed",
     "logged_out": "logged_out",
@@ -139,7 +139,7 @@ class Tokens:
         return self._dead("expired", expires_at_s=expires_at_s, now_s=now_s)
 
     def _dead(self, state: str, *, expires_at_s: float | None, now_s: float) -> GraphError:
-        name = _ERROR_OF_STATE[state]
+        name = ERROR_OF_STATE[state]
         switchable = name not in {"unparsable_token", "app_deleted"}
         ended_s = now_s if expires_at_s is None else min(expires_at_s, now_s)
         return GraphError(

@@ -336,3 +336,27 @@ def test_a_fake_that_is_gone_is_said(page: Page) -> None:
         expect(page.locator("#meta")).to_contain_text("not started")
         gateways.close()
         expect(page.locator("#gateways")).to_contain_text("does not answer")
+
+
+def test_an_address_that_the_vendor_gave_up_is_seen_and_switched_on(world: World, page: Page) -> None:
+    """A run with retries against a target that refuses: attempts are numbered, and a button mends what Hotmart did."""
+    page.goto(world.console)
+    to = f"{world.target}/refuse"
+    wish = {
+        "gateway": "hotmart",
+        "event": "approved",
+        "dialect": "vendor",
+        "secret": "s3cr3t",
+        "seed": "off/1",
+        "to": to,
+    }
+    run = requests.post(f"{world.gateways}/_golive/send", json={**wish, "count": 3, "compress": 3600}, timeout=10)
+    assert run.status_code == 202
+    off = page.get_by_role("list", name="Switched off by the vendor")
+    expect(off).to_contain_text(re.compile(rf"hotmart has switched {re.escape(to)} off after 1\d failures in a row"))
+    expect(page.locator(".order").first).to_contain_text("attempt 2")
+    off.get_by_role("button", name="Switch it on again").click()
+    expect(page.locator("#said")).to_have_text(f"hotmart sends to {to} again.")
+    expect(off).to_be_empty()
+    told = requests.get(f"{world.gateways}/_golive/configurations", timeout=10).json()["configurations"]
+    assert [one["off"] for one in told] == [False]

@@ -7,14 +7,12 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import subprocess
 import sys
 import time
 import typing
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,14 +241,6 @@ def test_the_plan_dialect_has_exactly_the_plans_fields(name: str, fields: list[s
         told = json.loads(say(name, "plan", event, order("7/contract/9", now_s=NOW_S, tracking=TRACKING)).body)
         assert list(told) == [*fields, "tracking"]
         assert told["tracking"] == TRACKING
-
-
-@every_dialect
-def test_the_documentation_lists_every_event(name: str, dialect: str) -> None:
-    """docs/fakes.md has a row for each gateway and dialect, and in it exactly the events that are told."""
-    page = (Path(__file__).parents[2] / "docs" / "fakes.md").read_text(encoding="utf-8")
-    row = next(line for line in page.splitlines() if line.startswith(f"| {name} | {dialect} |"))
-    assert set(re.findall(r"`(\w+)`", row)) == set(gateway(name).events(dialect))
 
 
 def judged_by_stripe(told: Webhook, secret: str) -> stripe.Event:

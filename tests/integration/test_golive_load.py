@@ -56,16 +56,20 @@ def test_what_cannot_be_sent_is_said(words: tuple[str, ...], said: str, tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_load_goes_to_this_machine_only_unless_the_host_is_named(tmp_path: Path) -> None:
-    """Nobody loads somebody else's server by a copied target file."""
+@pytest.mark.parametrize("words", [("load", "smoke"), ("run", "-k", "nothing")])
+def test_it_goes_to_this_machine_only_unless_the_host_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Nobody loads somebody else's server, or sends it bad signatures, by a copied target file."""
     target = tmp_path / "golive.toml"
     target.write_text(
         '[target]\nname = "far"\nbase_url = "https://shop.example.com"\n[target.tenants]\nprovision = ["true"]\n',
         encoding="utf-8",
     )
-    done = golive("load", "smoke", cwd=tmp_path)
+    done = golive(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert "--allow-host shop.example.com" in done.stderr
+    done = golive(*words, "--allow-host", "shop.example.org", cwd=tmp_path)
+    assert "--allow-host shop.example.com" in done.stderr
+    assert not (tmp_path / "reports").exists()
 
 
 def test_ctrl_c_ends_a_load_at_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ import stripe
 
 GOLIVE = str(Path(sys.executable).parent / "golive")
 SECRET = "whsec_4Jq8wTz1Rb7Yc3Kd9Lm2Np6"
+OLD = "whsec_0ldQx7Vn2Hs5Wf8Tb1Gj4Pd3"
 WITHIN_S = 30
 
 
@@ -97,6 +99,7 @@ def golive(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **variables},
     )
     assert SECRET not in done.stdout + done.stderr
+    assert OLD not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
 
@@ -244,6 +247,137 @@ def test_nobody_listening_is_an_answer_too() -> None:
     assert "0 of 1 accepted: 1 × refused" in done.stderr
 
 
+# -- while a secret is rolled ---------------------------------------------------------------------------------
+
+
+def signed_by(secret: str, request: Request) -> bool:
+    """Whether Stripe's own SDK takes it with that secret alone."""
+    try:
+        stripe.WebhookSignature.verify_header(request.body, request.headers["Stripe-Signature"], secret, tolerance=300)
+    except stripe.SignatureVerificationError:
+        return False
+    return True
+
+
+def kiwify_signer(request: Request) -> str:
+    """`new` or `old`, by the documented HMAC-SHA1 in the query."""
+    given = request.path.rpartition("signature=")[2]
+    macs = {name: hmac.new(one.encode(), request.body, hashlib.sha1).hexdigest() for name, one in BOTH.items()}
+    return next(name for name, mac in macs.items() if mac == given)
+
+
+BOTH = {"new": SECRET, "old": OLD}
+ROLLED = ("--secret-env", "NEW", "--old-secret-env", "OLD")
+
+
+def test_stripe_signs_with_both_secrets(receiver: Receiver) -> None:
+    """Stripe's SDK takes each delivery with the new secret alone and with the old one alone."""
+    done = golive("stripe", "approved", "--to", receiver.url, *ROLLED, "--json", NEW=SECRET, OLD=OLD)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rotation"] == "both"
+    assert "each is signed with both" in done.stderr
+    (got,) = receiver.got
+    assert got.headers["Stripe-Signature"].count("v1=") == 2
+    assert [signed_by(one, got) for one in (SECRET, OLD, "whsec_another")] == [True, True, False]
+
+
+def test_a_receiver_that_knows_one_secret_loses_half(receiver: Receiver) -> None:
+    """Kiwify signs once: the secrets take turns, a retry keeps its own, and the receiver is caught."""
+    receiver.answer = lambda request: (202, b"") if kiwify_signer(request) == "new" else (401, b"")
+    words = ("kiwify", "approved", "--to", receiver.url, *ROLLED, "--count", "6", "--concurrency", "1", "--json")
+    done = golive(*words, "--compress", "1000000", NEW=SECRET, OLD=OLD)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["accepted"], told["not_accepted"], told["rotation"]) == (1, 3, 3, "alternate")
+    assert [kiwify_signer(one) for one in receiver.got].count("new") == 3
+    assert len([one for one in receiver.got if kiwify_signer(one) == "old"]) == 3 * 5
+    bodies = {one.body: kiwify_signer(one) for one in receiver.got}
+    assert sorted(bodies.values()) == ["new"] * 3 + ["old"] * 3
+
+
+def test_a_receiver_that_knows_both_loses_nothing(receiver: Receiver, tmp_path: Path) -> None:
+    """From a file as well; the command that is given for repetition holds neither."""
+    (tmp_path / "old").write_text(OLD + "\n", encoding="utf-8")
+    words = ("kiwify", "approved", "--dialect", "plan", "--to", receiver.url, "--secret", SECRET, "--count", "4")
+    done = golive(*words, "--old-secret-file", str(tmp_path / "old"))
+    assert done.returncode == 0, done.stderr
+    macs = [
+        {f"sha256={hmac.new(one.encode(), got.body, hashlib.sha256).hexdigest()}": name for name, one in BOTH.items()}
+        for got in receiver.got
+    ]
+    signers = [mac[got.headers["X-Signature"]] for mac, got in zip(macs, receiver.got, strict=True)]
+    assert sorted(signers) == ["new", "new", "old", "old"]
+    done = golive(*words, "--old-secret", OLD)
+    assert "--old-secret '…'" in done.stderr
+
+
+def test_printed_curl_commands_hide_both_secrets() -> None:
+    """Signed with both; what stands there are signatures."""
+    done = golive("stripe", "approved", "--to", "http://127.0.0.1:1/", *ROLLED, "--print-curl", NEW=SECRET, OLD=OLD)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("v1=") == 2
+
+
+@pytest.mark.parametrize("gateway", ["hotmart", "perfectpay"])
+def test_another_tenants_token_is_masked(gateway: str) -> None:
+    """It stands in the request, and not in what is printed."""
+    words = (gateway, "approved", "--to", "http://127.0.0.1:1/", "--secret", SECRET, "--tamper")
+    done = golive(*words, "another_tenants_secret", "--other-tenant-secret", OLD, "--print-curl")
+    assert done.returncode == 0, done.stderr
+    assert "***" in done.stdout
+    assert "Signed rightly" in golive(*words, "another_tenants_secret", "--other-tenant-secret-env", "O", O=OLD).stderr
+
+
+def test_another_tenants_secret_is_refused_by_the_official_sdk(receiver: Receiver) -> None:
+    """By name, with the secret that is given."""
+    receiver.answer = judged
+    words = ("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--tamper", "another_tenants_secret")
+    done = golive(*words, "--other-tenant-secret-env", "THEIRS", "--json", THEIRS=OLD)
+    assert (done.returncode, json.loads(done.stdout)["by_status"]) == (1, {"401": 1})
+    assert signed_by(OLD, receiver.got[0])
+
+
+def test_a_switch_is_thrown_by_name(receiver: Receiver) -> None:
+    """Kiwify's wrapped body: the signature is inside, over the order alone."""
+    done = golive(
+        *("kiwify", "approved", "--to", receiver.url, "--secret", SECRET, "--switch", "wrapped=true"),
+        *("--switch", "user_agent=mine/1"),
+    )
+    assert done.returncode == 0, done.stderr
+    (got,) = receiver.got
+    assert set(json.loads(got.body)) == {"url", "signature", "order"}
+    assert got.headers["User-Agent"] == "mine/1"
+
+
+def test_chunks_arrive_as_the_same_bytes() -> None:
+    """Without a length, in pieces; the official SDK takes what they make."""
+    arrived: list[tuple[bytes, bytes]] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def take() -> None:
+            connection, _ = server.accept()
+            with connection, connection.makefile("rb") as stream:
+                head = b"".join(iter(stream.readline, b"\r\n"))
+                body = b""
+                while size := int(stream.readline(), 16):
+                    body += stream.read(size)
+                    stream.readline()
+                arrived.append((head, body))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        to = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        done = golive("stripe", "approved", "--to", to, "--secret", SECRET, "--tamper", "chunked")
+        thread.join(WITHIN_S)
+    assert done.returncode == 0, done.stderr
+    ((head, body),) = arrived
+    assert b"Transfer-Encoding: chunked" in head
+    assert head.lower().count(b"transfer-encoding") == 1
+    assert b"content-length" not in head.lower()
+    (signature,) = re.findall(rb"Stripe-Signature: (.*)\r\n", head)
+    stripe.WebhookSignature.verify_header(body, signature.decode(), SECRET, tolerance=300)
+
+
 # -- retries -------------------------------------------------------------------------------------------------
 
 
@@ -294,8 +428,10 @@ def test_hotmart_switches_a_failing_configuration_off(receiver: Receiver) -> Non
     assert done.returncode == 1
     told = json.loads(done.stdout)
     assert told["switched_off"]
-    assert (told["attempts"], told["not_sent"], told["accepted"]) == (10, 20, 0)
-    assert "switched the configuration off after 10 failures in a row; 20 never sent" in done.stderr
+    # On a slow machine some of the ten are second attempts already.
+    assert (told["attempts"], told["not_sent"] - told["retries"], told["accepted"]) == (10, 20, 0)
+    never = f"switched the configuration off after 10 failures in a row; {told['not_sent']} never sent"
+    assert never in done.stderr
 
 
 def test_identical_bytes_come_again_from_who_signs_no_time(receiver: Receiver) -> None:
@@ -371,7 +507,10 @@ MINE = ("--secret", SECRET)
         (("stripe", "aproved", *HERE, *MINE), "Did you mean 'approved'? Known: abandoned, approved"),
         (("stripe", *HERE, *MINE), "Say which event of stripe: abandoned, approved"),
         (("stripe", "approved", *HERE, *MINE, "--dialect", "vendr"), "Did you mean 'vendor'?"),
-        (("stripe", "approved", *HERE, *MINE, "--tamper", "one_bite"), "Did you mean 'one_byte'? Known: byte_order"),
+        (
+            ("stripe", "approved", *HERE, *MINE, "--tamper", "one_bite"),
+            "Did you mean 'one_byte'? Known: another_tenants_secret",
+        ),
         (("stripe", "approved", *HERE, *MINE, "--tamper", "forged_wrapper"), "Only Kiwify"),
         (("stripe", "approved", *MINE), "--to http://"),
         (("stripe", "approved", "--to", "localhost:80", *MINE), "begins with http://"),
@@ -386,6 +525,19 @@ MINE = ("--secret", SECRET)
         (("stripe", "approved", *HERE, *MINE, "--set", "no.where=1"), "Nothing at 'no'"),
         (("stripe", *HERE, *MINE, "--body-file", "/nowhere"), "cannot be read"),
         (("stripe", "approved", *HERE, *MINE, "--at", "noon"), "is not a time"),
+        (("stripe", "approved", *HERE, *MINE, "--old-secret", SECRET), "The old secret is the new one"),
+        (("stripe", "approved", *HERE, *MINE, "--old-secret", ""), "The old-secret is empty"),
+        (("stripe", "approved", *HERE, *MINE, "--old-secret", OLD, "--old-secret-env", "PATH"), "old-secret once"),
+        (("stripe", "approved", *HERE, *MINE, "--old-secret-env", OLD), "no environment variable that is set"),
+        (("kiwify", "approved", *HERE, *MINE, "--old-secret", OLD), "add --count 2"),
+        (("hotmart", "approved", *HERE, *MINE, "--old-secret", OLD, "--count", "2"), "one static token"),
+        (("perfectpay", "approved", *HERE, *MINE, "--old-secret", OLD, "--count", "2"), "one static token"),
+        (("stripe", "approved", *HERE, *MINE, "--old-secret", OLD, "--tamper", "one_byte"), "not both"),
+        (("stripe", "approved", *HERE, *MINE, "--tamper", "another_tenants_secret"), "No other tenant's secret"),
+        (("kiwify", "approved", *HERE, *MINE, "--switch", "wraped=true"), "Did you mean 'wrapped'?"),
+        (("kiwify", "approved", *HERE, *MINE, "--switch", "wrapped=1"), "kiwify wrapped is true or false"),
+        (("kiwify", "approved", *HERE, *MINE, "--switch", "wrapped"), "like --switch wrapped=true"),
+        (("stripe", "approved", *HERE, *MINE, "--switch", f"old_secret={OLD}"), "an option of its own"),
         (("stripe", "approved", *HERE, *MINE, "--rate", "0"), "above 0"),
         (("stripe", "approved", *HERE, *MINE, "--burst", "3"), "needs a rate"),
         (("stripe", "approved", *HERE, *MINE, "--compress", "0"), "a factor above 0"),

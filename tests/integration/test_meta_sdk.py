@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -241,3 +243,100 @@ def test_extra_parameters_are_taken(account: Account) -> None:
     answer = EventRequest(pixel_id=account.pixel, events=[purchase("e-1")], **extra).execute()
     assert answer.events_received == 1
     assert account.verdicts() == [["counted"]]
+
+
+# -- batches and reading edges
+
+
+def test_a_batch_of_the_sdk_holds_calls_of_their_own(account: Account) -> None:
+    """Two purchases, one of them wrong, and a question: each answered by itself, as the SDK's callbacks see it."""
+    api, told = FacebookAdsApi.get_default_api(), []
+    batch = api.new_batch()
+    wrong = purchase("b-2", event_time=int(time.time()) - 8 * 86_400)
+    for event in (purchase("b-1"), wrong):
+        batch.add(
+            "POST",
+            f"{account.pixel}/events",
+            params={"data": [json.dumps(event.normalize())]},
+            success=lambda answer: told.append(answer.json()),
+            failure=lambda answer: told.append(answer.error()),
+        )
+    batch.add("GET", "me", success=lambda answer: told.append(answer.json()), failure=told.append)
+    assert batch.execute() is None
+    received, refused, me = told
+    assert received["events_received"] == 1
+    assert isinstance(refused, FacebookRequestError)
+    assert (refused.http_status(), refused.api_error_subcode()) == (400, 2804003)
+    assert me["id"].isdigit()
+    assert account.verdicts() == [["counted"], ["refused"]]
+
+
+def test_a_batch_above_fifty_is_refused(account: Account) -> None:
+    """The documented limit, by its own type of exception; nothing of it is done."""
+    api = FacebookAdsApi.get_default_api()
+    batch = api.new_batch()
+    for number in range(51):
+        batch.add("POST", f"{account.pixel}/events", params={"data": [json.dumps(purchase(f"l-{number}").normalize())]})
+    with pytest.raises(FacebookRequestError) as caught:
+        batch.execute()
+    assert caught.value.api_error_type() == "GraphBatchException"
+    assert "Maximum batch size is 50" in str(caught.value.api_error_message())
+    assert account.calls() == []
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        7,
+        {},
+        {"method": "GET"},
+        {"method": "POST", "relative_url": "/"},
+        {"method": "GET", "relative_url": "v99.0/me"},
+        {"method": "POST", "relative_url": "1/events", "body": 7},
+        {"method": "GET", "relative_url": "//[/x?%ff"},
+    ],
+)
+def test_whatever_stands_in_a_batch_is_answered(account: Account, one: object) -> None:
+    """400 in its own place, never for the whole; a batch in a batch is none."""
+    asked = {"batch": [one, {"method": "get", "relative_url": "me"}], "access_token": account.token}
+    answer = requests.post(f"{account.url}/v26.0/", json=asked, timeout=LIMIT_S)
+    assert answer.status_code == 200
+    bad, good = answer.json()
+    assert (bad["code"], good["code"]) == (400, 200)
+    assert json.loads(bad["body"])["error"]["fbtrace_id"]
+    assert {one["name"] for one in bad["headers"]} == {"Content-Type", "WWW-Authenticate"}
+    asked["include_headers"] = "false"
+    answer = requests.post(f"{account.url}/", data={**asked, "batch": json.dumps(asked["batch"])}, timeout=LIMIT_S)
+    assert "headers" not in answer.json()[0]
+
+
+def test_the_sdk_reads_a_pixel(account: Account) -> None:
+    """The fields that were asked for and are known; when a server last fired, once one has."""
+    account.control("PUT", f"pixels/{account.pixel}", {"tokens": [{"token": account.token, "kind": "USER"}]})
+    asked = ["name", "last_fired_time", "owner_business"]
+    assert dict(AdsPixel(account.pixel).api_get(fields=asked)) == {
+        "id": account.pixel,
+        "name": f"Pixel {account.pixel}",
+    }
+    send(account, purchase("f-1"))
+    fired = str(AdsPixel(account.pixel).api_get(fields=asked)["last_fired_time"])
+    assert abs(datetime.fromisoformat(fired).timestamp() - time.time()) < LIMIT_S
+    assert dict(AdsPixel(account.pixel).api_get()) == {"id": account.pixel}
+
+
+def test_the_sdk_reads_what_a_pixel_received(account: Account) -> None:
+    """`/stats` counts by event and hour, of this pixel alone and before any deduplication, for who may read it."""
+    for event_id in ("s-1", "s-1", "s-2"):
+        EventRequest(pixel_id=account.pixel, events=[purchase(event_id)]).execute()
+    with pytest.raises(FacebookRequestError, match="Missing Permission"):
+        AdsPixel(account.pixel).get_stats(params={"aggregation": "event"})
+    tokens = [{"token": account.token, "kind": "USER"}]
+    account.control("PUT", f"pixels/{account.pixel}", {"tokens": tokens})
+    rows = list(AdsPixel(account.pixel).get_stats(params={"aggregation": "event"}))
+    counted = [(one["value"], one["count"]) for row in rows for one in row["data"]]
+    assert (sum(number for _, number in counted), {name for name, _ in counted}) == (3, {"Purchase"})
+    assert list(AdsPixel(account.pixel).get_stats(params={"aggregation": "event", "event": "Lead"})) == []
+    early = {"aggregation": "event", "end_time": int(time.time()) - 60}
+    assert list(AdsPixel(account.pixel).get_stats(params=early)) == []
+    with pytest.raises(FacebookRequestError, match="aggregation"):
+        AdsPixel(account.pixel).get_stats(params={"aggregation": "url"})

@@ -509,8 +509,8 @@ def test_stripe_thin_events_hold_no_sale() -> None:
 
 @pytest.mark.parametrize("fake", VENDORS, ids=lambda fake: fake.name)
 def test_nobodys_switch_is_without_a_word(fake: Any) -> None:
-    """docs/fakes.md has a row for every switch of every gateway."""
-    page = (Path(__file__).parents[4] / "docs" / "fakes.md").read_text(encoding="utf-8")
+    """docs/catalogue.md has a row for every switch of every gateway."""
+    page = (Path(__file__).parents[4] / "docs" / "catalogue.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ") and fake.name in line.split("|")[1]]
     for field in dataclasses.fields(fake):
         assert any(f"`{field.name}`" in row for row in rows), f"no row for {fake.name}'s {field.name}"
