@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reference_impl import logs
+from reference_impl.dispatch import outbox
 from reference_impl.sealing import Keyring
 from reference_impl.secrets import GatewaySecrets, SecretStore
 from reference_impl.settings import Settings
@@ -20,6 +22,8 @@ from reference_impl.settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
     from mypy_boto3_sqs import SQSClient
+
+    from reference_impl.web.database import Database
 
 _PREPARE_AFTER = 5
 """psycopg's own. Behind a transaction pooler nothing is prepared: the next transaction has another connection."""
@@ -64,6 +68,7 @@ def queue_url(client: SQSClient, name: str) -> str:
 def web_app() -> Flask:
     """The web process's application, from the environment; granian calls this in its worker."""
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
+    from reference_impl.web.bell import Bell  # noqa: PLC0415 -- likewise
     from reference_impl.web.dashboard import blueprint as dashboard  # noqa: PLC0415 -- likewise
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
     from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
@@ -91,6 +96,7 @@ def web_app() -> Flask:
             trusted_hops=settings.trusted_hops,
         ),
         max_body_bytes=settings.max_body_bytes,
+        wake=Bell(partial(_ring, database)).pull,
         draining=drain,
         pages=[
             dashboard(
@@ -101,6 +107,11 @@ def web_app() -> Flask:
             )
         ],
     )
+
+
+def _ring(database: Database) -> None:
+    with database.connection() as connection:
+        outbox.ring(connection)
 
 
 def _aws_complaint(settings: Settings, store: SecretStore) -> Callable[[], str | None]:

@@ -20,36 +20,48 @@ from reference_impl.domain.matching import Candidate, Match, best_match, denied
 Connection = psycopg.Connection[tuple[Any, ...]]
 Recorded = Literal["accepted", "duplicate", "held"]
 
-#: What the relays listen to.
-CHANNEL = "outbox"
-
 # A purchase and its refund that arrive in the same moment must see each other.
 _LOCK_SALE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _REGISTER = """
 INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
 VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
-_REVERSED = """
-SELECT 1 FROM dedupe_registry
-WHERE tenant_id = %s AND gateway = %s AND sale_id = %s AND kind IN ('refund', 'chargeback')
+# One question before the decision: is the sale new, was it reversed, and which clicks share an identifier with it?
+# There is a row for each click, and one without a click if there is none. (A statement sees what stood when it began:
+# the lock must be had before it.)
+_REGISTER_AND_LOOK = """
+WITH registered AS (
+    INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
+    VALUES (%(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, %(at)s)
+    ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT EXISTS (SELECT FROM registered),
+       EXISTS (SELECT FROM dedupe_registry d WHERE d.tenant_id = %(tenant)s AND d.gateway = %(gateway)s
+                 AND d.sale_id = %(sale_id)s AND d.kind IN ('refund', 'chargeback')),
+       c.click_id, extract(epoch FROM c.clicked_at)::float8, c.fbclid, c.fbp, c.em, c.ph, c.consent, c.fbc,
+       CASE WHEN c.client_expires_at > %(at)s THEN c.client_sealed END
+FROM (VALUES (1)) always LEFT JOIN (
+    SELECT * FROM clicks WHERE tenant_id = %(tenant)s
+      AND (click_id = %(click_id)s OR fbclid = %(fbclid)s OR em = %(em)s OR ph = %(ph)s)
+    ORDER BY clicked_at DESC LIMIT 50
+) c ON true
 """
-_CANDIDATES = """
-SELECT click_id, extract(epoch FROM clicked_at)::float8, fbclid, fbp, em, ph, consent, fbc,
-       CASE WHEN client_expires_at > %(at)s THEN client_sealed END
-FROM clicks WHERE tenant_id = %(tenant)s
-  AND (click_id = %(click_id)s OR fbclid = %(fbclid)s OR em = %(em)s OR ph = %(ph)s)
-ORDER BY clicked_at DESC LIMIT 50
+# And one statement after it. The relays are woken beside the transaction: see web/bell.py.
+_WRITE = """
+WITH one AS (
+    INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
+                             amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
+                             state, held_until, hold_reason)
+    VALUES (%(id)s, %(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, 'Purchase', %(event_time)s,
+            %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s,
+            %(client_sealed)s, %(client_expires_at)s, %(click_id)s, %(state)s, NULL, %(reason)s)
+    RETURNING id, tenant_id, received_at, state
+), matched AS (
+    INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at)
+    SELECT id, tenant_id, %(matched)s, %(method)s, received_at FROM one WHERE %(matched)s::text IS NOT NULL
+)
+INSERT INTO outbox (conversion_id) SELECT id FROM one WHERE state = 'pending'
 """
-_CONVERSION = """
-INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
-                         amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
-                         state, held_until, hold_reason)
-VALUES (%(id)s, %(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, 'Purchase', %(event_time)s,
-        %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s,
-        %(client_sealed)s, %(client_expires_at)s, %(click_id)s, %(state)s, NULL, %(reason)s)
-"""
-_MATCH = "INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at) VALUES (%s, %s, %s, %s, %s)"
-_OUTBOX = "INSERT INTO outbox (conversion_id) VALUES (%s)"
 # What is in flight at this moment is too late to stop.
 _SUPPRESS = """
 UPDATE conversions SET state = 'suppressed', held_until = NULL, hold_reason = %(reason)s,
@@ -101,27 +113,37 @@ class Draft:
     """How long the buyer's address and browser are kept at most, sealed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database knew of a sale before this purchase of it."""
+
+    is_new: bool
+    reversed: bool
+    candidates: list[Candidate]
+    """Every click that shares an identifier with the purchase."""
+
+
 def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> Recorded:
-    """Write a purchase and everything that follows from it, or nothing."""
+    """Write a purchase and everything that follows from it, or nothing.
+
+    The webhook's latency is mostly this: two round trips, as the statements go out together (psycopg's pipeline).
+    """
     purchase = draft.purchase
-    sale = (arrived.tenant, arrived.gateway, purchase.sale_id)
     named = event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=purchase.sale_id, kind="purchase")
-    with connection.transaction():
-        connection.execute(_LOCK_SALE, ["\x1f".join(sale)])
-        if not connection.execute(_REGISTER, [*sale, "purchase", named, arrived.at]).rowcount:
+    with connection.pipeline(), connection.transaction():
+        known = _register(connection, arrived, draft, named)
+        if not known.is_new:
             return "duplicate"
         event_time_s = int(min(arrived.at_s if purchase.paid_at_s is None else purchase.paid_at_s, arrived.at_s))
-        candidates = _candidates(connection, arrived, draft)
-        found = _matched(candidates, draft, event_time_s)
-        refused = denied(candidates, purchase.trail, found)
+        found = _matched(known.candidates, draft, event_time_s)
+        refused = denied(known.candidates, purchase.trail, found)
         user_data = _with_click(draft, found)
-        reversed_ = connection.execute(_REVERSED, sale).fetchone() is not None
         click_seal = found.candidate.client_sealed if found else None
         state, reason = _beginning(
             arrived,
             user_data | _client_keys(draft, click_seal),
             event_time_s,
-            reversed_=reversed_,
+            reversed_=known.reversed,
             denied_=refused,
             hold=draft.hold,
         )
@@ -129,7 +151,7 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
             state, reason = "pending", None
         sealed, expires_at = _seals(draft, click_seal, arrived) if state in ("pending", "held") else (None, None)
         connection.execute(
-            _CONVERSION,
+            _WRITE,
             {
                 "id": draft.id,
                 "tenant": arrived.tenant,
@@ -144,16 +166,13 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
                 "user_data": json.dumps(user_data),
                 "client_sealed": sealed,
                 "client_expires_at": expires_at,
-                "click_id": _click_id(candidates, purchase.trail.click_id, found),
+                "click_id": _click_id(known.candidates, purchase.trail.click_id, found),
+                "matched": found.candidate.click_id if found else None,
+                "method": found.method if found else None,
                 "state": state,
                 "reason": reason,
             },
         )
-        if found is not None:
-            connection.execute(_MATCH, [draft.id, arrived.tenant, found.candidate.click_id, found.method, arrived.at])
-        if state == "pending":
-            connection.execute(_OUTBOX, [draft.id])
-            connection.execute("SELECT pg_notify(%s, '')", [CHANNEL])
     return "held" if state == "held" else "accepted"
 
 
@@ -174,18 +193,27 @@ def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal
     return "accepted"
 
 
-def _candidates(connection: Connection, arrived: Arrived, draft: Draft) -> list[Candidate]:
-    """Every click that shares an identifier with the purchase."""
-    trail = draft.purchase.trail
-    em, ph = _hashes(draft)
-    if not any((trail.click_id, trail.fbclid, em, ph)):
-        return []
-    values = {
-        "tenant": arrived.tenant, "at": arrived.at,
-        "click_id": trail.click_id, "fbclid": trail.fbclid, "em": em, "ph": ph,
-    }  # fmt: skip
-    rows = connection.execute(_CANDIDATES, values).fetchall()
-    return [Candidate(**dict(zip(Candidate.__slots__, row, strict=True))) for row in rows]
+def _register(connection: Connection, arrived: Arrived, draft: Draft, named: str) -> _Known:
+    """Enter the sale, unless it was entered before, and read what the decision needs."""
+    trail, (em, ph) = draft.purchase.trail, _hashes(draft)
+    connection.execute(_LOCK_SALE, ["\x1f".join((arrived.tenant, arrived.gateway, draft.purchase.sale_id))])
+    rows = connection.execute(
+        _REGISTER_AND_LOOK,
+        {
+            "tenant": arrived.tenant,
+            "gateway": arrived.gateway,
+            "sale_id": draft.purchase.sale_id,
+            "event_id": named,
+            "at": arrived.at,
+            "click_id": trail.click_id,
+            "fbclid": trail.fbclid,
+            "em": em,
+            "ph": ph,
+        },
+    ).fetchall()
+    is_new, reversed_ = rows[0][:2]
+    clicks = [row[2:] for row in rows if row[2] is not None]
+    return _Known(is_new, reversed_, [Candidate(**dict(zip(Candidate.__slots__, one, strict=True))) for one in clicks])
 
 
 def _click_id(candidates: list[Candidate], named: str | None, found: Match | None) -> str | None:

@@ -32,7 +32,6 @@ WITH one AS (
 )
 INSERT INTO outbox (conversion_id, page) SELECT id, true FROM one WHERE state = 'pending' RETURNING conversion_id
 """
-_RING = "SELECT pg_notify('outbox', '')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +73,4 @@ def add(connection: Connection, event: PageEvent) -> None:
         "state": "suppressed" if unsent else "pending",
         "reason": event.suppressed,
     }
-    with connection.transaction():
-        if connection.execute(_ADD, values).rowcount:
-            connection.execute(_RING)
+    connection.execute(_ADD, values)

@@ -24,12 +24,14 @@ def create_app(
     now_s: Callable[[], float],
     webhook_rules: webhooks.Rules,
     max_body_bytes: int,
+    wake: Callable[[], None] = lambda: None,
     draining: Callable[[], bool] = lambda: False,
     pages: Sequence[Blueprint] = (),
 ) -> Flask:
     """All routes, and beside them the `pages` for people.
 
-    `max_body_bytes` holds for every request, chunked ones too (413). `draining`: see draining.py.
+    `max_body_bytes` holds for every request, chunked ones too (413). `wake` is called when the outbox holds something
+    new: see bell.py. `draining`: see draining.py.
     """
     app = Flask("reference_impl", static_folder=None)
     announce(app, draining)
@@ -37,9 +39,9 @@ def create_app(
     errors.register(app)
     limits.register(app)
     app.register_blueprint(
-        webhooks.blueprint(database=database, secrets=secrets, seals=seals, now_s=now_s, rules=webhook_rules)
+        webhooks.blueprint(database=database, secrets=secrets, seals=seals, wake=wake, now_s=now_s, rules=webhook_rules)
     )
-    app.register_blueprint(tracking.blueprint(database=database, visitors=visitors, now_s=now_s))
+    app.register_blueprint(tracking.blueprint(database=database, visitors=visitors, wake=wake, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint, draining=draining))
     app.register_blueprint(openapi.blueprint(app))
     app.config[openapi.PAGES] = frozenset(one.name for one in pages)

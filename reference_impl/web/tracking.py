@@ -108,8 +108,10 @@ class Heard:
         return fbc_for(fbclid=self.visit.fbclid, cookie=self.visit.fbc, clicked_at_ms=int(self.at_s * 1000))
 
 
-def blueprint(*, database: Database, visitors: Visitors, now_s: Callable[[], float]) -> Blueprint:
-    """The tracking routes over their collaborators."""
+def blueprint(
+    *, database: Database, visitors: Visitors, wake: Callable[[], None], now_s: Callable[[], float]
+) -> Blueprint:
+    """The tracking routes over their collaborators; `wake` says that the outbox holds something."""
     routes = Blueprint("tracking", __name__, url_prefix="/api/v1/tracking/<tenant>")
 
     @routes.after_request
@@ -139,7 +141,9 @@ def blueprint(*, database: Database, visitors: Visitors, now_s: Callable[[], flo
         with database.connection() as connection:
             _accounts(connection, tenant)
             heard = Heard(tenant=tenant, at_s=at_s, visit=visit, visitor=visitors.of(request, now_s=at_s))
-            return _page(connection, kind, heard)
+            answer = _page(connection, kind, heard)
+        wake()
+        return answer
 
     @routes.post("/consent")
     @documented("A visitor agrees, or refuses", takes=ConsentChange, answers={202: Consented, **_REFUSALS})

@@ -64,9 +64,15 @@ class Rules:
 
 
 def blueprint(
-    *, database: Database, secrets: GatewaySecrets, seals: Seals, now_s: Callable[[], float], rules: Rules
+    *,
+    database: Database,
+    secrets: GatewaySecrets,
+    seals: Seals,
+    wake: Callable[[], None],
+    now_s: Callable[[], float],
+    rules: Rules,
 ) -> Blueprint:
-    """The webhook's route over its collaborators."""
+    """The webhook's route over its collaborators; `wake` says that the outbox holds something."""
     routes = Blueprint("webhooks", __name__)
 
     @routes.post("/api/v1/webhooks/<gateway>/<tenant>")
@@ -112,6 +118,7 @@ def blueprint(
                 )
                 with database.connection() as connection:
                     status = conversions.record_purchase(connection, arrived, draft)
+                wake()
         log.info("webhook %s/%s: %s", gateway, tenant, status)
         return {"status": status}, 202
 

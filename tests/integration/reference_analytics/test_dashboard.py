@@ -44,8 +44,8 @@ class World:
         pages = [blueprint(database=database, door=self.door, now_s=NOON.timestamp, timeout_s=timeout_s)]
         nothing: Any = None
         return create_app(
-            database=database, secrets=nothing, queue_complaint=lambda: None, now_s=NOON.timestamp,
-            window_s=1, max_body_bytes=20_000, pages=pages,
+            database=database, secrets=nothing, seals=nothing, visitors=nothing, queue_complaint=lambda: None,
+            now_s=NOON.timestamp, webhook_rules=nothing, max_body_bytes=20_000, pages=pages,
         )  # fmt: skip
 
     def user(self, name: str, whose: str, password: str = PASSWORD) -> None:
