@@ -202,7 +202,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: 5)")
     parser.add_argument("--seconds", type=int, default=4, help="of each turn (default: 4)")
-    parser.add_argument("--most", type=int, default=2500, help="webhooks a second to have ready (default: 2500)")
+    parser.add_argument("--most", type=int, default=4500, help="webhooks a second to have ready (default: 2500)")
     args = parser.parse_args()
     if shutil.which("wrk") is None:
         print("not measured: wrk is not here (Debian: apt-get install wrk).", file=sys.stderr)

@@ -19,48 +19,54 @@ from reference_impl.domain.matching import Candidate, Match, best_match, denied
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Recorded = Literal["accepted", "duplicate", "held"]
+_Seals = tuple[str | None, datetime | None]
+"""The buyer's address and browser, sealed, and when they end."""
+_NO_SEALS: _Seals = (None, None)
 
-# A purchase and its refund that arrive in the same moment must see each other.
-_LOCK_SALE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _REGISTER = """
 INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
 VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
-# One question before the decision: is the sale new, was it reversed, and which clicks share an identifier with it?
-# There is a row for each click, and one without a click if there is none. (A statement sees what stood when it began:
-# the lock must be had before it.)
-_REGISTER_AND_LOOK = """
-WITH registered AS (
-    INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
-    VALUES (%(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, %(at)s)
-    ON CONFLICT DO NOTHING RETURNING 1
-)
-SELECT EXISTS (SELECT FROM registered),
-       EXISTS (SELECT FROM dedupe_registry d WHERE d.tenant_id = %(tenant)s AND d.gateway = %(gateway)s
-                 AND d.sale_id = %(sale_id)s AND d.kind IN ('refund', 'chargeback')),
+# One question before the decision: was the sale heard of, or reversed, and which clicks share an identifier with it?
+# There is a row for each click, and one without a click if there is none.
+_LOOK = """
+SELECT known.purchase, known.reversal,
        c.click_id, extract(epoch FROM c.clicked_at)::float8, c.fbclid, c.fbp, c.em, c.ph, c.consent, c.fbc,
        CASE WHEN c.client_expires_at > %(at)s THEN c.client_sealed END
-FROM (VALUES (1)) always LEFT JOIN (
+FROM (
+    SELECT coalesce(bool_or(kind = 'purchase'), false) AS purchase,
+           coalesce(bool_or(kind IN ('refund', 'chargeback')), false) AS reversal
+    FROM dedupe_registry WHERE tenant_id = %(tenant)s AND gateway = %(gateway)s AND sale_id = %(sale_id)s
+) known LEFT JOIN (
     SELECT * FROM clicks WHERE tenant_id = %(tenant)s
       AND (click_id = %(click_id)s OR fbclid = %(fbclid)s OR em = %(em)s OR ph = %(ph)s)
     ORDER BY clicked_at DESC LIMIT 50
 ) c ON true
 """
-# And one statement after it. The relays are woken beside the transaction: see web/bell.py.
+# And one statement after it, which is a transaction: the registry decides between twins. A refund that came between the
+# two is seen when the conversion is claimed (store.py), as one that comes later is. The relays are woken beside it, not
+# in it: see web/bell.py.
 _WRITE = """
-WITH one AS (
+WITH registered AS (
+    INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
+    VALUES (%(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, %(received_at)s)
+    ON CONFLICT DO NOTHING RETURNING tenant_id, gateway, sale_id, kind, event_id, first_seen_at
+), one AS (
     INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
                              amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
                              state, held_until, hold_reason)
-    VALUES (%(id)s, %(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, 'Purchase', %(event_time)s,
-            %(received_at)s, %(amount)s, %(currency)s, %(product_id)s, %(user_data)s,
-            %(client_sealed)s, %(client_expires_at)s, %(click_id)s, %(state)s, NULL, %(reason)s)
+    SELECT %(id)s, tenant_id, gateway, sale_id, kind, event_id, 'Purchase', %(event_time)s, first_seen_at,
+           %(amount)s, %(currency)s, %(product_id)s, %(user_data)s::jsonb, %(client_sealed)s, %(client_expires_at)s,
+           %(click_id)s, %(state)s, NULL, %(reason)s
+    FROM registered
     RETURNING id, tenant_id, received_at, state
 ), matched AS (
     INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at)
     SELECT id, tenant_id, %(matched)s, %(method)s, received_at FROM one WHERE %(matched)s::text IS NOT NULL
+), told AS (
+    INSERT INTO outbox (conversion_id) SELECT id FROM one WHERE state = 'pending'
 )
-INSERT INTO outbox (conversion_id) SELECT id FROM one WHERE state = 'pending'
+SELECT FROM one
 """
 # What is in flight at this moment is too late to stop.
 _SUPPRESS = """
@@ -115,64 +121,70 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the database knew of a sale before this purchase of it."""
+    """What the database knows of a sale before this purchase of it."""
 
-    is_new: bool
-    reversed: bool
+    purchase: bool
+    reversal: bool
     candidates: list[Candidate]
     """Every click that shares an identifier with the purchase."""
 
 
 def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> Recorded:
-    """Write a purchase and everything that follows from it, or nothing.
-
-    The webhook's latency is mostly this: two round trips, as the statements go out together (psycopg's pipeline).
-    """
+    """Write a purchase and everything that follows from it, or nothing: two round trips."""
     purchase = draft.purchase
-    named = event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=purchase.sale_id, kind="purchase")
-    with connection.pipeline(), connection.transaction():
-        known = _register(connection, arrived, draft, named)
-        if not known.is_new:
-            return "duplicate"
-        event_time_s = int(min(arrived.at_s if purchase.paid_at_s is None else purchase.paid_at_s, arrived.at_s))
-        found = _matched(known.candidates, draft, event_time_s)
-        refused = denied(known.candidates, purchase.trail, found)
-        user_data = _with_click(draft, found)
-        click_seal = found.candidate.client_sealed if found else None
-        state, reason = _beginning(
-            arrived,
-            user_data | _client_keys(draft, click_seal),
-            event_time_s,
-            reversed_=known.reversed,
-            denied_=refused,
-            hold=draft.hold,
-        )
-        if state == "held" and not doors.still_held(connection, tenant=arrived.tenant, gateway=arrived.gateway):
-            state, reason = "pending", None
-        sealed, expires_at = _seals(draft, click_seal, arrived) if state in ("pending", "held") else (None, None)
-        connection.execute(
-            _WRITE,
-            {
-                "id": draft.id,
-                "tenant": arrived.tenant,
-                "gateway": arrived.gateway,
-                "sale_id": purchase.sale_id,
-                "event_id": named,
-                "event_time": datetime.fromtimestamp(event_time_s, UTC),
-                "received_at": arrived.at,
-                "amount": purchase.amount,
-                "currency": purchase.currency,
-                "product_id": purchase.product_id,
-                "user_data": json.dumps(user_data),
-                "client_sealed": sealed,
-                "client_expires_at": expires_at,
-                "click_id": _click_id(known.candidates, purchase.trail.click_id, found),
-                "matched": found.candidate.click_id if found else None,
-                "method": found.method if found else None,
-                "state": state,
-                "reason": reason,
-            },
-        )
+    known = _look(connection, arrived, draft)
+    if known.purchase:
+        return "duplicate"
+    event_time_s = int(min(arrived.at_s if purchase.paid_at_s is None else purchase.paid_at_s, arrived.at_s))
+    found = _matched(known.candidates, draft, event_time_s)
+    refused = denied(known.candidates, purchase.trail, found)
+    user_data = _with_click(draft, found)
+    click_seal = found.candidate.client_sealed if found else None
+    state, reason = _beginning(
+        arrived,
+        user_data | _client_keys(draft, click_seal),
+        event_time_s,
+        reversed_=known.reversal,
+        denied_=refused,
+        hold=draft.hold,
+    )
+    values = {
+        "id": draft.id,
+        "tenant": arrived.tenant,
+        "gateway": arrived.gateway,
+        "sale_id": purchase.sale_id,
+        "event_id": event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=purchase.sale_id, kind="purchase"),
+        "event_time": datetime.fromtimestamp(event_time_s, UTC),
+        "received_at": arrived.at,
+        "amount": purchase.amount,
+        "currency": purchase.currency,
+        "product_id": purchase.product_id,
+        "user_data": json.dumps(user_data),
+        "click_id": _click_id(known.candidates, purchase.trail.click_id, found),
+        "matched": found.candidate.click_id if found else None,
+        "method": found.method if found else None,
+    }
+    seals = _seals(draft, click_seal, arrived)
+    if state == "held":
+        return _write_held(connection, arrived, values, seals, reason)
+    return _write(connection, values, seals if state == "pending" else _NO_SEALS, state, reason)
+
+
+def _write_held(
+    connection: Connection, arrived: Arrived, values: dict[str, Any], seals: _Seals, reason: str | None
+) -> Recorded:
+    """Hold it, unless the flag was switched on meanwhile: the flag's row is locked until this is committed."""
+    with connection.transaction():
+        if doors.still_held(connection, tenant=arrived.tenant, gateway=arrived.gateway):
+            return _write(connection, values, seals, "held", reason)
+        return _write(connection, values, seals, "pending", None)
+
+
+def _write(connection: Connection, values: dict[str, Any], seals: _Seals, state: str, reason: str | None) -> Recorded:
+    sealed, expires_at = seals
+    told = {**values, "client_sealed": sealed, "client_expires_at": expires_at, "state": state, "reason": reason}
+    if not connection.execute(_WRITE, told).rowcount:
+        return "duplicate"
     return "held" if state == "held" else "accepted"
 
 
@@ -184,7 +196,6 @@ def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal
     sale = (arrived.tenant, arrived.gateway, reversal.sale_id)
     named = event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=reversal.sale_id, kind=reversal.kind)
     with connection.transaction():
-        connection.execute(_LOCK_SALE, ["\x1f".join(sale)])
         if not connection.execute(_REGISTER, [*sale, reversal.kind, named, arrived.at]).rowcount:
             return "duplicate"
         if reversal.kind != "partial_refund":
@@ -193,17 +204,15 @@ def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal
     return "accepted"
 
 
-def _register(connection: Connection, arrived: Arrived, draft: Draft, named: str) -> _Known:
-    """Enter the sale, unless it was entered before, and read what the decision needs."""
+def _look(connection: Connection, arrived: Arrived, draft: Draft) -> _Known:
+    """Read what the decision needs."""
     trail, (em, ph) = draft.purchase.trail, _hashes(draft)
-    connection.execute(_LOCK_SALE, ["\x1f".join((arrived.tenant, arrived.gateway, draft.purchase.sale_id))])
     rows = connection.execute(
-        _REGISTER_AND_LOOK,
+        _LOOK,
         {
             "tenant": arrived.tenant,
             "gateway": arrived.gateway,
             "sale_id": draft.purchase.sale_id,
-            "event_id": named,
             "at": arrived.at,
             "click_id": trail.click_id,
             "fbclid": trail.fbclid,
@@ -211,9 +220,9 @@ def _register(connection: Connection, arrived: Arrived, draft: Draft, named: str
             "ph": ph,
         },
     ).fetchall()
-    is_new, reversed_ = rows[0][:2]
+    purchase, reversal = rows[0][:2]
     clicks = [row[2:] for row in rows if row[2] is not None]
-    return _Known(is_new, reversed_, [Candidate(**dict(zip(Candidate.__slots__, one, strict=True))) for one in clicks])
+    return _Known(purchase, reversal, [Candidate(**dict(zip(Candidate.__slots__, one, strict=True))) for one in clicks])
 
 
 def _click_id(candidates: list[Candidate], named: str | None, found: Match | None) -> str | None:
@@ -249,10 +258,10 @@ def _client_keys(draft: Draft, click_seal: str | None) -> dict[str, bool]:
     return dict.fromkeys(told | ({"client_ip_address"} if click_seal else set()), True)
 
 
-def _seals(draft: Draft, click_seal: str | None, arrived: Arrived) -> tuple[str | None, datetime | None]:
+def _seals(draft: Draft, click_seal: str | None, arrived: Arrived) -> _Seals:
     """Address and browser as the payload has them, then as the click has them, a space between; and when both end."""
     sealed = " ".join(filter(None, (draft.client.sealed if draft.client else None, click_seal)))
-    return (sealed, datetime.fromtimestamp(arrived.at_s + draft.client_s, UTC)) if sealed else (None, None)
+    return (sealed, datetime.fromtimestamp(arrived.at_s + draft.client_s, UTC)) if sealed else _NO_SEALS
 
 
 def _first(value: Any) -> str | None:

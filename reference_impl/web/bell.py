@@ -18,14 +18,18 @@ import psycopg_pool
 log = logging.getLogger(__name__)
 
 
+_REST_S = 0.02
+"""Between two rings. Under load a ring for each webhook would cost a tenth of the web process (measured)."""
+
+
 class Bell:
-    """Rings at once, and once for all who pull while it rings."""
+    """Rings at once, and once for all who pull while it rings or rests."""
 
     def __init__(self, ring: Callable[[], None]) -> None:
         """`ring` tells the relays; what the database raises there is logged and forgotten."""
         self._ring = ring
-        self._woken = threading.Event()
-        self._pulled = self._closing = False
+        self._woken, self._end = threading.Event(), threading.Event()
+        self._pulled = False
         self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
         self._thread.start()
 
@@ -36,17 +40,18 @@ class Bell:
 
     def close(self) -> None:
         """Ring for the last time, if somebody pulled, and end."""
-        self._closing = True
+        self._end.set()
         self._woken.set()
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._closing:
+        while not self._end.is_set():
             self._woken.wait()
             self._woken.clear()
             if self._pulled:
                 self._pulled = False  # before the ring: who pulls from now on may have committed too late for it
                 self._ring_once()
+                self._end.wait(_REST_S)
 
     def _ring_once(self) -> None:
         try:

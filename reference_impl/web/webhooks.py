@@ -16,7 +16,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from reference_impl.db import conversions, tenants
-from reference_impl.db.conversions import Arrived, Client, Draft
+from reference_impl.db.conversions import Arrived, Client, Connection, Draft
 from reference_impl.db.tenants import Account
 from reference_impl.domain import client
 from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
@@ -75,6 +75,24 @@ def blueprint(
     """The webhook's route over its collaborators; `wake` says that the outbox holds something."""
     routes = Blueprint("webhooks", __name__)
 
+    def record(connection: Connection, account: Account, arrived: Arrived, meaning: Meaning) -> str:
+        match meaning:
+            case Ignored():
+                return "ignored"
+            case Reversal():
+                return conversions.record_reversal(connection, arrived, meaning)
+            case Purchase():
+                draft = Draft(
+                    id=uuid4(),
+                    purchase=meaning,
+                    user_data=hash_buyer(meaning.buyer).as_user_data(),
+                    client=_sealed(meaning.buyer, seals, until_s=arrived.at_s + rules.client_s),
+                    hold=account.flag == "hold",
+                    window_s=rules.window_s,
+                    client_s=rules.client_s,
+                )
+                return conversions.record_purchase(connection, arrived, draft)
+
     @routes.post("/api/v1/webhooks/<gateway>/<tenant>")
     @documented(
         "A gateway tells of a sale",
@@ -92,33 +110,16 @@ def blueprint(
         _want_json()
         body = bodies.raw()
         known = _adapter(gateway)
+        # One connection for the whole: there are as many as threads, and each one borrowed costs.
         with database.connection() as connection:
             account = tenants.account(connection, tenant, gateway)
-        if account is None:
-            raise Refused(404, "unknown_tenant", "There is no such tenant, or it does not use this gateway.")
-        _admit(account, trusted_hops=rules.trusted_hops)
-        arrived = Arrived(tenant=tenant, gateway=gateway, at_s=now_s())
-        _prove(known, body, account, secrets, arrived)
-        meaning = _read(known, body, dialect=account.dialect)
-        match meaning:
-            case Ignored():
-                status = "ignored"
-            case Reversal():
-                with database.connection() as connection:
-                    status = conversions.record_reversal(connection, arrived, meaning)
-            case Purchase():
-                draft = Draft(
-                    id=uuid4(),
-                    purchase=meaning,
-                    user_data=hash_buyer(meaning.buyer).as_user_data(),
-                    client=_sealed(meaning.buyer, seals, until_s=arrived.at_s + rules.client_s),
-                    hold=account.flag == "hold",
-                    window_s=rules.window_s,
-                    client_s=rules.client_s,
-                )
-                with database.connection() as connection:
-                    status = conversions.record_purchase(connection, arrived, draft)
-                wake()
+            if account is None:
+                raise Refused(404, "unknown_tenant", "There is no such tenant, or it does not use this gateway.")
+            _admit(account, trusted_hops=rules.trusted_hops)
+            arrived = Arrived(tenant=tenant, gateway=gateway, at_s=now_s())
+            _prove(known, body, account, secrets, arrived)
+            status = record(connection, account, arrived, _read(known, body, dialect=account.dialect))
+        wake()
         log.info("webhook %s/%s: %s", gateway, tenant, status)
         return {"status": status}, 202
 

@@ -348,9 +348,7 @@ def test_nothing_is_lost_whatever_happens_at_the_same_time(url: str, db: Databas
     for name in tenants:
         tenant(db, name)
     refreshed = [0, 0]
-    workers = [
-        Worker(url, seed * 100 + number, 120, tenants, go_on=lambda: min(refreshed) <= 3) for number in range(4)
-    ]
+    workers = [Worker(url, seed * 100 + number, 120, tenants, go_on=lambda: min(refreshed) <= 3) for number in range(4)]
 
     def keep_refreshing(number: int, rng: random.Random) -> None:
         with psycopg.connect(url, autocommit=True) as own:
