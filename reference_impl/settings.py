@@ -12,7 +12,7 @@
 | `DLQ_NAME` | golive-dispatch-dlq | |
 | `VISIBILITY_S` | 60 | longer than Meta's worst answer |
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
-| `CONSUMER_THREADS` | 4 | for purchases |
+| `CONSUMER_THREADS` | 12 | for purchases; each waits for Meta most of the time |
 | `PAGE_THREADS` | 1 | more of them, for page events |
 | `WEB_THREADS` | 8 | |
 | `WEB_DRAIN_S` | 10 | how long `web` goes on answering after SIGTERM: longer than the load balancer needs to notice |
@@ -63,7 +63,7 @@ class Settings:
     dlq_name: str = "golive-dispatch-dlq"
     visibility_s: int = 60
     max_receive_count: int = 5
-    consumer_threads: int = 4
+    consumer_threads: int = 12
     page_threads: int = 1
     web_threads: int = 8
     web_drain_s: float = 10.0
