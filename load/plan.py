@@ -40,6 +40,10 @@ class LoadPlan:
     timeout_s: float
     folder: str
     """Where `ready-N`, `start` and `samples-N.csv` are written."""
+    pages: float = 0.0
+    """The share of requests that pages send: of ten six page views, three clicks, one checkout."""
+    page_paths: Mapping[str, str] = field(default_factory=dict)
+    """Where they go, by kind, with {tenant}."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> tuple[Self, int]:

@@ -13,7 +13,7 @@
 | `VISIBILITY_S` | 60 | longer than Meta's worst answer |
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
 | `CONSUMER_THREADS` | 12 | for purchases; each waits for Meta most of the time |
-| `PAGE_THREADS` | 1 | more of them, for page events |
+| `PAGE_THREADS` | 8 | more of them, for page events |
 | `WEB_THREADS` | 8 | |
 | `WEB_DRAIN_S` | 10 | how long `web` goes on answering after SIGTERM: longer than the load balancer needs to notice |
 | `BREAKER_THRESHOLD` | 5 | failures in a row |
@@ -64,7 +64,7 @@ class Settings:
     visibility_s: int = 60
     max_receive_count: int = 5
     consumer_threads: int = 12
-    page_threads: int = 1
+    page_threads: int = 8
     web_threads: int = 8
     web_drain_s: float = 10.0
     breaker_threshold: int = 5

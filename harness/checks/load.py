@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,8 @@ DISPATCH_S = 2.0
 SUCCESS_PERCENT = 99.0
 DLQ_MESSAGES = 50.0
 LAG_MS = 10.0
+SITE = "site"
+"""In the place of a gateway: a page told of a visitor (load/webhooks.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,16 @@ class Sample:
         return self.status is not None and 200 <= self.status < 300
 
     @property
+    def is_webhook(self) -> bool:
+        """Whether a gateway sent it; else a page did."""
+        return self.gateway != SITE
+
+    @property
+    def is_page_event(self) -> bool:
+        """Whether Meta is to hear of it as a PageView or an InitiateCheckout."""
+        return not self.is_webhook and self.dialect != "click"
+
+    @property
     def corrected_ms(self) -> float:
         """From the moment it was due; infinite where no answer came."""
         return math.inf if self.status is None else max(0.0, self.answered_s - self.due_s) * 1000
@@ -63,7 +76,7 @@ class Seen:
     """Everything that was observed of a load run."""
 
     samples: Sequence[Sample]
-    """In the order in which they were due."""
+    """In the order in which they were due; those of pages are judged as requests, and counted apart."""
     counted_at_s: Mapping[str, float]
     """By sale: when Meta had answered the call in which it first counted it, in seconds from the start of the run."""
     ledger: Ledger
@@ -119,24 +132,35 @@ def deliveries(samples: Iterable[Sample], *, began_s: float) -> list[Delivery]:
             wire_sha256="",
         )
         for one in samples
+        if one.is_webhook
     ]
 
 
+def page_findings(samples: Iterable[Sample], arrivals: Iterable[Arrival]) -> list[str]:
+    """What is wrong with accepted page events: each is to be counted by Meta once, under its own event id."""
+    times = Counter(one.event_id for one in arrivals if one.counted)
+    told = [one.sale for one in samples if one.is_page_event and one.accepted]
+    lost, doubled = sum(not times[one] for one in told), sum(times[one] > 1 for one in told)
+    found = [(lost, "never reached Meta"), (doubled, "were counted more than once")]
+    return [f"{count} of {len(told)} page events {what}" for count, what in found if count]
+
+
 def counted_at_s(arrivals: Iterable[Arrival], *, began_s: float) -> dict[str, float]:
-    """By sale, when Meta first counted it, in seconds from the start of the run; `began_s` is on Meta's clock."""
+    """By sale or page event, when Meta first counted it, in seconds from the start; `began_s` is on Meta's clock."""
     found: dict[str, float] = {}
     for one in arrivals:
-        if one.counted and one.order_id is not None:
-            found.setdefault(one.order_id, one.at_s - began_s)
+        if one.counted and (name := one.order_id or one.event_id):
+            found.setdefault(name, one.at_s - began_s)
     return found
 
 
 def judge(seen: Seen, *, seed: int) -> tuple[SloResult, ...]:
     """Every service level of the plan that a load run can see; undecided where the generator was late itself."""
     lag_ms = percentile([one.lag_ms for one in seen.samples], 0.99)
+    webhooks = [one for one in seen.samples if one.is_webhook]
     latencies = [
-        slo.p95(slo.WEBHOOK_P95, [one.corrected_ms for one in seen.samples], target=WEBHOOK_MS, seed=seed),
-        *_by_gateway(seen.samples, seed),
+        slo.p95(slo.WEBHOOK_P95, [one.corrected_ms for one in webhooks], target=WEBHOOK_MS, seed=seed),
+        *_by_gateway(webhooks, seed),
         slo.p95(slo.DISPATCH_P95, _dispatch_s(seen), target=DISPATCH_S, unit="s", seed=seed),
     ]
     book = seen.ledger
@@ -177,7 +201,7 @@ def _dispatch_s(seen: Seen) -> list[float]:
     """From the first acceptance of a sale until Meta had answered for it; infinite where it never did."""
     accepted: dict[str, float] = {}
     for one in seen.samples:
-        if one.accepted and one.sale not in seen.settled:
+        if one.is_webhook and one.accepted and one.sale not in seen.settled:
             accepted.setdefault(one.sale, one.answered_s)
     return [max(0.0, seen.counted_at_s.get(sale, math.inf) - at_s) for sale, at_s in accepted.items()]
 

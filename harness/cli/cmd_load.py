@@ -67,7 +67,7 @@ def load_profile(
         screen = terminal.console()
         screen.print(f"golive load {run_id}: {profile} ({asked.title}), target {wanted.name} ({path}), seed {number}")
         screen.print(
-            f"{asked.planned} webhooks in {asked.duration_s:g} s ({asked.rate_per_s:g}/s); "
+            f"{asked.planned} requests in {asked.duration_s:g} s ({asked.rate_per_s:g}/s); "
             f"the fake Meta answers in {asked.meta_median_ms:g} ms (median), {asked.meta_p95_ms:g} ms (p95)"
         )
         began, started_at = time.monotonic(), common.wall_clock_iso()

@@ -55,6 +55,8 @@ class Profile(BaseModel):
     rate_per_s: float = Field(gt=0, le=20_000)
     duration_s: float = Field(gt=0, le=86_400)
     tenants: int = Field(ge=1, le=1_000)
+    pages: float = Field(default=0.0, ge=0, lt=1)
+    """The share of requests that pages send: page views, clicks and checkouts."""
     meta_median_ms: float
     meta_p95_ms: float
 
@@ -230,6 +232,8 @@ class LoadSession:
             "processes": self._processes,
             "timeout_s": TIMEOUT_S,
             "folder": str(self._folder),
+            "pages": self._profile.pages,
+            "page_paths": self._page_paths(),
         }
         path = self.stack.folder / "load-plan.json"  # holds secrets: it goes when the stack goes
         path.touch(mode=0o600)
@@ -247,6 +251,13 @@ class LoadSession:
         for one in ready:
             one.unlink()
         return children
+
+    def _page_paths(self) -> Mapping[str, str]:
+        paths = self.stack.target.paths
+        known = {"pageview": paths.pageview, "click": paths.click, "checkout": paths.checkout}
+        if self._profile.pages and not all(known.values()):
+            raise UsageError("This profile sends what pages tell: the target file must name click, pageview, checkout.")
+        return {kind: path for kind, path in known.items() if path}
 
     def _generator(self, plan: Path, number: int) -> Child:
         argv = [
@@ -315,12 +326,16 @@ class LoadSession:
 
     def _drain(self, samples: list[load.Sample], meta: MetaArrivals) -> None:
         """Wait until nothing is on its way; what is then still missing is the ledger's to name."""
-        accepted = {one.sale for one in samples if one.accepted}
+        accepted = {one.sale for one in samples if one.accepted and one.is_webhook}
+        told = {one.sale for one in samples if one.accepted and one.is_page_event}
 
         def missing() -> set[str]:
-            waiting = accepted - {one.order_id for one in meta.all() if one.counted}
-            if not waiting or self._abort.is_set():
+            counted = [one for one in meta.all() if one.counted]
+            waiting = accepted - {one.order_id for one in counted}
+            if self._abort.is_set():
                 return set()
+            if not waiting:
+                return told - {one.event_id or "" for one in counted}
             conversions = self._conversions()
             if conversions is None:
                 return waiting
@@ -353,6 +368,7 @@ class LoadSession:
         closing = ledger.close(load.deliveries(samples, began_s=began_s), arrivals, conversions)
         ends = ("suppressed", "expired", "held")
         self.findings.explanations = closing.findings
+        self.findings.broken += load.page_findings(samples, arrivals)
         self.findings.seen = load.Seen(
             samples=samples,
             counted_at_s=load.counted_at_s(arrivals, began_s=began_s + self._clock.offset_s),

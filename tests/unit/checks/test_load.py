@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -165,3 +166,36 @@ def test_the_first_counting_of_a_sale_is_its_arrival() -> None:
 
     events = [arrival(101.0, counted=False), arrival(102.5, counted=True), arrival(109.0, counted=True)]
     assert load.counted_at_s(events, began_s=100.0) == {"a": 2.5}
+
+
+def page(number: int, kind: str, *, status: int | None = 202) -> load.Sample:
+    """What a page told: slow, so that it would be noticed among webhooks."""
+    return replace(sample(number, due_s=0.1 * number, took_s=9.0, status=status), gateway=load.SITE, dialect=kind)
+
+
+def arrival(event_id: str, *, counted: bool = True) -> Arrival:
+    """A page event at Meta."""
+    return Arrival(
+        event_id=event_id, event_name="PageView", order_id=None, keys=(), counted=counted, refused=False, at_s=1.0
+    )
+
+
+def test_pages_are_requests_but_no_webhooks_and_no_sales() -> None:
+    """Slow page events change neither the webhooks' latency nor the dispatch of purchases; an unanswered one counts."""
+    alone = judged(seen(quiet()))
+    pages = [page(10_000 + number, "pageview", status=None if number == 0 else 202) for number in range(50)]
+    mixed = judged(replace(seen(quiet()), samples=[*quiet(), *pages]))
+    for name in (slo.WEBHOOK_P95, slo.DISPATCH_P95):
+        assert mixed[name].measured == alone[name].measured
+    assert f"{slo.WEBHOOK_P95}, {load.SITE}" not in mixed
+    assert mixed[slo.AVAILABILITY].samples == len(quiet()) + 50
+    assert not load.deliveries(pages, began_s=0)
+
+
+def test_each_accepted_page_event_is_counted_once() -> None:
+    """Lost and doubled ones are told; clicks and refused requests owe Meta nothing."""
+    pages = [page(1, "pageview"), page(2, "checkout"), page(3, "click"), page(4, "pageview", status=503)]
+    right = [arrival("sale-1"), arrival("sale-2"), arrival("sale-2", counted=False)]
+    assert load.page_findings(pages, right) == []
+    assert load.page_findings(pages, right[:1]) == ["1 of 2 page events never reached Meta"]
+    assert load.page_findings(pages, [*right, arrival("sale-1")]) == ["1 of 2 page events were counted more than once"]

@@ -1,5 +1,6 @@
 """The schedule and its webhooks are fixed by the plan alone."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from load.plan import LoadPlan, NoPlan
 from load.schedule import due_times
-from load.webhooks import render
+from load.webhooks import SITE, render
 from simulators import gateways as fakes
 
 
@@ -91,3 +92,15 @@ def test_a_generator_without_a_plan_says_what_to_do(environment: dict[str, str])
     """Nothing is sent by guess."""
     with pytest.raises(NoPlan, match="golive load baseline"):
         LoadPlan.read(environment)
+
+
+def test_pages_have_their_share_and_gateways_still_take_turns() -> None:
+    """Of 100 requests 48 views, 24 clicks, 8 checkouts, and 5 from each gateway; same plan, same bytes."""
+    paths = {kind: f"/{kind}/{{tenant}}" for kind in ("pageview", "click", "checkout")}
+    plan = a_plan(pages=0.8, page_paths=paths)
+    due = [render(plan, number, number / 10) for number in range(100)]
+    kinds = Counter(one.dialect for one in due if one.gateway == SITE)
+    assert kinds == {"pageview": 48, "click": 24, "checkout": 8}
+    assert Counter(one.gateway for one in due if one.gateway != SITE) == dict.fromkeys(sorted(fakes.known()), 5)
+    assert len({one.sale for one in due}) == 100
+    assert due == [render(plan, number, number / 10) for number in range(100)]
