@@ -470,13 +470,15 @@ def _summarise(sender: Sender, maker: Maker, source: Source, screen: Console, *,
         parts.append(f"{tally.retries} of them again")
     if tally.elapsed_s:
         parts.append(f"answered in {_ms(tally, 0.5):.3g} ms (median), {_ms(tally, 0.95):.3g} ms (p95)")
-    good = tally.accepted == tally.planned
-    colour = "green" if good else "red"
+    refused = maker.expected == "refused" and _only_refusals(tally)
+    colour = "green" if refused or tally.accepted == tally.planned else "red"
     screen.print(
         f"[{colour}]{tally.accepted} of {tally.planned} accepted[/]: {_by_name(tally)}  ·  {'  ·  '.join(parts)}"
     )
     if words := _words(tally, source):
         screen.print(f"  it says: {terminal.escape(', '.join(f'{n} × {word}' for word, n in words.items()))}")
+    for sentence in _meaning(tally, maker, refused=refused):
+        screen.print(f"  {terminal.escape(sentence)}")
     if tally.switched_off:
         screen.print(
             f"  {maker.gateway.name} has switched the configuration off after "
@@ -485,6 +487,25 @@ def _summarise(sender: Sender, maker: Maker, source: Source, screen: Console, *,
     if unasked := tally.planned - tally.done:
         screen.print(f"  {unasked} not finished")
     screen.print(f"[dim]again: {terminal.escape(command)}[/]")
+
+
+def _only_refusals(tally: Tally) -> bool:
+    """Whether something was answered, and all of it by 4xx; a crash or silence is no refusal."""
+    return bool(tally.by_name) and all(re.fullmatch("4..", name) for name in tally.by_name)
+
+
+def _meaning(tally: Tally, maker: Maker, *, refused: bool) -> list[str]:
+    """What the counts do not say by themselves."""
+    said = []
+    if refused:
+        said.append("right: each was refused, as it must be; the exit code still counts what was accepted")
+    elif maker.expected == "refused" and tally.accepted:
+        said.append(f"wrong: {tally.accepted} accepted that a right receiver refuses")
+    if tally.by_name["refused"]:
+        parts = urlsplit(maker.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        said.append(f"refused is the connection: nobody listens on {parts.hostname}, port {port}")
+    return said
 
 
 def _ms(tally: Tally, share: float) -> float:
