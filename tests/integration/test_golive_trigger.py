@@ -476,6 +476,7 @@ def test_a_printed_curl_command_is_the_request_and_hides_the_token(gateway: str,
     assert receiver.got == []
     golive(*words, "--secret-env", "TOKEN", TOKEN=SECRET)
     sent = receiver.got[0]
+    assert "nothing was sent; the same again with --seed" in printed.stderr
     shell = curl_words(printed.stdout, TOKEN=SECRET)
     assert shell[shell.index("--data-raw") + 1].encode() == sent.body
     assert shell[4].endswith(sent.path)
