@@ -1,40 +1,7 @@
 """`python -m simulators gateways`: the fake gateways for those who do not speak Python.
 
-| request | answer |
-|---|---|
-| `GET /_golive/health` | `{"name": "gateways", "now_s"}` |
-| `GET /_golive/events` | `{"gateways": [{"name", "dialects", "authenticates_body", "does_not_imitate", "switches"}], "events": [{"gateway", "dialect", "name", "vendor_name", "outcome", "partial", "about", "statuses"}], "tamperings": [{"name", "does", "expected": {"stripe/vendor": "refused"}}]}` |
-| `POST /_golive/send` `Wish` | renders, signs and sends one webhook: `{"status", "sale_id", "elapsed_ms"}`; with any of the fields of a run 202 and the `Run`, which has just begun |
-| `GET /_golive/sent?after=SEQ` | what was sent, oldest first: `{"sent": [Sent], "next": SEQ, "dropped": 0, "on_the_way": 0, "switched_off": [Configuration]}` |
-| `POST /_golive/sent/{seq}/again` | the same body once more, signed anew as vendors do: answers like `send` |
-| `GET /_golive/runs`, `GET /_golive/runs/{run}` | `{"runs": [Run]}`, the newest last; one `Run` |
-| `DELETE /_golive/runs/{run}` | ends it: what has not been sent never is |
-| `GET /_golive/configurations` | what vendors think of the addresses that runs with retries were sent to: `{"configurations": [Configuration]}` |
-| `POST /_golive/configurations/{id}/on` | a person switches it on again, as in the vendor's panel: the `Configuration` |
-
-    Wish = {"gateway", "event", "dialect", "secret", "to", "seed", "at_s"?, "set"?, "tracking"?, "tamper"?, "switches"?,
-            "old_secret"?, "another_tenants_secret"?,
-            of a run: "count"?: 1, "rate"?, "burst"?: 1, "gap"?: 0, "shuffle"?, "twin"?: 1, "retries"?, "compress"?: 3600,
-            "concurrency"?: 32, and several events with commas}
-
-The fields of a run mean what the options of `golive trigger` mean (docs/trigger.md). `seed` is the key of the order: same
-seed and `at_s`, same bytes; of a run's further sales it is `seed+1`, `seed+2` ... `set` puts values at dotted paths of the
-body before it is signed. Errors are `{"error": {"code", "message"}}`: 400 for what was asked, 502 when nobody answered.
-Sends to this machine only. Runs are bounded, and end with the process.
-
-    Sent = {"seq", "at_s" (when it was sent), "gateway", "dialect", "event", "outcome", "sale_id", "seed", "signed_at_s",
-            "order_at_s", "to" (its query left out), "set", "tracking", "tamper", "switches", "again_of": seq | null,
-            "run": run | null, "attempt": 1,
-            "expected" (of a tampered one: what a right receiver does): "refused" | "accepted" | "either" | null,
-            "status": 202 | null, "elapsed_ms", "word": "accepted" | "bad_signature" | null, "failure": null | "ConnectionError"}
-    Run = {"run", "gateway", "dialect", "events", "to", "began_s", "state": "running" | "done" | "cancelled" | "failed",
-           "why" (it failed), "planned", "accepted", "not_accepted", "not_sent", "unfinished", "attempts", "retries",
-           "switched_off", "by_status": {"202": 3}}
-    Configuration = {"id", "gateway", "to", "failures_in_a_row", "off_after_failures", "off"}
-
-Secrets are never given back, and of a target's answer only its status and its word: `status` or `error.code` of its
-JSON, if that is one word. Of `set`, `tracking` and `switches` the texts are told as `…`: they may be a person's.
-"""  # noqa: E501 -- a table row is one line
+The routes are in `docs/contracts.md`. Sends to this machine only; runs are bounded, and end with the process.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from pydantic import ValidationError
@@ -57,7 +25,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from simulators.control import complaint, refusal
+from simulators.control import complaint, handlers, refusal
 from simulators.deliveries import Runs, TooManyRuns
 from simulators.gateways import UnknownName, Webhook, _catalogue, known
 from simulators.gateways._switches import switches
@@ -211,9 +179,15 @@ class _Courier:
             failure=failure,
         )
         if answer is None:
-            return refusal(502, "unreachable", f"Nobody answered: {failure}.")
+            return refusal(502, "unreachable", f"Nobody answered {_place(wish.to)}: {failure}.")
         told = {"status": answer.status, "sale_id": maker.sale_id(ONE), "elapsed_ms": round(answer.elapsed_ms, 3)}
         return JSONResponse(told)
+
+
+def _place(url: str) -> str:
+    """Host and port: the rest of an address may hold what is nobody's business."""
+    parts = urlsplit(url)
+    return f"on {parts.hostname}, port {parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def refused(error: Exception) -> JSONResponse:
@@ -290,7 +264,7 @@ class _Face:
 
 def create_app(clock: Clock) -> ASGIApp:
     """The HTTP face; `clock` gives seconds since 1970."""
-    return Starlette(routes=_Face(clock).routes())
+    return Starlette(routes=_Face(clock).routes(), exception_handlers=handlers("docs/contracts.md"))
 
 
 _CODES: Mapping[type[Exception], str] = {

@@ -25,7 +25,9 @@ KINDS = ("suites", "scenarios", "events", "tamperings", "switches", "faults")
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("list", epilog="golive list scenarios   ·   golive list events --json")(list_all)
+    app.command(
+        "list", epilog="golive list scenarios   ·   golive list events | grep ^stripe   ·   golive list events --json"
+    )(list_all)
 
 
 def list_all(

@@ -36,9 +36,10 @@ EXAMPLES = """
 
   golive trigger stripe approved --to http://127.0.0.1:8080/webhooks/stripe --secret-env STRIPE_SECRET
   golive trigger hotmart approved,refunded --to URL --secret-file hottok.txt     one sale, two events
+  golive trigger hotmart refunded --to URL --secret-file hottok.txt --seed 7     of the sale that --seed 7 made before
   golive trigger stripe --body-file mine.json --to URL --secret S                your own bytes, signed
   golive trigger kiwify approved --to URL --secret S --set Commissions.charge_amount=1990
-  golive trigger stripe approved --to URL --secret S --tamper one_byte           must be refused: exit 1
+  golive trigger stripe approved --to URL --secret S --tamper one_byte           exit 1 is right: it must be refused
   golive trigger stripe approved --to URL --secret S --count 5000                as fast as it goes
   golive trigger kiwify approved --to URL --secret-env NEW --old-secret-env OLD --count 20   a secret is rolled
   golive trigger kiwify approved --to URL --secret S --switch wrapped=true       as other accounts have it
@@ -67,7 +68,10 @@ def trigger(
     ctx: typer.Context,
     gateway_name: Annotated[str, typer.Argument(metavar="GATEWAY", help="perfectpay, hotmart, kiwify, stripe …")],
     event: Annotated[
-        str, typer.Argument(metavar="EVENT", help="approved, refunded …; several with commas, told of one sale.")
+        str,
+        typer.Argument(
+            metavar="EVENT", help="approved, refunded … (golive list events); several with commas, told of one sale."
+        ),
     ] = "",
     to: Annotated[str, typer.Option(help="Where to: the address as you would register it with the vendor.")] = "",
     secret: Annotated[
@@ -88,7 +92,9 @@ def trigger(
     ] = None,
     other_tenant_secret_file: Annotated[Path | None, typer.Option(help="The same, from this file.")] = None,
     dialect: Annotated[str | None, typer.Option(help="vendor (as the vendor documents it), or plan.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Every buyer, order and id follows from it.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Every buyer, order and id follows from it: the same seed, the same sales.")
+    ] = None,
     at: Annotated[
         str | None, typer.Option(help="Pretend that it is this time (2026-03-01T12:00:00Z): same seed, same bytes.")
     ] = None,
@@ -97,7 +103,7 @@ def trigger(
     ] = None,
     switches: Annotated[
         list[str] | None,
-        typer.Option("--switch", metavar="NAME=VALUE", help="What vendors leave open (docs/catalogue.md)."),
+        typer.Option("--switch", metavar="NAME=VALUE", help="What vendors leave open (golive list switches)."),
     ] = None,
     body_file: Annotated[Path | None, typer.Option(help="Sign and send these bytes, exactly.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many sales.")] = 1,
@@ -106,7 +112,9 @@ def trigger(
     gap: Annotated[float, typer.Option(min=0, help="Seconds of silence somewhere; what was due comes after it.")] = 0.0,
     shuffle: Annotated[bool, typer.Option("--shuffle", help="Out of order, by the seed.")] = False,
     twin: Annotated[int, typer.Option(min=1, max=100, help="Each one N times, in the same instant.")] = 1,
-    tampering: Annotated[str | None, typer.Option("--tamper", metavar="KIND", help="Spoil each one by name.")] = None,
+    tampering: Annotated[
+        str | None, typer.Option("--tamper", metavar="KIND", help="Spoil each one (golive list tamperings).")
+    ] = None,
     retries: Annotated[
         bool, typer.Option("--retries", help="What is not answered by 2xx comes again, as from the vendor.")
     ] = False,
@@ -115,7 +123,8 @@ def trigger(
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=MAX_CONNECTIONS, help="So many on the way at once.")] = 32,
     print_curl: Annotated[
-        bool, typer.Option("--print-curl", help="Print curl commands with static tokens masked; send nothing.")
+        bool,
+        typer.Option("--print-curl", help="Print curl commands, static tokens masked; send nothing. To see a body."),
     ] = False,
     allow_host: Annotated[str | None, typer.Option(help="Permit this host, which is not this machine.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a program: one JSON object on standard output.")] = False,
@@ -470,13 +479,15 @@ def _summarise(sender: Sender, maker: Maker, source: Source, screen: Console, *,
         parts.append(f"{tally.retries} of them again")
     if tally.elapsed_s:
         parts.append(f"answered in {_ms(tally, 0.5):.3g} ms (median), {_ms(tally, 0.95):.3g} ms (p95)")
-    good = tally.accepted == tally.planned
-    colour = "green" if good else "red"
+    refused = maker.expected == "refused" and _only_refusals(tally)
+    colour = "green" if refused or tally.accepted == tally.planned else "red"
     screen.print(
         f"[{colour}]{tally.accepted} of {tally.planned} accepted[/]: {_by_name(tally)}  ·  {'  ·  '.join(parts)}"
     )
     if words := _words(tally, source):
         screen.print(f"  it says: {terminal.escape(', '.join(f'{n} × {word}' for word, n in words.items()))}")
+    for sentence in _meaning(tally, maker, refused=refused):
+        screen.print(f"  {terminal.escape(sentence)}")
     if tally.switched_off:
         screen.print(
             f"  {maker.gateway.name} has switched the configuration off after "
@@ -485,6 +496,25 @@ def _summarise(sender: Sender, maker: Maker, source: Source, screen: Console, *,
     if unasked := tally.planned - tally.done:
         screen.print(f"  {unasked} not finished")
     screen.print(f"[dim]again: {terminal.escape(command)}[/]")
+
+
+def _only_refusals(tally: Tally) -> bool:
+    """Whether something was answered, and all of it by 4xx; a crash or silence is no refusal."""
+    return bool(tally.by_name) and all(re.fullmatch("4..", name) for name in tally.by_name)
+
+
+def _meaning(tally: Tally, maker: Maker, *, refused: bool) -> list[str]:
+    """What the counts do not say by themselves."""
+    said = []
+    if refused:
+        said.append("right: each was refused, as it must be; the exit code still counts what was accepted")
+    elif maker.expected == "refused" and tally.accepted:
+        said.append(f"wrong: {tally.accepted} accepted that a right receiver refuses")
+    if tally.by_name["refused"]:
+        parts = urlsplit(maker.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        said.append(f"refused is the connection: nobody listens on {parts.hostname}, port {port}")
+    return said
 
 
 def _ms(tally: Tally, share: float) -> float:
@@ -561,6 +591,7 @@ def _print_curl(maker: Maker, slots: Sequence[_delivery.Slot], source: Source, *
         terminal.print_json(json.dumps({"schema": 1, "curl": commands}, ensure_ascii=False, indent=2))
     else:
         typer.echo("\n\n".join(commands))
+    terminal.console().print(f"[dim]nothing was sent; the same again with --seed {maker.seed}[/]")
     if source.variable is None and any("***" in one for one in commands):
         terminal.console().print("*** stands where the token was; with --secret-env the shell can fill it in.")
 

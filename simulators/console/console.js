@@ -166,7 +166,7 @@ function draw(order, state) {
   const head = make("header");
   head.append(make("h2", order.id ? "mono" : "", order.id || "Without an order id"), make("span", `tag ${state[0]}`, state[1]));
   const sides = make("div", "sides");
-  sides.append(side("Gateway → target", order.sent, sentLine, "No fake gateway sent this."), side("Target → Meta", order.meta, metaLine, "Meta has not heard of it."));
+  sides.append(side("Gateway → target", order.sent, sentLine, "No fake gateway sent this. What golive trigger sends is not shown on this side."), side("Target → Meta", order.meta, metaLine, "Meta has not heard of it."));
   card.replaceChildren(head, sides);
   order.card = card;
 }

@@ -223,6 +223,18 @@ def test_tampering_is_refused_by_the_official_sdk(kind: str, receiver: Receiver)
     assert (told["expected"], told["by_status"]) == ("refused", {"401": 1})
     assert told["words"] == {"401 bad_signature": 1}
     assert "A right receiver: refused." in done.stderr
+    assert "right: each was refused, as it must be" in done.stderr
+
+
+@pytest.mark.parametrize(("status", "said"), [(202, "wrong: 1 accepted that a right receiver refuses"), (500, "")])
+def test_what_takes_a_tampered_webhook_or_crashes_on_it_is_not_called_right(
+    status: int, said: str, receiver: Receiver
+) -> None:
+    """Only an answer of 4xx is a refusal."""
+    receiver.answer = lambda _request: (status, b"")
+    done = golive("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--tamper", "one_byte")
+    assert said in done.stderr
+    assert "right: each" not in done.stderr
 
 
 def test_a_receiver_that_quotes_the_secret_is_not_quoted(receiver: Receiver) -> None:
@@ -245,6 +257,7 @@ def test_nobody_listening_is_an_answer_too() -> None:
     done = golive("stripe", "approved", "--to", "http://127.0.0.1:1/x", "--secret", SECRET)
     assert done.returncode == 1
     assert "0 of 1 accepted: 1 × refused" in done.stderr
+    assert "refused is the connection: nobody listens on 127.0.0.1, port 1" in done.stderr
 
 
 # -- while a secret is rolled ---------------------------------------------------------------------------------
@@ -463,6 +476,7 @@ def test_a_printed_curl_command_is_the_request_and_hides_the_token(gateway: str,
     assert receiver.got == []
     golive(*words, "--secret-env", "TOKEN", TOKEN=SECRET)
     sent = receiver.got[0]
+    assert "nothing was sent; the same again with --seed" in printed.stderr
     shell = curl_words(printed.stdout, TOKEN=SECRET)
     assert shell[shell.index("--data-raw") + 1].encode() == sent.body
     assert shell[4].endswith(sent.path)

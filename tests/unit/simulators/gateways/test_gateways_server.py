@@ -220,6 +220,14 @@ def test_nobody_there_is_said(base_url: str) -> None:
         port = gone.getsockname()[1]
     answer = send(base_url, f"http://127.0.0.1:{port}/hook")
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "unreachable")
+    assert f"on 127.0.0.1, port {port}" in answer.json()["error"]["message"]
+
+
+def test_a_route_that_is_not_there_names_the_page_that_lists_them(base_url: str) -> None:
+    """JSON as everywhere, also for a wrong method."""
+    for answer in (requests.get(f"{base_url}/", timeout=5), requests.get(f"{base_url}/_golive/send", timeout=5)):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_route")
+        assert "docs/contracts.md" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
