@@ -180,7 +180,7 @@ class Gateway:
     authenticates_body: ClassVar[Mapping[str, bool]] = {"plan": True, "vendor": False}
     checkout_fields: ClassVar[Mapping[str, str]] = {"src": "src", "sck": "fbclid", "xcod": "click_id"}
     does_not_imitate: ClassVar[tuple[str, ...]] = (
-        "Re-delivery, the automatic deactivation of a failing URL, and delivery out of order.",
+        "Re-delivery by itself: a run, or `golive trigger --retries`, does it, by a schedule that is ours.",
         "Version 1.0.0, ORDER_FULFILLMENT (whose body nobody captured), physical goods, commissions of ADDON.",
         "How much went back in a partial refund: no capture shows one, so the price stays. That a free order says so.",
         "Hotmart's own User-Agent and further request headers, which are not public.",

@@ -128,7 +128,8 @@ class Gateway:
         "s3": "s3",
     }
     does_not_imitate: ClassVar[tuple[str, ...]] = (
-        "Re-delivery, whose schedule is not public, and the banking webhooks, which are another product.",
+        "The true schedule of re-deliveries, which is not public (ours is a guess).",
+        "The banking webhooks, which are another product.",
         "Partial refunds, of which nothing is public: not how they are told, and not whether there are any.",
         "Streets, the offer of a product, what a subscription gives access to, its lists of charges.",
         "Kiwify's own User-Agent and further request headers, which are not public.",

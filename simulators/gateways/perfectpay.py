@@ -129,7 +129,7 @@ class Gateway:
     authenticates_body: ClassVar[Mapping[str, bool]] = {"plan": True, "vendor": False}
     checkout_fields: ClassVar[Mapping[str, str]] = {"src": "click_id", "sck": "fbclid", "_fbp": "fbp", "_fbc": "fbc"}
     does_not_imitate: ClassVar[tuple[str, ...]] = (
-        "Re-delivery and its schedule, which are not public, and the sending delay of the panel.",
+        "The true schedule of re-deliveries, which is not public (ours is a guess), and the panel's sending delay.",
         "Partial refunds, of which nothing is public: a refund has the sale's code and amount.",
         "The end of a subscription, whose words are unknown; the link from an order bump or upsell to its main sale.",
         "The marketplaces object, plan_itens, shipping, coupons, instalments, addresses of physical goods.",

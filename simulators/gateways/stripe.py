@@ -252,7 +252,8 @@ class Gateway:
         f"metadata[{one}]": one for one in ("click_id", "fbclid", "fbp", "fbc")
     }
     does_not_imitate: ClassVar[tuple[str, ...]] = (
-        "Re-delivery over three days, Connect accounts and their fees, partial captures, prorations, coupons.",
+        "The exact intervals of three days of re-deliveries.",
+        "Connect accounts and their fees, partial captures, prorations, coupons.",
         "Other payment methods than card, boleto and Pix; that a free order has no payment intent at Stripe.",
         "Fields that a receiver of purchases has no use for, and those that only other API versions have, but for the "
         "link from an intent to its invoice; the v0 signature is random, not computed.",
