@@ -70,6 +70,7 @@ class Stack:
         self.nursery.sweep_later(self.folder)
         self.meta_url = ""
         self._control: ControlServer | None = None
+        self._database: LocalPostgres | None = None
         self._provisioned: set[str] = set()
         self._provision_lock = threading.Lock()
         self.tenants: dict[str, Tenant] = {}
@@ -115,7 +116,7 @@ class Stack:
             aws_child = aws.start(self.nursery, env={**env, **CREDENTIALS}, log=self.logs / "aws.log")
             waits.append(lambda: aws.wait_ready(aws_child, within_s=PART_READY_S))
         if wanted.needs("database_url"):
-            database = LocalPostgres(self.folder / "pg")
+            database = self._database = LocalPostgres(self.folder / "pg")
             database.prepare()
             postgres = database.start(self.nursery, env=env, log=self.logs / "postgres.log")
             waits.append(lambda: database.wait_ready(postgres, within_s=PART_READY_S))
@@ -232,6 +233,7 @@ class Stack:
             "stop": lambda request: self.stop_role(request["role"], within_s=request["within_s"]),
             "replica": lambda request: self.start_replica(request["role"], request["name"]),
             "restore": lambda _: self.restore(),
+            "crash_database": lambda _: self.crash_database(),
         }
 
     def provision(self, tenants: Sequence[Tenant]) -> None:
@@ -269,6 +271,22 @@ class Stack:
         """Start one of the target's processes again; wait until the target is ready."""
         self._start_role(role)
         self._wait_for_target()
+
+    def crash_database(self) -> bool:
+        """Kill every process of the run's own PostgreSQL as `kill -9` does, and start it again on what it has left.
+
+        False where the database is somebody else's: nothing was done.
+
+        Raises:
+            HarnessError: it does not come back.
+        """
+        database = self._database
+        if database is None:
+            return False
+        self.nursery.get("postgres").kill()
+        postgres = database.start(self.nursery, env=self._base_env(), log=self.logs / "postgres.log")
+        database.wait_ready(postgres, within_s=PART_READY_S)
+        return True
 
     def stop_role(self, role: str, *, within_s: float) -> None:
         """Ask one of the target's processes, or a replica of one, to end as a deployment does: SIGTERM, and time.

@@ -191,6 +191,11 @@ class TargetView:
         self._replicas.clear()
         self._pipeline.info.control.call("restore")
 
+    def crash_database(self) -> None:
+        """`kill -9` its database, which recovers from its log and is there again; not observed if it is not ours."""
+        if not self._pipeline.info.control.call("crash_database"):
+            not_observable("the target's database is not one that the harness started, so it cannot crash it")
+
     def _roles(self, role: str) -> None:
         if role not in self._pipeline.info.target.start:
             not_observable(f"the harness does not start the target's {role}, so it cannot kill it")

@@ -74,9 +74,15 @@ class Traffic:
 
     def not_accepted(self) -> list[str]:
         """Every sale that was not answered with 202, in words; after the block."""
-        answers = [(order, future.result()) for order, future in self._sent]
         return [
             f"sale {order.sale_id} was answered with {answer.status} {answer.text[:120]}"
-            for order, answer in answers
-            if answer.status != 202
+            for order, answer in self._failed()
         ]
+
+    def refused(self) -> list[PlacedOrder]:
+        """The same sales, for whoever delivers them again."""
+        return [order for order, _ in self._failed()]
+
+    def _failed(self) -> list[tuple[PlacedOrder, Answer]]:
+        answers = [(order, future.result()) for order, future in self._sent]
+        return [(order, answer) for order, answer in answers if answer.status != 202]
