@@ -91,3 +91,7 @@ bench-webhooks: $(STAMP) ## the webhook endpoint beside a floor app (wants wrk; 
 .PHONY: bench-analytics
 bench-analytics: $(STAMP) ## the dashboard and its numbers over a million conversions in a day (ARGS="--rows 10000000": ten)
 	@$(BIN)/python benchmarks/analytics.py $(ARGS)
+
+.PHONY: bench-raw-body
+bench-raw-body: $(STAMP) ## what it costs to capture a webhook's raw body
+	@$(BIN)/python benchmarks/raw_body.py
