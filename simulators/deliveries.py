@@ -73,15 +73,7 @@ class Run:
             "began_s": self.began_s,
             "state": self.state,
             "why": self.why,
-            "planned": tally.planned,
-            "accepted": tally.accepted,
-            "not_accepted": tally.given_up,
-            "not_sent": tally.not_sent,
-            "unfinished": tally.planned - tally.done,
-            "attempts": tally.attempts,
-            "retries": tally.retries,
-            "switched_off": tally.switched_off,
-            "by_status": dict(sorted(tally.by_name.items())),
+            **tally.to_json(),
         }
 
 

@@ -95,6 +95,20 @@ class Tally:
         """Deliveries that have come to their end."""
         return self.accepted + self.given_up + self.not_sent
 
+    def to_json(self) -> dict[str, object]:
+        """The counts, by the names under which `golive trigger --json` and the fakes' runs tell them."""
+        return {
+            "planned": self.planned,
+            "accepted": self.accepted,
+            "not_accepted": self.given_up,
+            "not_sent": self.not_sent,
+            "unfinished": self.planned - self.done,
+            "attempts": self.attempts,
+            "retries": self.retries,
+            "switched_off": self.switched_off,
+            "by_status": dict(sorted(self.by_name.items())),
+        }
+
     @property
     def rate_per_s(self) -> float:
         """Attempts a second."""

@@ -95,12 +95,11 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """The buyer's address and browser on their way to Meta: sealed, and with an end."""
+    """The buyer's address and browser on their way to Meta, sealed."""
 
     sealed: str = field(repr=False)
     keys: frozenset[str]
     """Which of `client_ip_address` and `client_user_agent` are in it."""
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

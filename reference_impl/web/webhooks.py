@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from flask import Blueprint, request
@@ -86,7 +85,7 @@ def blueprint(
                     id=uuid4(),
                     purchase=meaning,
                     user_data=hash_buyer(meaning.buyer).as_user_data(),
-                    client=_sealed(meaning.buyer, seals, until_s=arrived.at_s + rules.client_s),
+                    client=_sealed(meaning.buyer, seals),
                     hold=account.flag == "hold",
                     window_s=rules.window_s,
                     client_s=rules.client_s,
@@ -118,8 +117,10 @@ def blueprint(
             _admit(account, trusted_hops=rules.trusted_hops)
             arrived = Arrived(tenant=tenant, gateway=gateway, at_s=now_s())
             _prove(known, body, account, secrets, arrived)
-            status = record(connection, account, arrived, _read(known, body, dialect=account.dialect))
-        wake()
+            meaning = _read(known, body, dialect=account.dialect)
+            status = record(connection, account, arrived, meaning)
+        if isinstance(meaning, Purchase):
+            wake()
         log.info("webhook %s/%s: %s", gateway, tenant, status)
         return {"status": status}, 202
 
@@ -192,13 +193,9 @@ def _read(known: Adapter, body: bytes, *, dialect: str) -> Meaning:
         raise Refused(422, "schema", str(error)) from None
 
 
-def _sealed(buyer: Buyer, seals: Seals, *, until_s: float) -> Client | None:
+def _sealed(buyer: Buyer, seals: Seals) -> Client | None:
     """The buyer's address and browser, which Meta wants as they are, closed until the dispatch."""
     text = client.to_text(ip=plain(buyer.ip_address), ua=buyer.user_agent)
     if text is None:
         return None
-    return Client(
-        sealed=seals.seal(text),
-        keys=frozenset(client.to_user_data(text)),
-        expires_at=datetime.fromtimestamp(until_s, UTC),
-    )
+    return Client(sealed=seals.seal(text), keys=frozenset(client.to_user_data(text)))
