@@ -96,6 +96,14 @@ class MetaView:
         )
         return relevant(calls)[0]
 
+    def wait_for_refused_page(self, event_name: str, event_id: str) -> None:
+        """Return once the target has tried to tell of a page and Meta did not take it."""
+        self.probe.wait_for(
+            lambda seen: any(one["verdict"] == "refused" for one in self.events_under(event_name, event_id, seen)),
+            goal=f"a {event_name} under the id {event_id} that Meta refused",
+            within_s=self._pipeline.timings.dispatch_s,
+        )
+
     def wait_for_calls(
         self, count: int, *, status: int | None = None, within_s: float | None = None
     ) -> list[dict[str, Any]]:

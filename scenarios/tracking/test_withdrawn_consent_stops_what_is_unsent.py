@@ -23,9 +23,14 @@ def test_withdrawn_consent_stops_what_is_unsent(pipeline: Pipeline, how: str) ->
     waiting = pipeline.gateway().order(click=click)
     assert waiting.deliver().status == 202
     pipeline.database.wait_for_state(waiting, "held")
+    pipeline.meta.wait_for_refused_page("PageView", seen)
     # When
     answer = pipeline.track(how, {"click_id": click.click_id, "consent": "denied"})
     assert answer.status == 202, f"a refusal must be taken; it was answered with {answer.status} {answer.text[:200]}"
+    # What was in flight when they spoke nobody could stop: it must have met the ill Meta before that gets well.
+    stranger = pipeline.gateway().order()
+    assert stranger.deliver().status == 202
+    pipeline.database.wait_for_state(stranger, "held")
     pipeline.meta.disarm()
     later = pipeline.gateway().order(click=click)
     assert later.deliver().status == 202
