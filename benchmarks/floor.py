@@ -3,7 +3,7 @@
 Reads the raw body, computes one HMAC-SHA256 and commits one row. Flask on granian, psycopg's pool, the same number of
 threads: what the reference costs beyond it is what it does beyond it.
 
-`python floor.py PORT DATABASE_URL THREADS`; started by `benchmarks/webhooks.py`.
+`python floor.py PORT DATABASE_URL THREADS WORKERS`; started by `benchmarks/webhooks.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def create_app() -> Flask:
     app = Flask(__name__)
     pool = ConnectionPool(os.environ[_URL], max_size=int(os.environ[_THREADS]), kwargs={"autocommit": True}, open=True)
     with pool.connection() as connection:
+        connection.execute("SELECT pg_advisory_lock(1)")  # the workers start at one moment
         connection.execute("CREATE TABLE IF NOT EXISTS floor (digest text NOT NULL, size integer NOT NULL)")
+        connection.execute("SELECT pg_advisory_unlock(1)")
 
     @app.post("/<path:_>")
     def receive(_: str) -> ResponseReturnValue:
@@ -44,14 +46,14 @@ def main() -> None:
     from granian.constants import Interfaces  # noqa: PLC0415 -- the parent only
     from granian.server import Server  # noqa: PLC0415 -- likewise
 
-    port, os.environ[_URL], os.environ[_THREADS] = sys.argv[1:]
+    port, os.environ[_URL], os.environ[_THREADS], workers = sys.argv[1:]
     Server(
         "floor:create_app",
         factory=True,
         address="127.0.0.1",
         port=int(port),
         interface=Interfaces.WSGI,
-        workers=1,
+        workers=int(workers),
         blocking_threads=int(os.environ[_THREADS]),
         log_access=False,
     ).serve()

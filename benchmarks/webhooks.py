@@ -1,9 +1,10 @@
 """`make bench-webhooks`: the reference's webhook endpoint beside a floor app, in one run, in turns, on this machine.
 
-Both run on granian with the same number of threads and write to one PostgreSQL. The floor reads the raw body, computes
-one HMAC and commits one row; the reference does all that the plan asks before its 202. Both get the same requests:
-genuine webhooks of all four gateways in equal shares, every sale once, rendered and signed beforehand. Compared are
-medians over rounds that take turns. Relay, consumer and scheduler do not run: this is the front door alone.
+Both run on granian with a worker for each core and the same number of threads, and write to one PostgreSQL. The floor
+reads the raw body, computes one HMAC and commits one row; the reference does all that the plan asks before its 202.
+Both get the same requests: genuine webhooks of all four gateways in equal shares, every sale once, rendered and signed
+beforehand. Compared are medians over rounds that take turns. Relay, consumer and scheduler do not run: this is the
+front door alone.
 
 Needs wrk (Debian). Exit 0 met, 1 not met, 2 something is missing or failed.
 """
@@ -42,6 +43,7 @@ HERE = Path(__file__).parent
 TARGET_RATIO = 0.6
 CONNECTIONS = 16
 THREADS = 8
+WORKERS = len(os.sched_getaffinity(0))
 SEED = 1
 
 
@@ -74,7 +76,10 @@ def reference(folder: Path) -> Iterator[tuple[Stack, Tenant]]:
     """The reference's web process alone, with its database and secrets, and one tenant in each dialect's stead."""
     target = Target.load(HERE.parent / "reference_impl" / "target.toml")
     alone = target.model_copy(
-        update={"start": {"web": target.start["web"]}, "env": {**target.env, "WEB_THREADS": str(THREADS)}}
+        update={
+            "start": {"web": target.start["web"]},
+            "env": {**target.env, "WEB_THREADS": str(THREADS), "WEB_WORKERS": str(WORKERS)},
+        }
     )
     deaths: list[str] = []
     stack = Stack(
@@ -99,7 +104,14 @@ def start_floor(stack: Stack, folder: Path) -> Peer:
     """The floor app on the stack's database."""
     port = free_port()
     env = {**os.environ, "PYTHONPATH": str(HERE)}
-    argv = [sys.executable, str(HERE / "floor.py"), str(port), stack.target.env["DATABASE_URL"], str(THREADS)]
+    argv = [
+        sys.executable,
+        str(HERE / "floor.py"),
+        str(port),
+        stack.target.env["DATABASE_URL"],
+        str(THREADS),
+        str(WORKERS),
+    ]
     child = stack.nursery.start("floor", argv, owner="harness", env=env, log=folder / "floor.log")
     url = f"http://127.0.0.1:{port}"
 

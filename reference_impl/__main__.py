@@ -134,7 +134,7 @@ def _web(args: argparse.Namespace, settings: Settings) -> int:
         address=args.host,
         port=args.port,
         interface=Interfaces.WSGI,
-        workers=1,
+        workers=settings.web_workers,
         blocking_threads=settings.web_threads,
         backlog=2048,
         log_access=False,

@@ -72,9 +72,9 @@ def web_app() -> Flask:
     from reference_impl.web.dashboard import blueprint as dashboard  # noqa: PLC0415 -- likewise
     from reference_impl.web.database import Database  # noqa: PLC0415 -- likewise
     from reference_impl.web.draining import Drain  # noqa: PLC0415 -- likewise
+    from reference_impl.web.intake import Rules  # noqa: PLC0415 -- likewise
     from reference_impl.web.login import Door  # noqa: PLC0415 -- likewise
     from reference_impl.web.visitor import Visitors  # noqa: PLC0415 -- likewise
-    from reference_impl.web.webhooks import Rules  # noqa: PLC0415 -- likewise
 
     settings = Settings.from_env(os.environ)
     logs.set_up(settings.log_level)
@@ -93,8 +93,8 @@ def web_app() -> Flask:
         webhook_rules=Rules(
             window_s=settings.attribution_window_days * _DAY_S,
             client_s=settings.client_days * _DAY_S,
-            trusted_hops=settings.trusted_hops,
         ),
+        trusted_hops=settings.trusted_hops,
         max_body_bytes=settings.max_body_bytes,
         wake=Bell(partial(_ring, database)).pull,
         draining=drain,

@@ -14,7 +14,8 @@
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
 | `CONSUMER_THREADS` | 12 | for purchases; each waits for Meta most of the time |
 | `PAGE_THREADS` | 8 | more of them, for page events |
-| `WEB_THREADS` | 8 | |
+| `WEB_THREADS` | 8 | of each worker |
+| `WEB_WORKERS` | 1 | processes that serve one port; as many as there are cores |
 | `WEB_DRAIN_S` | 10 | how long `web` goes on answering after SIGTERM: longer than the load balancer needs to notice |
 | `BREAKER_THRESHOLD` | 5 | failures in a row |
 | `BREAKER_RESET_S` | 30 | |
@@ -66,6 +67,7 @@ class Settings:
     consumer_threads: int = 12
     page_threads: int = 8
     web_threads: int = 8
+    web_workers: int = 1
     web_drain_s: float = 10.0
     breaker_threshold: int = 5
     breaker_reset_s: float = 30.0

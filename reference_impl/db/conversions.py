@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
 
-from reference_impl.db import doors
+from reference_impl.db import doors, tenants
+from reference_impl.db.tenants import Account
 from reference_impl.domain.conversion import Purchase, Reversal
 from reference_impl.domain.event import has_match_keys, too_old
 from reference_impl.domain.event_id import event_id
@@ -18,7 +20,7 @@ from reference_impl.domain.fbc import fbc_for
 from reference_impl.domain.matching import Candidate, Match, best_match, denied
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-Recorded = Literal["accepted", "duplicate", "held"]
+Recorded = Literal["accepted", "duplicate", "held", "outdated"]
 _Seals = tuple[str | None, datetime | None]
 """The buyer's address and browser, sealed, and when they end."""
 _NO_SEALS: _Seals = (None, None)
@@ -27,46 +29,60 @@ _REGISTER = """
 INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
 VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
-# One question before the decision: was the sale heard of, or reversed, and which clicks share an identifier with it?
-# There is a row for each click, and one without a click if there is none.
+# One question before the decision: was the sale heard of, or reversed, which clicks share an identifier with it, and
+# how does the tenant use the gateway at this moment? There is a row for each click, and one without a click if there is
+# none. What is asked about several sales comes as one JSON array: one round trip, however many.
 _LOOK = """
-SELECT known.purchase, known.reversal,
+SELECT asked.i, known.purchase, known.reversal,
+       u.dialect, u.flag, coalesce(g.flag, 'on'), coalesce(nullif(u.allowed, '{}'), g.allowed, '{}'), u.secrets_version,
        c.click_id, extract(epoch FROM c.clicked_at)::float8, c.fbclid, c.fbp, c.em, c.ph, c.consent, c.fbc,
-       CASE WHEN c.client_expires_at > %(at)s THEN c.client_sealed END
-FROM (
+       CASE WHEN c.client_expires_at > asked.at THEN c.client_sealed END
+FROM jsonb_to_recordset(%s::jsonb) AS asked (i integer, tenant text, gateway text, sale_id text, at timestamptz,
+                                             click_id text, fbclid text, em text, ph text)
+LEFT JOIN tenant_gateways u ON (u.tenant_id, u.gateway) = (asked.tenant, asked.gateway)
+LEFT JOIN gateways g ON g.gateway = asked.gateway
+CROSS JOIN LATERAL (
     SELECT coalesce(bool_or(kind = 'purchase'), false) AS purchase,
            coalesce(bool_or(kind IN ('refund', 'chargeback')), false) AS reversal
-    FROM dedupe_registry WHERE tenant_id = %(tenant)s AND gateway = %(gateway)s AND sale_id = %(sale_id)s
-) known LEFT JOIN (
-    SELECT * FROM clicks WHERE tenant_id = %(tenant)s
-      AND (click_id = %(click_id)s OR fbclid = %(fbclid)s OR em = %(em)s OR ph = %(ph)s)
+    FROM dedupe_registry
+    WHERE tenant_id = asked.tenant AND gateway = asked.gateway AND sale_id = asked.sale_id
+) known LEFT JOIN LATERAL (
+    SELECT * FROM clicks WHERE tenant_id = asked.tenant
+      AND (click_id = asked.click_id OR fbclid = asked.fbclid OR em = asked.em OR ph = asked.ph)
     ORDER BY clicked_at DESC LIMIT 50
 ) c ON true
 """
 # And one statement after it, which is a transaction: the registry decides between twins. A refund that came between the
 # two is seen when the conversion is claimed (store.py), as one that comes later is. The relays are woken beside it, not
-# in it: see web/bell.py.
+# in it: see web/bell.py. Sales are registered in one order, so that two processes with the same twins do not wait for
+# each other for ever.
 _WRITE = """
-WITH registered AS (
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS one (
+        id uuid, tenant text, gateway text, sale_id text, event_id text, event_time timestamptz,
+        received_at timestamptz, amount numeric, currency text, product_id text, user_data jsonb, client_sealed text,
+        client_expires_at timestamptz, click_id text, matched text, method text, state text, reason text)
+), registered AS (
     INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
-    VALUES (%(tenant)s, %(gateway)s, %(sale_id)s, 'purchase', %(event_id)s, %(received_at)s)
-    ON CONFLICT DO NOTHING RETURNING tenant_id, gateway, sale_id, kind, event_id, first_seen_at
+    SELECT tenant, gateway, sale_id, 'purchase', event_id, received_at FROM given ORDER BY tenant, gateway, sale_id
+    ON CONFLICT DO NOTHING RETURNING tenant_id, gateway, sale_id
 ), one AS (
     INSERT INTO conversions (id, tenant_id, gateway, sale_id, kind, event_id, event_name, event_time, received_at,
                              amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
                              state, held_until, hold_reason)
-    SELECT %(id)s, tenant_id, gateway, sale_id, kind, event_id, 'Purchase', %(event_time)s, first_seen_at,
-           %(amount)s, %(currency)s, %(product_id)s, %(user_data)s::jsonb, %(client_sealed)s, %(client_expires_at)s,
-           %(click_id)s, %(state)s, NULL, %(reason)s
-    FROM registered
+    SELECT id, tenant, given.gateway, given.sale_id, 'purchase', event_id, 'Purchase', event_time, received_at,
+           amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
+           state, NULL, reason
+    FROM given JOIN registered r ON (r.tenant_id, r.gateway, r.sale_id) = (tenant, given.gateway, given.sale_id)
     RETURNING id, tenant_id, received_at, state
 ), matched AS (
     INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at)
-    SELECT id, tenant_id, %(matched)s, %(method)s, received_at FROM one WHERE %(matched)s::text IS NOT NULL
+    SELECT one.id, tenant_id, matched, method, one.received_at
+    FROM one JOIN given ON given.id = one.id WHERE matched IS NOT NULL
 ), told AS (
     INSERT INTO outbox (conversion_id) SELECT id FROM one WHERE state = 'pending'
 )
-SELECT FROM one
+SELECT id FROM one
 """
 # What is in flight at this moment is too late to stop.
 _SUPPRESS = """
@@ -118,25 +134,77 @@ class Draft:
     """How long the buyer's address and browser are kept at most, sealed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sale:
+    """A genuine purchase that is to be written down."""
+
+    arrived: Arrived
+    draft: Draft
+    believed: Account | None = None
+    """The account, remembered and not read, by which its sender was believed. None: it was read for this webhook."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is known by."""
+        return self.arrived.tenant, self.arrived.gateway, self.draft.purchase.sale_id
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What the database knows of a sale before this purchase of it."""
 
     purchase: bool
     reversal: bool
+    account: Account | None
     candidates: list[Candidate]
     """Every click that shares an identifier with the purchase."""
 
 
-def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> Recorded:
-    """Write a purchase and everything that follows from it, or nothing: two round trips."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A conversion as it is about to be written."""
+
+    values: dict[str, Any] = field(repr=False)
+    seals: _Seals = field(repr=False)
+    state: str
+    reason: str | None
+
+    def told(self) -> dict[str, Any]:
+        """As `_WRITE` takes it. Only what is going to Meta keeps the address and the browser."""
+        sealed, expires_at = self.seals if self.state in ("pending", "held") else _NO_SEALS
+        ends = {"client_sealed": sealed, "client_expires_at": expires_at and expires_at.isoformat()}
+        return {**self.values, **ends, "state": self.state, "reason": self.reason}
+
+
+def record_purchases(connection: Connection, sales: Sequence[Sale]) -> list[Recorded]:
+    """Write purchases and everything that follows from each, or nothing: two round trips for all of them.
+
+    A sale that stands twice among them is written once. `outdated` is whose account is no longer as it was believed to
+    be; of it nothing has been written.
+    """
+    answers: list[Recorded] = ["duplicate"] * len(sales)
+    rows: dict[tuple[str, str, str], tuple[int, _Row]] = {}
+    for number, (sale, known) in enumerate(zip(sales, _look(connection, sales), strict=True)):
+        if sale.believed is not None and sale.believed != known.account:
+            answers[number] = "outdated"
+        elif not known.purchase and sale.key not in rows:
+            rows[sale.key] = number, _row(sale.arrived, sale.draft, known)
+    held = [one for one in rows.values() if one[1].state == "held"]
+    at_once = [one for one in rows.values() if one[1].state != "held"]
+    written = _write(connection, [row for _, row in at_once])
+    for number, row in at_once:
+        if row.values["id"] in written:
+            answers[number] = "accepted"
+    for number, row in held:
+        answers[number] = _write_held(connection, sales[number].arrived, row)
+    return answers
+
+
+def _row(arrived: Arrived, draft: Draft, known: _Known) -> _Row:
+    """The decision about a purchase of which nothing has been heard before."""
     purchase = draft.purchase
-    known = _look(connection, arrived, draft)
-    if known.purchase:
-        return "duplicate"
     event_time_s = int(min(arrived.at_s if purchase.paid_at_s is None else purchase.paid_at_s, arrived.at_s))
     found = _matched(known.candidates, draft, event_time_s)
-    refused = denied(known.candidates, purchase.trail, found)
     user_data = _with_click(draft, found)
     click_seal = found.candidate.client_sealed if found else None
     state, reason = _beginning(
@@ -144,50 +212,45 @@ def record_purchase(connection: Connection, arrived: Arrived, draft: Draft) -> R
         user_data | _client_keys(draft, click_seal),
         event_time_s,
         reversed_=known.reversal,
-        denied_=refused,
+        denied_=denied(known.candidates, purchase.trail, found),
         hold=draft.hold,
     )
     values = {
-        "id": draft.id,
+        "id": str(draft.id),
         "tenant": arrived.tenant,
         "gateway": arrived.gateway,
         "sale_id": purchase.sale_id,
         "event_id": event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=purchase.sale_id, kind="purchase"),
-        "event_time": datetime.fromtimestamp(event_time_s, UTC),
-        "received_at": arrived.at,
-        "amount": purchase.amount,
+        "event_time": datetime.fromtimestamp(event_time_s, UTC).isoformat(),
+        "received_at": arrived.at.isoformat(),
+        "amount": str(purchase.amount),
         "currency": purchase.currency,
         "product_id": purchase.product_id,
-        "user_data": json.dumps(user_data),
+        "user_data": user_data,
         "click_id": _click_id(known.candidates, purchase.trail.click_id, found),
         "matched": found.candidate.click_id if found else None,
         "method": found.method if found else None,
     }
-    seals = _seals(draft, click_seal, arrived)
-    if state == "held":
-        return _write_held(connection, arrived, values, seals, reason)
-    return _write(connection, values, seals if state == "pending" else _NO_SEALS, state, reason)
+    return _Row(values, _seals(draft, click_seal, arrived), state, reason)
 
 
-def _write_held(
-    connection: Connection, arrived: Arrived, values: dict[str, Any], seals: _Seals, reason: str | None
-) -> Recorded:
+def _write_held(connection: Connection, arrived: Arrived, row: _Row) -> Recorded:
     """Hold it, unless the flag was switched on meanwhile: the flag's row is locked until this is committed."""
     with connection.transaction():
         if doors.still_held(connection, tenant=arrived.tenant, gateway=arrived.gateway):
-            return _write(connection, values, seals, "held", reason)
-        return _write(connection, values, seals, "pending", None)
+            return "held" if _write(connection, [row]) else "duplicate"
+        return "accepted" if _write(connection, [replace(row, state="pending", reason=None)]) else "duplicate"
 
 
-def _write(connection: Connection, values: dict[str, Any], seals: _Seals, state: str, reason: str | None) -> Recorded:
-    sealed, expires_at = seals
-    told = {**values, "client_sealed": sealed, "client_expires_at": expires_at, "state": state, "reason": reason}
-    if not connection.execute(_WRITE, told).rowcount:
-        return "duplicate"
-    return "held" if state == "held" else "accepted"
+def _write(connection: Connection, rows: Sequence[_Row]) -> set[str]:
+    """Write those that nobody else has written; their ids."""
+    if not rows:
+        return set()
+    told = json.dumps([row.told() for row in rows])
+    return {str(one) for (one,) in connection.execute(_WRITE, [told]).fetchall()}
 
 
-def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal) -> Recorded:
+def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal) -> Literal["accepted", "duplicate"]:
     """Remember that money went back, and stop the purchase if it has not gone out yet.
 
     A reversal that overtakes its purchase leaves its mark in the registry, and the purchase will see it.
@@ -203,25 +266,31 @@ def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal
     return "accepted"
 
 
-def _look(connection: Connection, arrived: Arrived, draft: Draft) -> _Known:
-    """Read what the decision needs."""
-    trail, (em, ph) = draft.purchase.trail, _hashes(draft)
-    rows = connection.execute(
-        _LOOK,
-        {
-            "tenant": arrived.tenant,
-            "gateway": arrived.gateway,
-            "sale_id": draft.purchase.sale_id,
-            "at": arrived.at,
-            "click_id": trail.click_id,
-            "fbclid": trail.fbclid,
-            "em": em,
-            "ph": ph,
-        },
-    ).fetchall()
-    purchase, reversal = rows[0][:2]
-    clicks = [row[2:] for row in rows if row[2] is not None]
-    return _Known(purchase, reversal, [Candidate(**dict(zip(Candidate.__slots__, one, strict=True))) for one in clicks])
+def _look(connection: Connection, sales: Sequence[Sale]) -> list[_Known]:
+    """Read what the decisions need."""
+    asked = [_question(number, sale) for number, sale in enumerate(sales)]
+    found: dict[int, _Known] = {}
+    for number, purchase, reversal, *rest in connection.execute(_LOOK, [json.dumps(asked)]).fetchall():
+        if number not in found:
+            found[number] = _Known(purchase, reversal, tenants.as_account(rest[:5]), [])
+        if rest[5] is not None:
+            found[number].candidates.append(Candidate(**dict(zip(Candidate.__slots__, rest[5:], strict=True))))
+    return [found[number] for number in range(len(sales))]
+
+
+def _question(number: int, sale: Sale) -> dict[str, Any]:
+    trail, (em, ph) = sale.draft.purchase.trail, _hashes(sale.draft)
+    return {
+        "i": number,
+        "tenant": sale.arrived.tenant,
+        "gateway": sale.arrived.gateway,
+        "sale_id": sale.draft.purchase.sale_id,
+        "at": sale.arrived.at.isoformat(),
+        "click_id": trail.click_id,
+        "fbclid": trail.fbclid,
+        "em": em,
+        "ph": ph,
+    }
 
 
 def _click_id(candidates: list[Candidate], named: str | None, found: Match | None) -> str | None:

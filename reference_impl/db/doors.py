@@ -1,6 +1,6 @@
 """What an operator changes at the front door while it is open: flags and allowed addresses.
 
-Nothing of it is cached anywhere: every webhook reads it, in the one query that finds its account.
+A process remembers it, and compares it again before it writes or refuses anything: what is changed holds at once.
 """
 
 from __future__ import annotations

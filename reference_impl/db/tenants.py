@@ -22,7 +22,8 @@ ON CONFLICT (tenant_id, gateway) DO UPDATE SET dialect = excluded.dialect
 """
 _DROP_GATEWAYS = "DELETE FROM tenant_gateways WHERE tenant_id = %s AND gateway <> ALL(%s)"
 
-# One round trip for all that a webhook must know before it is believed; nothing of it is cached.
+# All that a webhook must know before it is believed. What a process remembers of it is compared again before anything
+# is written (conversions.py) or refused (web/webhooks.py).
 _ACCOUNT = """
 SELECT u.dialect, u.flag, coalesce(g.flag, 'on'), coalesce(nullif(u.allowed, '{}'), g.allowed, '{}'), u.secrets_version
 FROM tenant_gateways u LEFT JOIN gateways g ON g.gateway = u.gateway
@@ -71,10 +72,13 @@ def lock(connection: Connection, tenant: str) -> bool:
 def account(connection: Connection, tenant: str, gateway: str) -> Account | None:
     """How the tenant uses the gateway; None where it does not."""
     row = connection.execute(_ACCOUNT, [tenant, gateway]).fetchone()
-    if row is None:
-        return None
+    return None if row is None else as_account(row)
+
+
+def as_account(row: Sequence[Any]) -> Account | None:
+    """From what `_ACCOUNT` selects; None where an outer join found nothing."""
     dialect, own, general, allowed, version = row
-    return Account(dialect, stricter(own, general), allowed, version)
+    return None if dialect is None else Account(dialect, stricter(own, general), allowed, version)
 
 
 def secrets_changed(connection: Connection, tenant: str) -> None:

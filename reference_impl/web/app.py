@@ -11,6 +11,7 @@ from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies, errors, health, limits, openapi, tracking, webhooks
 from reference_impl.web.database import Database
 from reference_impl.web.draining import announce
+from reference_impl.web.intake import Intake, Rules
 from reference_impl.web.visitor import Visitors
 
 
@@ -22,7 +23,8 @@ def create_app(
     visitors: Visitors,
     queue_complaint: Callable[[], str | None],
     now_s: Callable[[], float],
-    webhook_rules: webhooks.Rules,
+    webhook_rules: Rules,
+    trusted_hops: int,
     max_body_bytes: int,
     wake: Callable[[], None] = lambda: None,
     draining: Callable[[], bool] = lambda: False,
@@ -39,7 +41,11 @@ def create_app(
     errors.register(app)
     limits.register(app)
     app.register_blueprint(
-        webhooks.blueprint(database=database, secrets=secrets, seals=seals, wake=wake, now_s=now_s, rules=webhook_rules)
+        webhooks.blueprint(
+            intake=Intake(database=database, secrets=secrets, seals=seals, wake=wake, rules=webhook_rules),
+            now_s=now_s,
+            trusted_hops=trusted_hops,
+        )
     )
     app.register_blueprint(tracking.blueprint(database=database, visitors=visitors, wake=wake, now_s=now_s))
     app.register_blueprint(health.blueprint(database=database, queue_complaint=queue_complaint, draining=draining))

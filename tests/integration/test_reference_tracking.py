@@ -40,8 +40,8 @@ from reference_impl.sealing import Sealer, new_key
 from reference_impl.secrets import GatewaySecret, GatewaySecrets
 from reference_impl.web.app import create_app
 from reference_impl.web.database import Database
+from reference_impl.web.intake import Rules
 from reference_impl.web.visitor import Visitors
-from reference_impl.web.webhooks import Rules
 
 NOW_S = 1_771_927_205
 DAY_S = 86_400
@@ -86,7 +86,8 @@ class World:
             visitors=Visitors(seals=self.sealer, trusted_hops=1, keep_s=8 * DAY_S),
             queue_complaint=lambda: None,
             now_s=lambda: self.now_s,
-            webhook_rules=Rules(window_s=7 * DAY_S, client_s=8 * DAY_S, trusted_hops=1),
+            webhook_rules=Rules(window_s=7 * DAY_S, client_s=8 * DAY_S),
+            trusted_hops=1,
             max_body_bytes=20_000,
         )
         self.tenant("t1", hotmart="plan")

@@ -14,11 +14,14 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -27,18 +30,20 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from reference_impl import logs
-from reference_impl.db import doors, newest_revision, people, tenants
+from reference_impl.db import conversions, doors, newest_revision, people, tenants
+from reference_impl.db.conversions import Arrived, Draft, Sale
 from reference_impl.db.migrate import head, migrate
 from reference_impl.dispatch import store
 from reference_impl.dispatch.classify import Kind, Outcome
-from reference_impl.domain.conversion import Buyer
+from reference_impl.domain.conversion import Buyer, Purchase
 from reference_impl.domain.hashing import hash_buyer, sha256
+from reference_impl.gateways import adapter
 from reference_impl.sealing import Sealer, new_key
 from reference_impl.secrets import GatewaySecret, GatewaySecrets
 from reference_impl.web.app import create_app
 from reference_impl.web.database import Database
+from reference_impl.web.intake import Rules
 from reference_impl.web.visitor import Visitors
-from reference_impl.web.webhooks import Rules
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CASES = sorted(path.relative_to(VECTORS).with_suffix("").as_posix() for path in VECTORS.glob("*/*/*.json"))
@@ -143,7 +148,8 @@ class World:
             visitors=Visitors(seals=self.sealer, trusted_hops=1, keep_s=8 * DAY_S),
             queue_complaint=lambda: self.queue_complaint,
             now_s=lambda: self.now_s,
-            webhook_rules=Rules(window_s=7 * DAY_S, client_s=8 * DAY_S, trusted_hops=self.trusted_hops),
+            webhook_rules=Rules(window_s=7 * DAY_S, client_s=8 * DAY_S),
+            trusted_hops=self.trusted_hops,
             max_body_bytes=MAX_BODY,
         )
 
@@ -1205,3 +1211,96 @@ def test_connections_that_the_server_has_ended_are_not_used(world: World) -> Non
         [world.name],
     )
     assert [world.deliver(order_id=f"HT{number}").status_code for number in range(2, 14)] == [202] * 12
+
+
+# --- several at once, and what is remembered of an account
+
+
+def eventually(fact: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + 10
+    while not fact():
+        assert time.monotonic() < deadline, otherwise
+
+
+def sale_of(world: World, sale_id: str, **fields: Any) -> Sale:
+    """A purchase of tenant t1 on its way to the database, by another id."""
+    meaning = adapter("hotmart").read(json.dumps(SALE).encode(), dialect="plan")
+    assert isinstance(meaning, Purchase)
+    purchase = replace(meaning, sale_id=sale_id)
+    draft = Draft(
+        id=uuid4(), purchase=purchase, user_data={"em": [f"em of {sale_id}"]}, client=None, hold=False, window_s=DAY_S
+    )
+    return Sale(arrived=Arrived(tenant="t1", gateway="hotmart", at_s=world.now_s), draft=draft, **fields)
+
+
+def test_sales_that_are_written_together_stay_apart(world: World) -> None:
+    """Each has its own row, match and outbox entry; a twin among them and a sale known before are duplicates."""
+    at = datetime.fromtimestamp(NOW_S - 60, UTC)
+    for name in ("a", "b"):
+        click = "INSERT INTO clicks (tenant_id, click_id, clicked_at, em) VALUES ('t1', %s, %s, %s)"
+        world.db.execute(click, [f"click of {name}", at, f"em of {name}"])
+    assert conversions.record_purchases(world.db, [sale_of(world, "old")]) == ["accepted"]
+    sales = [sale_of(world, name) for name in ("b", "a", "b", "old", "c")]
+    said = conversions.record_purchases(world.db, sales)
+    assert said == ["accepted", "accepted", "duplicate", "duplicate", "accepted"]
+    told = world.rows(
+        "SELECT c.sale_id, c.id, c.user_data->'em'->>0, m.click_id FROM conversions c "
+        "LEFT JOIN matches m ON m.conversion_id = c.id ORDER BY 1"
+    )
+    assert [(one[0], *one[2:]) for one in told] == [
+        ("a", "em of a", "click of a"),
+        ("b", "em of b", "click of b"),
+        ("c", "em of c", None),
+        ("old", "em of old", None),
+    ]
+    assert {one[1] for one in told if one[0] != "old"} == {sales[number].draft.id for number in (0, 1, 4)}
+    assert world.outbox() == 4
+
+
+def test_one_bad_sale_undoes_its_whole_group(world: World) -> None:
+    """What group_commit.py goes by: everything, or nothing and an error."""
+    with pytest.raises(psycopg.Error):
+        conversions.record_purchases(
+            world.db, [sale_of(world, "good"), sale_of(world, "what\0PostgreSQL cannot store")]
+        )
+    assert (world.conversions(), world.outbox()) == ([], 0)
+
+
+def test_twins_in_two_processes_are_written_once(world: World) -> None:
+    """Both have looked before either has written: the registry decides, and the second says so."""
+    with world.connect() as other, ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            assert conversions.record_purchases(other, [sale_of(world, "twin")]) == ["accepted"]
+            second = pool.submit(conversions.record_purchases, world.db, [sale_of(world, "a"), sale_of(world, "twin")])
+            with world.connect() as third:
+                waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+                eventually(lambda: third.execute(waits, [world.name]).fetchone() != (0,), "nobody waits for a lock")
+        assert second.result(10) == ["accepted", "duplicate"]
+    assert (len(world.conversions()), world.outbox()) == (2, 2)
+
+
+def test_who_is_believed_by_an_outdated_account_is_not_written(world: World) -> None:
+    known = tenants.account(world.db, "t1", "hotmart")
+    assert known is not None
+    world.flag("hold")
+    sales = [sale_of(world, "old", believed=known), sale_of(world, "new", believed=replace(known, flag="hold"))]
+    assert conversions.record_purchases(world.db, sales) == ["outdated", "accepted"]
+    assert [one[0] for one in world.conversions()] == ["new"]
+
+
+@pytest.mark.parametrize("status", ["approved", "pending", "refunded"])
+def test_what_is_changed_holds_for_the_next_webhook(world: World, status: str) -> None:
+    """The process remembers the account from before: flag, addresses, secrets and the tenant itself."""
+    assert world.deliver(order_id="first").status_code == 202
+    world.flag("off")
+    refused(world.deliver(status=status), 503, "gateway_off")
+    world.flag("on")
+    world.db.execute("UPDATE tenant_gateways SET allowed = '{192.0.2.0/24}'")
+    refused(world.deliver(status=status), 403, "address_not_allowed")
+    world.db.execute("UPDATE tenant_gateways SET allowed = '{}'")
+    world.store.values["t1"] = {"hotmart": ["another secret"]}
+    tenants.secrets_changed(world.db, "t1")
+    refused(world.deliver(status=status), 401, "bad_signature")
+    assert world.deliver(status=status, secret="another secret").status_code == 202
+    world.db.execute("DELETE FROM tenant_gateways")
+    refused(world.deliver(status=status, secret="another secret"), 404, "unknown_tenant")
