@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import httptools
 import orjson
@@ -67,12 +67,88 @@ class AtOnce(Protocol):
         ...
 
 
+class _Head(NamedTuple):
+    """What the parser made of a request's head."""
+
+    path: bytes
+    query: bytes
+    headers: Headers
+    body_bytes: int
+
+
+_END_OF_HEAD = b"\r\n\r\n"
+_HEADS: dict[bytes, _Head] = {}
+"""Heads that were answered at once, as they came. A client sends the same few again and again."""
+_MOST_HEADS, _LONGEST_HEAD_BYTES = 512, 2048
+
+
+def _remember(came: bytes, head: _Head) -> None:
+    """Keep a head whose request came whole and alone, and not in chunks: those are longer than their body."""
+    end = came.find(_END_OF_HEAD)
+    if not 0 < end <= _LONGEST_HEAD_BYTES or len(came) != end + len(_END_OF_HEAD) + head.body_bytes:
+        return
+    if len(_HEADS) >= _MOST_HEADS:
+        _HEADS.clear()
+    _HEADS[came[:end]] = head
+
+
 class DirectProtocol(CuttableProtocol):
     """Asks an `AtOnce` application first; what it does not answer takes uvicorn's own way."""
 
     _pieces: list[bytes] | None = None
     """The body so far, while the answer may yet be direct."""
     _held_bytes = 0
+    _came = b""
+    """What came in one piece while no request was under way."""
+    _under_way = False
+    """The parser has begun with a request."""
+    _answered_at_s = 0.0
+    """When a known head was last answered, by the loop's clock."""
+
+    def data_received(self, data: bytes) -> None:
+        """A whole request whose head came before, byte for byte, needs no parser: it would say the same again."""
+        if not self._under_way:
+            if self._answer_known(data):
+                return
+            self._came = data
+        super().data_received(data)
+
+    def _answer_known(self, data: bytes) -> bool:
+        end = data.find(_END_OF_HEAD, 0, _LONGEST_HEAD_BYTES + len(_END_OF_HEAD))
+        head = _HEADS.get(data[:end]) if end > 0 else None
+        if (
+            head is None
+            or len(data) != end + len(_END_OF_HEAD) + head.body_bytes
+            or self.flow.write_paused
+            or not (self.cycle is None or self.cycle.response_complete)
+        ):
+            return False
+        app = cast("AtOnce", self.app)
+        found = app.at_once(head.path, head.query, head.headers, data[end + len(_END_OF_HEAD) :])
+        if found is None:
+            return False
+        self.transport.write(_whole(*found, self.server_state.default_headers))
+        self.server_state.total_requests += 1
+        self._answered_at_s = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._listen_on()
+        return True
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close, unless a known head was answered meanwhile: it does not set the timer anew each time."""
+        if self.loop.time() - self._answered_at_s >= self.timeout_keep_alive:
+            super().timeout_keep_alive_handler()
+        else:
+            self._listen_on()
+
+    def _listen_on(self) -> None:
+        at_s = self._answered_at_s + self.timeout_keep_alive
+        self.timeout_keep_alive_task = self.loop.call_at(at_s, self.timeout_keep_alive_handler)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._under_way = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """A POST that nobody stands before in the line may be answered at once."""
@@ -100,12 +176,16 @@ class DirectProtocol(CuttableProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole: answer it, or let ASGI do so."""
+        self._under_way = False
+        came, self._came = self._came, b""
         if self._pieces is not None:
             url = httptools.parse_url(self.url)
             app = cast("AtOnce", self.app)
-            found = app.at_once(url.path, url.query or b"", self.headers, b"".join(self._pieces))
+            head = _Head(url.path, url.query or b"", tuple(self.headers), self._held_bytes)
+            found = app.at_once(head.path, head.query, head.headers, b"".join(self._pieces))
             if found is not None:
                 self._pieces = None
+                _remember(came, head)
                 self.transport.write(_whole(*found, self.server_state.default_headers))
                 self.on_response_complete()
                 return
