@@ -96,7 +96,9 @@ class TravellingStack(Stack):
 
     def target_env(self) -> dict[str, str]:
         """What the target's processes and commands see: they all live in the instance's time."""
-        return {**super().target_env(), **self.travelling.child_env()}
+        env = {**super().target_env(), **self.travelling.child_env()}
+        env.pop("FAKETIME", None)  # of `--at`: libfaketime would look at no file beside it
+        return env
 
     def _operations(self) -> dict[str, Handler]:
         return {**super()._operations(), "travel": lambda request: self.travel(int(request["to_s"]))}

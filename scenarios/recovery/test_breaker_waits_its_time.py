@@ -20,8 +20,9 @@ def test_breaker_waits_its_time(travelling_pipeline: TravellingPipeline) -> None
     wait_s = pipeline.timings.breaker_reset_s
     pipeline.meta.arm("brown_out", strikes=None)
     orders = [gateway.order() for _ in range(pipeline.timings.breaker_threshold)]
-    for order in orders:
+    for number, order in enumerate(orders, 1):
         order.deliver()
+        pipeline.meta.wait_for_calls(number)  # one failure each: together they might share a call
     pipeline.wait_until_breaker("open")
     for order in orders:
         pipeline.database.wait_for_state(order, "held")
@@ -38,6 +39,7 @@ def test_breaker_waits_its_time(travelling_pipeline: TravellingPipeline) -> None
     pipeline.travel(seconds=2 * wait_s)
     pipeline.wait_until_breaker("closed")
     pipeline.travel(minutes=30)  # what was refused while the probe was under way waits for its end
+    pipeline.a_later_order_arrives()
     for order in (*orders, early):
         pipeline.meta.wait_until_counted(order)
     probe = pipeline.meta.probe.calls()[asked]

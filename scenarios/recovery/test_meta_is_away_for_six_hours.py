@@ -22,8 +22,9 @@ def test_meta_is_away_for_six_hours(travelling_pipeline: TravellingPipeline) -> 
     threshold = pipeline.timings.breaker_threshold
     pipeline.meta.arm("brown_out", strikes=None)
     orders = [gateway.order() for _ in range(threshold)]
-    for order in orders:
+    for number, order in enumerate(orders, 1):
         order.deliver()
+        pipeline.meta.wait_for_calls(number)  # one failure each: together they might share a call
     pipeline.wait_until_breaker("open")
     # When
     asked = [len(pipeline.meta.wait_for_calls(threshold))]
@@ -41,6 +42,7 @@ def test_meta_is_away_for_six_hours(travelling_pipeline: TravellingPipeline) -> 
     # Then
     pipeline.wait_until_breaker("closed")
     pipeline.travel(hours=1)  # what was refused while the probe was under way waits for its end
+    pipeline.a_later_order_arrives()
     for order in orders:
         pipeline.meta.wait_until_counted(order)
         pipeline.database.wait_for_state(order, "delivered")
