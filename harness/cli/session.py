@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from harness.checks import pages, privacy
 from harness.clock import RunClock
-from harness.errors import HarnessError, PromiseBroken, UsageError
+from harness.errors import HarnessError, UsageError
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaArrivals, MetaProbe, hashes_of
 from harness.pytest_plugin import STACK_VARIABLE
@@ -114,7 +114,7 @@ class Session:
         self._told: dict[str, list[str]] = {}
         self._second: TravellingStack | None = None
         self._second_lock = threading.Lock()
-        self._second_failed: HarnessError | PromiseBroken | None = None
+        self._second_failed: Exception | None = None
         self.stack = Stack(
             target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
         )
@@ -154,12 +154,14 @@ class Session:
                 began = time.monotonic()
                 logs = self._folder / "logs" / "travelling"
                 clock, seed = self.stack.clock, self.stack.seed
-                self._second = TravellingStack(wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
+                second = TravellingStack(wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
                 try:
-                    self._second.start(operations={"canaries": self._canaries})
-                except (HarnessError, PromiseBroken) as error:
+                    second.start(operations={"canaries": self._canaries})
+                except Exception as error:
                     self._second_failed = error
+                    second.stop()  # there is nothing on it to look into
                     raise
+                self._second = second
                 self.findings.timings["travelling instance up"] = time.monotonic() - began
         return {"info": str(self._second.info_path)}
 
