@@ -21,7 +21,8 @@ from harness.errors import HarnessError
 from harness.readiness.rows import expand
 from harness.target import Target
 from harness.tenants import Tenant, make_tenant
-from harness.testing import Pipeline, StackInfo
+from harness.testing import Pipeline, StackInfo, TravellingPipeline
+from harness.testing.travelling import Period, travelling_info
 
 STACK_VARIABLE = "GOLIVE_STACK"
 
@@ -41,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "each_gateway(only=(), dialects=None, events=None): run once for each gateway and dialect of the target",
     )
     config.addinivalue_line("markers", "exclusive: breaks a part that others share; runs alone, in a second pass")
+    config.addinivalue_line(
+        "markers",
+        "time_travel(day, days): uses `travelling_pipeline`, on these days of its calendar (1: the day after the run's "
+        "origin); needs `exclusive`, for there is one clock",
+    )
     path = os.environ.get(STACK_VARIABLE)
     config.stash[_INFO] = StackInfo.read(Path(path)) if path else None
 
@@ -73,6 +79,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
+    # The clock only goes forward: who travels comes last, in the order of their days.
+    items.sort(key=lambda item: period.day if (period := period_of(item)) else 0)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -94,6 +102,12 @@ def variant_of(item: pytest.Item) -> tuple[str, str] | None:
     """The gateway and dialect that this item is for."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("_variant") if callspec else None
+
+
+def period_of(item: pytest.Item) -> Period | None:
+    """The days that a scenario takes on the travelling instance; None: it does not travel."""
+    mark = item.get_closest_marker("time_travel")
+    return Period(day=mark.kwargs["day"], days=mark.kwargs["days"]) if mark else None
 
 
 def tenants_of(item: pytest.Item, info: StackInfo) -> list[Tenant]:
@@ -121,7 +135,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     is_xdist_controller = session.config.pluginmanager.hasplugin("dsession")
     if info is None or is_xdist_controller or session.config.option.collectonly:
         return
-    tenants = [tenant.to_json() for item in session.items for tenant in tenants_of(item, info)]
+    here = [item for item in session.items if period_of(item) is None]
+    tenants = [tenant.to_json() for item in here for tenant in tenants_of(item, info)]
     if tenants:
         info.control.call("provision", tenants=tenants)
 
@@ -155,10 +170,33 @@ def pipeline(request: pytest.FixtureRequest, _variant: tuple[str, str] | None) -
     running.close()
 
 
+@pytest.fixture
+def travelling_pipeline(
+    request: pytest.FixtureRequest, _variant: tuple[str, str] | None
+) -> Iterator[TravellingPipeline]:
+    """The target on its second instance, whose clock jumps, on the first of the days that the mark names."""
+    info, item = request.config.stash[_INFO], request.node
+    if info is None:
+        pytest.fail("scenarios need a stack: run them with `golive run`")
+    period = period_of(item)
+    if period is None or item.get_closest_marker("exclusive") is None:
+        raise HarnessError(f"{item.nodeid} travels without its marks: exclusive and time_travel(day=…, days=…)")
+    there = travelling_info(info)
+    travellers = [one for one in request.session.items if period_of(one)]
+    there.control.call("provision", tenants=[one.to_json() for each in travellers for one in tenants_of(each, there)])
+    gateway = _variant[0] if _variant else None
+    running = TravellingPipeline(
+        there, tenants_of(item, there), scenario=scenario_key(item), gateway=gateway, period=period
+    )
+    yield running
+    running.close()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """After the scenario's own words: nothing may be on its way, and the ledger must close."""
-    pipeline: Pipeline | None = getattr(item, "funcargs", {}).get("pipeline")
+    used = getattr(item, "funcargs", {})
+    pipeline: Pipeline | None = used.get("pipeline") or used.get("travelling_pipeline")
     skipped = False
     try:
         yield

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import UsageError
 
@@ -86,6 +86,32 @@ class Probes(_Section):
     """Tables (`public.tenants`) in which secrets and Meta tokens may stand; nowhere else, and never in a log."""
 
 
+class Keeps(_Section):
+    """For how long this target says that it keeps what; a period that is not stated is reported as not observed."""
+
+    hashes_days: float | None = None
+    """A purchase's hashed e-mail and phone, after it has ended."""
+    clicks_days: float | None = None
+    client_days: float | None = None
+    """A buyer's address and browser, where they are stored at all."""
+
+
+class Travel(_Section):
+    """What is different on the instance that travels in time: there nothing is short so that it fits into a test."""
+
+    env: dict[str, str] = Field(default_factory=dict)
+    """Over [target.env]."""
+    timings: dict[str, float] = Field(default_factory=dict)
+    """Over [target.timings]: what that environment means for them."""
+
+    @field_validator("timings")
+    @classmethod
+    def _known(cls, timings: dict[str, float]) -> dict[str, float]:
+        if unknown := set(timings) - set(Timings.model_fields):
+            raise ValueError(f"{', '.join(sorted(unknown))}: no such timing")
+        return timings
+
+
 class Tenants(_Section):
     """How a tenant is made; docs/contracts.md says what goes in and out."""
 
@@ -105,6 +131,8 @@ class Target(_Section):
     paths: Paths = Paths()
     timings: Timings = Timings()
     probes: Probes = Probes()
+    keeps: Keeps = Keeps()
+    travel: Travel = Travel()
     tenants: Tenants
     actions: dict[str, list[str]] = Field(default_factory=dict)
     gateways: dict[str, list[str]] = Field(
@@ -143,6 +171,11 @@ class Target(_Section):
         except ValidationError as error:
             lines = "; ".join(f"[target] {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
             raise UsageError(f"{path} cannot be used: {lines}") from None
+
+    def travelling(self) -> Self:
+        """The same target as it is started where the clock jumps."""
+        timings = Timings.model_validate({**self.timings.model_dump(), **self.travel.timings})
+        return self.model_copy(update={"env": {**self.env, **self.travel.env}, "timings": timings})
 
     def needs(self, placeholder: str) -> bool:
         """Whether the file mentions `${placeholder}` anywhere."""

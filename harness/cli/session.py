@@ -28,6 +28,7 @@ from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult
 from harness.stack.processes import Death, tail
 from harness.stack.stack import Stack
+from harness.stack.travelling import TravellingStack, why_not
 from harness.target import Target
 from harness.tenants import Tenant
 from harness.testing.answers import NOT_APPLICABLE
@@ -111,6 +112,9 @@ class Session:
         self._lock = threading.Lock()
         self._counted: dict[tuple[str, str], int] = {}
         self._told: dict[str, list[str]] = {}
+        self._second: TravellingStack | None = None
+        self._second_lock = threading.Lock()
+        self._second_failed: Exception | None = None
         self.stack = Stack(
             target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
         )
@@ -130,9 +134,39 @@ class Session:
             operations={
                 "started": lambda request: self._watcher.started(request["nodeid"].rpartition("::")[2]),
                 "finished": lambda request: self._finished(request["result"]),
-                "canaries": lambda request: self.findings.canaries.update(map(tuple, request["canaries"])),
+                "canaries": self._canaries,
+                "travelling": lambda _: self._travelling(),
             }
         )
+
+    def _canaries(self, request: dict[str, Any]) -> None:
+        self.findings.canaries.update(map(tuple, request["canaries"]))
+
+    def _travelling(self) -> dict[str, str]:
+        """Where the second instance, whose clock jumps, is described; started when the first scenario travels."""
+        wanted = self.stack.wanted
+        if reason := why_not(wanted):
+            return {"not_observed": reason}
+        with self._second_lock:
+            if self._second_failed:
+                raise self._second_failed
+            if self._second is None:
+                began = time.monotonic()
+                logs = self._folder / "logs" / "travelling"
+                clock, seed = self.stack.clock, self.stack.seed
+                second = TravellingStack(wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
+                try:
+                    second.start(operations={"canaries": self._canaries})
+                except Exception as error:
+                    self._second_failed = error
+                    second.stop()  # there is nothing on it to look into
+                    raise
+                self._second = second
+                self.findings.timings["travelling instance up"] = time.monotonic() - began
+        return {"info": str(self._second.info_path)}
+
+    def _stacks(self) -> list[Stack]:
+        return [self.stack, *([self._second] if self._second else [])]
 
     def check(self, selection: Selection) -> None:
         """Return if the selection holds a scenario; asked before anything is started, for nobody likes to wait for it.
@@ -259,7 +293,12 @@ class Session:
         A ledger closes when its scenario ends; what a target sends later, or somewhere else, would be seen by nobody.
         A page view that a page told may come later.
         """
-        arrivals = MetaArrivals(self.stack.meta_url).by_pixel()
+        arrivals = {
+            pixel: seen
+            for stack in self._stacks()
+            if stack.meta_url
+            for pixel, seen in MetaArrivals(stack.meta_url).by_pixel().items()
+        }
         for key, counted in self._counted.items():
             scenario, pixel = key
             told = frozenset(self._told[pixel])
@@ -269,7 +308,7 @@ class Session:
                     f"Meta counted {late} more event{'s' if late > 1 else ''} for the tenant of {scenario} "
                     "after its ledger had been closed"
                 )
-        ours = {one.pixel_id for one in self.stack.tenants.values()}
+        ours = {one.pixel_id for stack in self._stacks() for one in stack.tenants.values()}
         if strangers := set(arrivals) - ours:
             self.findings.broken.append(
                 f"Meta was sent events for {len(strangers)} pixel{'s' if len(strangers) > 1 else ''} "
@@ -286,22 +325,14 @@ class Session:
         self._watcher.phase("hunt for personal data")
         began = time.monotonic()
         canaries = [privacy.Canary(kind=kind, text=text) for kind, text in sorted(self.findings.canaries)]
-        secrets = _secrets(self.stack.tenants.values())
+        secrets = _secrets(tenant for stack in self._stacks() for tenant in stack.tenants.values())
         hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
         target = self.stack.target
         places: dict[str, Any] = {}
-        self._stop_target()
-        for log in sorted(self.stack.logs.glob("target-*.log")):
-            places[f"log {log.name}"] = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        if target.probes.database_url:
-            database = DatabaseProbe(target.probes.database_url)
-            for schema, table in database.tables():
-                places[f"table {schema}.{table}"] = list(database.rows(schema, table))
-            database.close()
-        for tenant in self.stack.tenants.values():
-            calls = MetaProbe(self.stack.meta_url, tenant.pixel_id).calls()
-            told = [_without_hashes(event) for call in calls for event in call["events"]]
-            places.setdefault("what Meta was told", []).extend(told)
+        for stack in self._stacks():
+            self._stop_target(stack)
+            for place, rows in _places(stack).items():
+                places.setdefault(place, []).extend(rows)
         self.findings.privacy = PrivacyResult(
             canaries=len(canaries),
             places=tuple(places),
@@ -309,8 +340,9 @@ class Session:
         )
         self.findings.timings["hunt for personal data"] = time.monotonic() - began
 
-    def _stop_target(self) -> None:
-        children = [self.stack.nursery.get(name) for name in self.stack.nursery.names("target")]
+    @staticmethod
+    def _stop_target(stack: Stack) -> None:
+        children = [stack.nursery.get(name) for name in stack.nursery.names("target")]
         for child in children:
             child.ask_to_stop()
         for child in children:
@@ -319,9 +351,28 @@ class Session:
     def stop(self) -> None:
         """End everything; safe to call twice."""
         began = time.monotonic()
-        self.stack.stop()
+        for stack in reversed(self._stacks()):
+            stack.stop()
         self.findings.timings = {**self.stack.timings, **self.findings.timings}
         self.findings.timings.setdefault("shut down", time.monotonic() - began)
+
+
+def _places(stack: Stack) -> dict[str, list[Any]]:
+    """Everything that the target has written on this stack; a table is one place, whichever instance's it is."""
+    target = stack.target
+    places: dict[str, list[Any]] = {}
+    for log in sorted(stack.logs.glob("target-*.log")):
+        places[f"log {log.name}"] = list(log.read_text(encoding="utf-8", errors="replace").splitlines())
+    if target.probes.database_url:
+        database = DatabaseProbe(target.probes.database_url)
+        for schema, table in database.tables():
+            places[f"table {schema}.{table}"] = list(database.rows(schema, table))
+        database.close()
+    for tenant in stack.tenants.values():
+        calls = MetaProbe(stack.meta_url, tenant.pixel_id).calls()
+        told = [_without_hashes(event) for call in calls for event in call["events"]]
+        places.setdefault("what Meta was told", []).extend(told)
+    return places
 
 
 def _secrets(tenants: Iterable[Tenant]) -> list[privacy.Canary]:

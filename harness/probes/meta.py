@@ -146,6 +146,11 @@ class MetaProbe(_Control):
         """Take every fault off this pixel."""
         self._call("DELETE", f"pixels/{self.pixel_id}/faults")
 
+    def tokens(self) -> list[dict[str, Any]]:
+        """Every token that Meta ever gave out for this pixel, oldest first; never their values."""
+        found: list[dict[str, Any]] = self._call("GET", f"pixels/{self.pixel_id}/tokens")["tokens"]
+        return found
+
     def set_token(self, token: str, *, state: str, expires_at_s: int | None = None) -> None:
         """Let a token die, or live again."""
         self._call("PUT", f"tokens/{token}", json={"state": state, "expires_at_s": expires_at_s})

@@ -92,6 +92,11 @@ class Stack:
         self.timings[phase] = time.monotonic() - began
 
     @property
+    def wanted(self) -> Target:
+        """The target as its file describes it, before anything was filled in."""
+        return self._wanted
+
+    @property
     def control_path(self) -> Path:
         """Where scenario processes ask for things only the owner may do."""
         return self.folder / "control.sock"
@@ -113,12 +118,12 @@ class Stack:
         )
         waits.append(lambda: meta.wait_ready(meta_child, within_s=PART_READY_S))
         if wanted.needs("aws_url"):
-            aws_child = aws.start(self.nursery, env={**env, **CREDENTIALS}, log=self.logs / "aws.log")
+            aws_child = aws.start(self.nursery, env={**self._part_env(), **CREDENTIALS}, log=self.logs / "aws.log")
             waits.append(lambda: aws.wait_ready(aws_child, within_s=PART_READY_S))
         if wanted.needs("database_url"):
             database = self._database = LocalPostgres(self.folder / "pg")
             database.prepare()
-            postgres = database.start(self.nursery, env=env, log=self.logs / "postgres.log")
+            postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
             waits.append(lambda: database.wait_ready(postgres, within_s=PART_READY_S))
             values["database_url"] = database.url
         with ThreadPoolExecutor(len(waits)) as pool:
@@ -134,6 +139,10 @@ class Stack:
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
         env["PYTHONUNBUFFERED"] = "1"
         return env
+
+    def _part_env(self) -> dict[str, str]:
+        """What the database and the AWS endpoint see."""
+        return self._base_env()
 
     def target_env(self) -> dict[str, str]:
         """What the target's processes and commands see."""
@@ -284,7 +293,7 @@ class Stack:
         if database is None:
             return False
         self.nursery.get("postgres").kill()
-        postgres = database.start(self.nursery, env=self._base_env(), log=self.logs / "postgres.log")
+        postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
         database.wait_ready(postgres, within_s=PART_READY_S)
         return True
 

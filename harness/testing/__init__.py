@@ -18,6 +18,7 @@ from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
 from harness.testing.traffic import Traffic
+from harness.testing.travelling import TravellingPipeline
 from harness.waiting import wait_until
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "StackInfo",
     "TargetView",
     "Traffic",
+    "TravellingPipeline",
     "Visitor",
     "sha256",
     "wait_until",

@@ -9,6 +9,7 @@ from harness.errors import PromiseBroken
 from harness.probes.meta import MetaProbe, hashes_of, summary
 from harness.testing.answers import sha256
 from harness.testing.gateway import PlacedOrder
+from harness.waiting import wait_until
 
 if TYPE_CHECKING:
     from harness.tenants import Tenant
@@ -146,6 +147,26 @@ class MetaView:
         """The tenant's token dies, as after 60 days."""
         self.probe.set_token(
             self._tenant.meta_token, state="expired", expires_at_s=self._pipeline.info.clock.origin_s - 1
+        )
+
+    def limit_token(self, *, lives_s: int) -> None:
+        """The tenant's token ends that long from now; Meta knows it, and the target is told by its action."""
+        ends_s = int(self._pipeline.now_s()) + lives_s
+        self.probe.set_token(self._tenant.meta_token, state="valid", expires_at_s=ends_s)
+        given = {
+            "tenant": self._tenant.tenant,
+            "meta_token": self._tenant.meta_token,
+            "meta_token_expires_at_s": ends_s,
+        }
+        self._pipeline.target.act("set_meta_token", **given)
+
+    def wait_for_tokens(self, count: int, *, within_s: float | None = None) -> list[dict[str, Any]]:
+        """At least so many tokens that Meta ever gave out for this pixel: `issued_at_s`, `expires_at_s`, `state`."""
+        return wait_until(
+            self.probe.tokens,
+            lambda seen: len(seen) >= count,
+            goal=f"{count} tokens for pixel {self.probe.pixel_id} at Meta",
+            within_s=self._pipeline.timings.dispatch_s if within_s is None else within_s,
         )
 
     def renew_token(self) -> str:

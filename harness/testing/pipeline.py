@@ -250,12 +250,15 @@ class Pipeline:
             within_s=self.timings.dispatch_s,
         )
 
-    def match_method(self) -> str | None:
-        """How this tenant's last purchase was matched to a click: click_id, fbclid, email, phone; None: it was not."""
+    def match_method(self, *, tenant: Tenant | None = None) -> str | None:
+        """How a tenant's last purchase was matched to a click: click_id, fbclid, email, phone; None: it was not.
+
+        Without a tenant, this scenario's own.
+        """
         query = self.info.target.probes.match_method
         if query is None:
             not_observable("the target file gives no probes.match_method query")
-        method = self.database.value(query)
+        method = self.database.value(query, tenant=tenant)
         return None if method is None else str(method)
 
     def wait_for_messages(self) -> list[str]:

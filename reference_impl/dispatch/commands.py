@@ -104,9 +104,7 @@ def run_consumer(settings: Settings) -> int:
 def run_scheduler(settings: Settings) -> int:
     """Do the recurring duties, as long as no other scheduler leads, until asked to end."""
     with stop_on_signals() as stop:
-        scheduler = Scheduler(
-            session=_lasting(settings), stop=stop, duties=_duties(settings), monotonic_s=time.monotonic
-        )
+        scheduler = Scheduler(session=_lasting(settings), stop=stop, duties=_duties(settings), now_s=time.time)
         log.info("scheduler: up")
         run_until_stopped("scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng())
     return 0

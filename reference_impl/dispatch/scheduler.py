@@ -32,14 +32,18 @@ class Duty:
 class Scheduler:
     """Runs each duty when it is due, while it is the leader.
 
+    What is due is told by the wall clock: "daily" is a promise about days. A machine that was suspended over night
+    does at once what it has missed, which a monotonic clock would not notice.
+
     Units:
-        `tick_s`: the longest pause between two looks at what is due, and how soon a dead leader is replaced.
+        `now_s`: seconds since 1970. `tick_s`: the longest pause between two looks at what is due, and how soon a dead
+        leader is replaced.
     """
 
     session: Session
     stop: Stop
     duties: list[Duty]
-    monotonic_s: Callable[[], float]
+    now_s: Callable[[], float]
     tick_s: float = 1.0
     _leading: Connection | None = field(default=None, init=False)
     _last_s: dict[str, float] = field(default_factory=dict, init=False)
@@ -64,9 +68,10 @@ class Scheduler:
         return True
 
     def _if_due(self, duty: Duty, connection: Connection) -> None:
-        now_s = self.monotonic_s()
+        now_s = self.now_s()
         last_s = self._last_s.get(duty.name)
-        if self.stop.requested or (last_s is not None and now_s - last_s < duty.every_s):
+        # Before the last time: the clock was set back, and would leave the duty undone for as long.
+        if self.stop.requested or (last_s is not None and 0 <= now_s - last_s < duty.every_s):
             return
         # Entered first: a duty that fails is tried again when it is next due, and starves no other.
         self._last_s[duty.name] = now_s

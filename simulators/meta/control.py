@@ -20,7 +20,7 @@ from simulators.control import handlers, refusal
 from simulators.meta.faults import BadFault, make
 from simulators.meta.inbox import Call
 from simulators.meta.latency import Latency, NoSuchLatency
-from simulators.meta.state import Meta
+from simulators.meta.state import Meta, NoWayBack
 from simulators.meta.tokens import State, Token
 
 PREFIX = "/_golive/"
@@ -32,6 +32,10 @@ _Moment = Annotated[float, Field(ge=0, le=253_402_300_799, allow_inf_nan=False)]
 
 class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class _ClockInput(_Input):
+    now_s: _Moment
 
 
 class _LatencyInput(_Input):
@@ -94,7 +98,9 @@ class _Control:
     def routes(self) -> list[Route]:
         return [
             Route("/_golive/health", self.health),
+            Route("/_golive/clock", self.clock, methods=["PUT"]),
             Route("/_golive/pixels/{pixel}", self.pixel, methods=["PUT"]),
+            Route("/_golive/pixels/{pixel}/tokens", self.tokens),
             Route("/_golive/pixels/{pixel}/faults", self.faults, methods=["POST", "DELETE"]),
             Route("/_golive/tokens/{token}", self.token, methods=["PUT"]),
             Route("/_golive/latency", self.latency, methods=["PUT"]),
@@ -104,6 +110,19 @@ class _Control:
 
     async def health(self, _request: Request) -> Response:
         return JSONResponse({"name": "meta", "now_s": self._meta.now_s()})
+
+    async def clock(self, request: Request) -> Response:
+        wish = _ClockInput.model_validate_json(await request.body())
+        return JSONResponse({"now_s": self._meta.travel(wish.now_s)})
+
+    async def tokens(self, request: Request) -> Response:
+        """The tokens that may write to the pixel, those that Meta gave out in exchange too; never their values."""
+        now_s = self._meta.now_s()
+        found = [
+            {"issued_at_s": one.issued_at_s, "expires_at_s": one.expires_at_s, "state": one.state_at(now_s)}
+            for one in self._meta.tokens.of(request.path_params["pixel"])
+        ]
+        return JSONResponse({"tokens": found})
 
     async def pixel(self, request: Request) -> Response:
         meta, pixel = self._meta, request.path_params["pixel"]
@@ -165,7 +184,7 @@ def create_control(meta: Meta) -> ASGIApp:
     """The control routes as an application of their own."""
     return Starlette(
         routes=_Control(meta).routes(),
-        exception_handlers=handlers("docs/contracts.md", BadFault, NoSuchLatency),
+        exception_handlers=handlers("docs/contracts.md", BadFault, NoSuchLatency, NoWayBack),
     )
 
 

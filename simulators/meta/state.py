@@ -17,12 +17,18 @@ from simulators.meta.tokens import Tokens
 Clock = Callable[[], float]
 
 
+class NoWayBack(ValueError):
+    """The clock was asked to go back."""
+
+
 @dataclass(kw_only=True)
 class Meta:
     """State of the fake. `now_s` is its clock (Unix seconds), `rng` draws its trace ids and the tokens it gives out."""
 
     now_s: Clock
     rng: random.Random
+    travelled_s: float = 0.0
+    """How far a harness has moved the clock since the start; only ever forward (`travel`)."""
     switches: Switches = field(default_factory=Switches)
     inbox: Inbox = field(default_factory=Inbox)
     dedupe: Dedupe = field(default_factory=Dedupe)
@@ -34,6 +40,20 @@ class Meta:
 
     def __post_init__(self) -> None:
         self.tokens = Tokens(self.switches)
+        clock = self.now_s
+        self.now_s = lambda: clock() + self.travelled_s
+
+    def travel(self, to_s: float) -> float:
+        """Move the clock forward to that moment (Unix seconds); the present afterwards.
+
+        Raises:
+            NoWayBack: that moment is over.
+        """
+        ahead_s = to_s - self.now_s()
+        if ahead_s < 0:
+            raise NoWayBack(f"The clock only goes forward, and that is {-ahead_s:.0f} s ago.")
+        self.travelled_s += ahead_s
+        return self.now_s()
 
     def trace_id(self) -> str:
         """A fresh fbtrace_id: `A` and 22 of base64url (facts, section 1)."""

@@ -81,6 +81,10 @@ class Tokens:
         """The token, if it was ever registered."""
         return self._tokens.get(_key(token))
 
+    def of(self, pixel: str) -> list[Token]:
+        """Every token that may write to the pixel, dead ones too, in the order in which they were made."""
+        return [one for one in self._tokens.values() if pixel in one.pixels]
+
     def add(self, token: Token) -> None:
         """Take in a token that Meta itself gave out."""
         self._tokens[_key(token.token)] = token

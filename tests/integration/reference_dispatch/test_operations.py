@@ -176,7 +176,7 @@ def test_one_scheduler_leads_and_another_takes_over(world: World) -> None:
             session=world._own(Session(world.connect)),
             stop=world._own(Stop()),
             duties=[Duty(name="duty", every_s=0, work=lambda _, name=name: done.append(name))],
-            monotonic_s=time.monotonic,
+            now_s=time.time,
             tick_s=0,
         )
         for name in ("first", "second")

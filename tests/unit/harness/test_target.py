@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.target import PLACEHOLDERS, Paths, Probes, Target, Timings
+from harness.target import PLACEHOLDERS, Keeps, Paths, Probes, Target, Timings, Travel
 
 MINIMAL = """
 [target]
@@ -60,5 +60,12 @@ def test_broken_toml_is_refused(tmp_path: Path) -> None:
 def test_the_documentation_names_every_word_of_a_target_file() -> None:
     """docs/target.md has each section, field and placeholder."""
     page = (Path(__file__).parents[3] / "docs" / "target.md").read_text(encoding="utf-8")
-    words = [*Target.model_fields, *Paths.model_fields, *Timings.model_fields, *Probes.model_fields, *PLACEHOLDERS]
+    words = [
+        *Target.model_fields,
+        *Paths.model_fields,
+        *Timings.model_fields,
+        *Probes.model_fields,
+        *Keeps.model_fields,
+    ]
+    words += [*Travel.model_fields, *PLACEHOLDERS]
     assert [word for word in words if word not in page] == []

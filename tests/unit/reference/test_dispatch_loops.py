@@ -86,7 +86,7 @@ def _scheduler(duties: list[Duty], *, won: bool, clock: list[float]) -> Schedule
     session._connection = _Row(won)  # type: ignore[assignment]  # all that the scheduler asks of a connection
     _Row.closed = False  # type: ignore[attr-defined]
     stop = Stop()
-    return Scheduler(session=session, stop=stop, duties=duties, monotonic_s=lambda: clock[0], tick_s=0)
+    return Scheduler(session=session, stop=stop, duties=duties, now_s=lambda: clock[0], tick_s=0)
 
 
 def test_a_duty_is_done_when_due_and_a_failing_one_starves_no_other() -> None:
@@ -120,3 +120,15 @@ def test_a_scheduler_that_does_not_lead_does_nothing() -> None:
     scheduler.step()
     scheduler.stop.close()
     assert done == []
+
+
+def test_a_clock_that_was_set_back_leaves_no_duty_undone() -> None:
+    """Else a duty would wait until the old time has come round again; it is done, and its rhythm starts anew."""
+    done: list[str] = []
+    clock = [1_000_000.0]
+    scheduler = _scheduler([Duty(name="good", every_s=5, work=lambda _: done.append("good"))], won=True, clock=clock)
+    for now_s in (1_000_000.0, 100.0, 104.0, 105.0):
+        clock[0] = now_s
+        scheduler.step()
+    scheduler.stop.close()
+    assert len(done) == 3
