@@ -106,7 +106,7 @@ class End(asyncio.Protocol):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self.out: Direction = cast("Direction", None)
+        self.out: Direction | Waiting = Waiting(self)
         self.filled_by: Direction = cast("Direction", None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -121,7 +121,7 @@ class End(asyncio.Protocol):
             out.hold(data)
         else:
             out.passed_bytes += len(data)
-            out.write(data)
+            out.write(data)  # type: ignore[union-attr]  # who waits is slow; asking here would cost every chunk
 
     def eof_received(self) -> bool:
         """It has said everything, and may still be listening: a half-closed connection stays open."""
@@ -147,6 +147,30 @@ class End(asyncio.Protocol):
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
+
+
+class Waiting:
+    """Where a client's first words stay until its server is there: one read of them, for it is paused with the first.
+
+    (To pause it before its first word is no help: uvloop begins to read after `connection_made` whatever that said.)
+    """
+
+    slow = True
+    passed_bytes = 0
+
+    def __init__(self, source: End) -> None:
+        self.held: list[bytes] = []
+        self.ended = False
+        self._source = source
+
+    def hold(self, data: bytes) -> None:
+        """Keep, and read no more."""
+        self.held.append(data)
+        self._source.transport.pause_reading()
+
+    def sender_ended(self) -> None:
+        """It has said everything already."""
+        self.ended = True
 
 
 class Direction:
@@ -179,6 +203,11 @@ class Direction:
         """The receiver's buffer is full, or has room again."""
         self._full = full
         (self._room.clear if full else self._room.set)()
+        self._read_or_not()
+
+    def resume(self) -> None:
+        """Its sender was paused before there was a direction."""
+        self._paused = True
         self._read_or_not()
 
     def _read_or_not(self) -> None:
@@ -306,20 +335,26 @@ class Connection:
         self._over = False
 
     def made(self, end: End) -> None:
-        """An end is there. A client is not read from until its server is."""
+        """An end is there; when the server is, what the client has said meanwhile goes on."""
         if end is self.client:
-            end.transport.pause_reading()
             return
         if self._over or self.client.transport.is_closing():
             end.transport.abort()
             return
+        waiting = self.client.out
         up = Direction(self, "upstream", self.client, self.server)
         down = Direction(self, "downstream", self.server, self.client)
         self.directions = {"upstream": up, "downstream": down}
         self.client.out = self.server.filled_by = up
         self.server.out = self.client.filled_by = down
-        self.client.transport.resume_reading()
         self._joined(self)
+        if isinstance(waiting, Waiting):
+            for data in waiting.held:
+                self.client.data_received(data)
+            if waiting.ended:
+                up.sender_ended()
+            elif waiting.held and not self.client.transport.is_closing():
+                up.resume()
 
     def perhaps_over(self) -> None:
         """Both sides have said everything: close."""

@@ -107,6 +107,7 @@ class Proxy:
         self._toxics: dict[str, Armed] = {}
         self._server: asyncio.AbstractServer | None = None
         self._keeper: socket.socket | None = None
+        self._path_is_ours = False
         self._connecting: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
 
@@ -130,19 +131,28 @@ class Proxy:
         if self._server is not None or any(one.closes_the_door for one in self._toxics.values()):
             return
         if self.listen.path:
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.listen.path)
-            old_mask = os.umask(0o177)
-            try:
-                listener.bind(self.listen.path)
-            finally:
-                os.umask(old_mask)
+            listener = self._bound_path()
             self._server = await self._loop.create_unix_server(self._accept, sock=listener, backlog=BACKLOG)
         else:
             family = socket.AF_INET6 if ":" in self.listen.host else socket.AF_INET
             listener = _bound(family, self.listen.host, self.listen.port)
             self._server = await self._loop.create_server(self._accept, sock=listener, backlog=BACKLOG)
+
+    def _bound_path(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if self._path_is_ours:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.listen.path)
+        old_mask = os.umask(0o177)
+        try:
+            listener.bind(self.listen.path)
+        except OSError:
+            listener.close()
+            raise
+        finally:
+            os.umask(old_mask)
+        self._path_is_ours = True
+        return listener
 
     async def _close_door(self) -> None:
         server, self._server = self._server, None
@@ -164,7 +174,7 @@ class Proxy:
             task.cancel()
         if self._keeper is not None:
             self._keeper.close()
-        if self.listen.path:
+        if self._path_is_ours:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.listen.path)
 

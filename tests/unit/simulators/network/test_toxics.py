@@ -154,21 +154,20 @@ def test_a_receiver_that_does_not_read_stops_the_sender(toxic: str | None) -> No
         async with proxied(deaf) as proxy:
             if toxic:
                 await proxy.add(Wish(type=toxic, stream="upstream", attributes={"latency": 60_000}))
-            loop = asyncio.get_running_loop()
-            with socket.socket() as sender:
-                sender.setblocking(False)
-                await loop.sock_connect(sender, (proxy.listen.host, proxy.listen.port))
-                sent, total = 0, 256_000_000
-                with contextlib.suppress(TimeoutError):
-                    while sent < total:
-                        async with asyncio.timeout(0.7):
-                            await loop.sock_sendall(sender, bytes(1_000_000))
-                        sent += 1_000_000
-                assert sent < 40_000_000, "kernel buffers and the proxy's own limit, not all of it"
-                if toxic:
-                    (connection,) = proxy._open.values()
-                    assert connection.directions["upstream"]._held_bytes < 2 * HELD_LIMIT_BYTES
+            _, sender = await dial(proxy)
+            sent, total = 0, 256_000_000
+            with contextlib.suppress(TimeoutError):
+                while sent < total:
+                    sender.write(bytes(1_000_000))
+                    sent += 1_000_000
+                    async with asyncio.timeout(0.7):
+                        await sender.drain()
+            assert sent < 40_000_000, "kernel buffers and the proxy's own limit, not all of it"
+            if toxic:
+                (connection,) = proxy._open.values()
+                assert connection.directions["upstream"]._held_bytes < 2 * HELD_LIMIT_BYTES
             stalled.set()
+            sender.transport.abort()
 
     run(work())
 
