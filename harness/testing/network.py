@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.faults.network import ArmedToxic, LinkControl, Stream, make
@@ -50,6 +51,10 @@ class NetworkView:
             lasts_s=lasts_s,
             seed=self._seed,
         )
+
+    def break_next(self, link: str, toxic: str, attributes: Mapping[str, int]) -> ArmedToxic:
+        """Break the next connection that is used, and no other."""
+        return self.arm(link, toxic, connections=1, stream="downstream", toxicity=1.0, lasts_s=None, **attributes)
 
     def must_have(self, *links: str) -> None:
         """End the scenario as not observed unless these links are there; before anything is done."""

@@ -1,4 +1,4 @@
-"""R-31  A connection to the database that breaks in the middle of a sale, even of its commit, neither loses nor doubles.
+"""R-31  A database connection that breaks in the middle of a sale, even of its commit, neither loses nor doubles it.
 
 Given  a database whose connections break after so many bytes of its answers, from the first to beyond a whole sale's,
        and one whose connections are reset as soon as they answer

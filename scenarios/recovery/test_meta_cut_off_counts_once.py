@@ -25,7 +25,7 @@ from harness.testing import Pipeline
 def test_meta_cut_off_counts_once(pipeline: Pipeline, toxic: str, attributes: dict[str, int]) -> None:
     # Given
     order = pipeline.gateway("stripe").order()
-    with pipeline.network.arm("meta", toxic, connections=1, **attributes):
+    with pipeline.network.break_next("meta", toxic, attributes):
         # When
         order.deliver()
         first = pipeline.meta.wait_until_counted(order)
