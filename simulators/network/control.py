@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -45,6 +46,11 @@ class Switchboard:
         await proxy.start()
         self.proxies[wish.name] = proxy
         return proxy
+
+    def leave(self) -> None:
+        """Remove the Unix sockets; for the end of the process, which no loop outlives."""
+        for proxy in self.proxies.values():
+            proxy.remove_path()
 
     async def stop(self) -> None:
         """Close them all."""
@@ -129,6 +135,7 @@ def create_app(first: Sequence[ProxyWish] = (), *, say: Callable[[Proxy], None] 
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        atexit.register(board.leave)  # a fake that is told to end ends at once, and not by this way
         for wish in first:
             say(await board.add(wish))
         yield

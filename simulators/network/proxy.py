@@ -140,9 +140,7 @@ class Proxy:
 
     def _bound_path(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        if self._path_is_ours:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.listen.path)
+        self.remove_path()
         old_mask = os.umask(0o177)
         try:
             listener.bind(self.listen.path)
@@ -174,6 +172,10 @@ class Proxy:
             task.cancel()
         if self._keeper is not None:
             self._keeper.close()
+        self.remove_path()
+
+    def remove_path(self) -> None:
+        """Remove the Unix socket that it listens at, if it does."""
         if self._path_is_ours:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.listen.path)
