@@ -95,3 +95,7 @@ bench-analytics: $(STAMP) ## the dashboard and its numbers over a million conver
 .PHONY: bench-raw-body
 bench-raw-body: $(STAMP) ## what it costs to capture a webhook's raw body
 	@$(BIN)/python benchmarks/raw_body.py
+
+.PHONY: bench-proxy
+bench-proxy: $(STAMP) ## the network proxy without toxics beside the direct way: PostgreSQL and HTTP
+	@$(BIN)/python benchmarks/proxy.py $(ARGS)

@@ -26,6 +26,7 @@ from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken
 from harness.stack.aws import CREDENTIALS, LocalAws
 from harness.stack.control import ControlServer, Handler
+from harness.stack.network import PLACEHOLDERS, Links
 from harness.stack.ports import free_port
 from harness.stack.postgres import LocalPostgres
 from harness.stack.processes import Child, Death, Nursery, how_it_ended, tail, wait_ready
@@ -71,6 +72,7 @@ class Stack:
         self.meta_url = ""
         self._control: ControlServer | None = None
         self._database: LocalPostgres | None = None
+        self._links: Links | None = None
         self._provisioned: set[str] = set()
         self._provision_lock = threading.Lock()
         self.tenants: dict[str, Tenant] = {}
@@ -180,7 +182,13 @@ class Stack:
 
     def _start_role(self, role: str) -> Child:
         log = self.logs / f"target-{role}.log"
-        return self.nursery.start(role, self.target.start[role], owner="target", env=self.target_env(), log=log)
+        target = self._wanted.filled(self._role_values()) if self._links else self.target
+        env = {**self.target_env(), **target.env, **self.clock.child_env()}
+        return self.nursery.start(role, target.start[role], owner="target", env=env, log=log)
+
+    def _role_values(self) -> dict[str, str]:
+        """What `${...}` is for the target's processes: behind the links, once there are any."""
+        return {**self._values, **(self._links.values if self._links else {})}
 
     def _wait_for_target(self) -> None:
         date = self._wait_for(self.nursery.get(next(iter(self.target.start))), self.target.base_url)
@@ -243,6 +251,7 @@ class Stack:
             "replica": lambda request: self.start_replica(request["role"], request["name"]),
             "restore": lambda _: self.restore(),
             "crash_database": lambda _: self.crash_database(),
+            "network": lambda _: self.network(),
         }
 
     def provision(self, tenants: Sequence[Tenant]) -> None:
@@ -297,6 +306,39 @@ class Stack:
         database.wait_ready(postgres, within_s=PART_READY_S)
         return True
 
+    def network(self) -> dict[str, Any]:
+        """Put proxies between the target and what it needs, once a run: its processes are started again behind them.
+
+        `control_url` and `links` (name -> URL), or `why_not`: then nothing was done.
+
+        Raises:
+            HarnessError: the proxies do not come up. PromiseBroken: the target does not end, or come back.
+        """
+        if not self.target.start:
+            return {"why_not": "the harness does not start the target, so it cannot stand in its way"}
+        if self._links is None:
+            links = Links()
+            links.start(self.nursery, env=self._base_env(), log=self.logs / "network.log")
+            self._open_links(links)
+            for role in reversed(self.target.start):
+                self.stop_role(role, within_s=self.target.timings.stop_s)
+            self._links = links
+            self._start_target()
+        return {"control_url": self._links.control_url, "links": self._links.urls}
+
+    def _open_links(self, links: Links) -> None:
+        """One for each part that the target's processes are told of by `${...}`."""
+        told = json.dumps([self._wanted.env, self._wanted.start])
+        wanted = {name for name, placeholder in PLACEHOLDERS.items() if f"${{{placeholder}}}" in told}
+        if "database" in wanted:
+            folder = self.folder / "pg"
+            links.to_postgres("database", self._values["database_url"], folder=folder, through=self.folder / "net")
+        for name in ("aws", "meta"):
+            if name in wanted:
+                links.to_http(name, self._values[PLACEHOLDERS[name]])
+        if self.target.base_url.startswith("http://"):
+            links.to_http("target", self.target.base_url)
+
     def stop_role(self, role: str, *, within_s: float) -> None:
         """Ask one of the target's processes, or a replica of one, to end as a deployment does: SIGTERM, and time.
 
@@ -322,7 +364,7 @@ class Stack:
         """
         if not any("${port}" in word for word in (*self._wanted.start[role], *self._wanted.env.values())):
             return None
-        twin = self._wanted.filled({**self._values, "port": str(free_port())})
+        twin = self._wanted.filled({**self._role_values(), "port": str(free_port())})
         env = {**self.target_env(), **twin.env}
         log = self.logs / f"target-{name}.log"
         child = self.nursery.start(name, twin.start[role], owner="target", env=env, log=log)

@@ -8,12 +8,14 @@ A scenario reads like the promise it proves:
 """
 
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
+from harness.faults.network import ArmedToxic
 from harness.testing.answers import Answer, Click, Visitor, sha256
 from harness.testing.balancer import Balancer
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
+from harness.testing.network import NetworkView
 from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
@@ -23,6 +25,7 @@ from harness.waiting import wait_until
 
 __all__ = [
     "Answer",
+    "ArmedToxic",
     "Balancer",
     "Click",
     "DashboardView",
@@ -30,6 +33,7 @@ __all__ = [
     "Gateway",
     "HarnessError",
     "MetaView",
+    "NetworkView",
     "NotSeenInTime",
     "Pipeline",
     "PlacedOrder",

@@ -24,6 +24,7 @@ from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
+from harness.testing.network import NetworkView
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
 from harness.testing.traffic import Traffic
@@ -53,6 +54,7 @@ class Pipeline:
         probes = info.target.probes
         self.meta = self.meta_of(self.tenant)
         self.target = TargetView(self)
+        self._network: NetworkView | None = None
         self._database = (
             DatabaseProbe(probes.database_url, conversions=probes.conversions) if probes.database_url else None
         )
@@ -74,6 +76,13 @@ class Pipeline:
         if self._database is None:
             not_observable("the target file names no probes.database_url")
         return DatabaseView(self._database, self)
+
+    @property
+    def network(self) -> NetworkView:
+        """The links between the target and what it needs; in exclusive scenarios only."""
+        if self._network is None:
+            self._network = NetworkView(self)
+        return self._network
 
     def dashboard(self, *, tenant: Tenant | None = None) -> DashboardView:
         """The customer's page, seen by a new user of this tenant, or of another one of the scenario's."""
@@ -326,7 +335,9 @@ class Pipeline:
         return [canary for order in self.orders for canary in order.canaries()]
 
     def close(self) -> None:
-        """Let connections go."""
+        """Let connections go, and leave the network whole."""
         self.http.close()
+        if self._network:
+            self._network.close()
         if self._database:
             self._database.close()
