@@ -57,6 +57,13 @@ def run(
     allow_host: Annotated[
         str | None, typer.Option(help="Permit bad signatures and faults on this host, which is not this machine.")
     ] = None,
+    model_examples: Annotated[
+        int | None, typer.Option(min=1, envvar="GOLIVE_MODEL_EXAMPLES", help="Stories that the model (M-01) draws.")
+    ] = None,
+    model_steps: Annotated[int | None, typer.Option(min=2, max=200, help="The most steps of one story.")] = None,
+    model_replay: Annotated[
+        list[Path] | None, typer.Option(help="A story that M-02 tells again, instead of the kept ones.", exists=True)
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
@@ -76,8 +83,10 @@ def run(
             workers=workers,
             stop_at_first=stop,
             last_failed=last_failed,
+            model=_about_the_model(model_examples, model_steps, model_replay or []),
         )
         again = common.reproduce_command("run", seed=number, clock=clock, target=target, allow_host=allow_host)
+        again = " ".join([again, *map(shlex.quote, selection.model)])
         screen = terminal.console()
         screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
         began, started_at = time.monotonic(), common.wall_clock_iso()
@@ -113,6 +122,12 @@ def run(
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
+
+
+def _about_the_model(examples: int | None, steps: int | None, replay: list[Path]) -> tuple[str, ...]:
+    told = [f"--model-examples={examples}"] if examples else []
+    told += [f"--model-steps={steps}"] if steps else []
+    return (*told, *(f"--model-replay={path.resolve()}" for path in replay))
 
 
 def _as_asked(selection: Selection) -> str:

@@ -61,6 +61,8 @@ class Selection:
     workers: int = 3
     stop_at_first: bool = False
     last_failed: bool = False
+    model: tuple[str, ...] = ()
+    """What pytest is told about the model: `--model-examples=40` and the like."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -213,6 +215,7 @@ class Session:
             argv += ["-x"]
         if selection.last_failed:
             argv += ["--last-failed", "--last-failed-no-failures", "none"]
+        argv += [*selection.model, f"--model-found={self._folder / 'found'}"]
         return [*argv, *places]
 
     def _finished(self, told: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
+from harness.testing.model import Model, ModelOptions
 from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
@@ -29,6 +30,8 @@ __all__ = [
     "Gateway",
     "HarnessError",
     "MetaView",
+    "Model",
+    "ModelOptions",
     "NotSeenInTime",
     "Pipeline",
     "PlacedOrder",
