@@ -95,3 +95,7 @@ bench-analytics: $(STAMP) ## the dashboard and its numbers over a million conver
 .PHONY: bench-raw-body
 bench-raw-body: $(STAMP) ## what it costs to capture a webhook's raw body
 	@$(BIN)/python benchmarks/raw_body.py
+
+.PHONY: bench-model
+bench-model: $(STAMP) ## in how many examples the model alone finds a broken pipeline (ARGS="--examples 40 --only refund_ignored")
+	@$(BIN)/python benchmarks/model.py $(ARGS)

@@ -31,7 +31,7 @@ class Options:
     examples: int
     steps: int
     seed: int
-    shrink_s: float = 60.0
+    shrink_s: float = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +136,9 @@ class Explorer:
             self._skip = False
             return None
         self.examples += 1
+        return self._new_world()
+
+    def _new_world(self) -> World:
         return World(self._next_pipeline())
 
     def _act(self, world: World | None, step: Step) -> None:
