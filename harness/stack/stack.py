@@ -283,7 +283,10 @@ class Stack:
         database = self._database
         if database is None:
             return False
-        self.nursery.get("postgres").kill()
+        postmaster = self.nursery.get("postgres")
+        family = database.processes(postmaster)
+        postmaster.kill()
+        database.kill_rest(family, within_s=PART_READY_S)
         postgres = database.start(self.nursery, env=self._base_env(), log=self.logs / "postgres.log")
         database.wait_ready(postgres, within_s=PART_READY_S)
         return True
