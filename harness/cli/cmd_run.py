@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -103,7 +104,9 @@ def run(
                 progress.phase(_where(session.stack))
                 _until_ctrl_c()
             session.stop()
-        record = _judge(
+        duration_s = time.monotonic() - began
+        judged = partial(
+            _judge,
             findings,
             run_id=run_id,
             seed=number,
@@ -115,9 +118,14 @@ def run(
             options=common.target_option(target, allow_host),
             whole=not (suite or expression or last_failed or stop),
             started_at=started_at,
-            duration_s=time.monotonic() - began,
+            duration_s=duration_s,
         )
+        record = judged()
         common.publish(record, folder)
+        if session.hunt_reports():
+            # What we have told leaks: that is told as well.
+            record = judged()
+            common.publish(record, folder)
         terminal.show(record, folder, screen, not_applicable=len(findings.not_applicable))
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +21,8 @@ from typing import Any, Protocol
 from harness.checks import pages, privacy
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
-from harness.probes.database import DatabaseProbe
-from harness.probes.meta import MetaArrivals, MetaProbe, hashes_of
+from harness.probes import places
+from harness.probes.meta import MetaArrivals
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult
@@ -113,6 +113,8 @@ class Session:
         self._lock = threading.Lock()
         self._counted: dict[tuple[str, str], int] = {}
         self._told: dict[str, list[str]] = {}
+        self._hunt: privacy.Hunt | None = None
+        self._began_s = time.time()  # files have the machine's own time, wherever the run's clock is
         self.stack = Stack(
             target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
         )
@@ -290,27 +292,36 @@ class Session:
         began = time.monotonic()
         canaries = [privacy.Canary(kind=kind, text=text) for kind, text in sorted(self.findings.canaries)]
         secrets = _secrets(self.stack.tenants.values())
-        hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
+        self._hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
         target = self.stack.target
-        places: dict[str, Any] = {}
         self._stop_target()
-        for log in sorted(self.stack.logs.glob("target-*.log")):
-            places[f"log {log.name}"] = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        found = places.logs(self.stack.logs)
         if target.probes.database_url:
-            database = DatabaseProbe(target.probes.database_url)
-            for schema, table in database.tables():
-                places[f"table {schema}.{table}"] = list(database.rows(schema, table))
-            database.close()
-        for tenant in self.stack.tenants.values():
-            calls = MetaProbe(self.stack.meta_url, tenant.pixel_id).calls()
-            told = [_without_hashes(event) for call in calls for event in call["events"]]
-            places.setdefault("what Meta was told", []).extend(told)
+            found |= places.tables(target.probes.database_url)
+        if aws_url := target.probes.aws_url:
+            named = [one for one in (target.probes.queue, target.probes.dead_letters) if one]
+            found |= places.queues(aws_url, named) | places.metrics(aws_url)
+        found |= places.told_to_meta(self.stack.meta_url, self.stack.tenants.values())
+        if target.start:
+            found |= places.files(Path.cwd(), since_s=self._began_s, but=self._folder.resolve())
+            found |= places.files(self.stack.scratch, since_s=0, called="$TMPDIR/")
         self.findings.privacy = PrivacyResult(
             canaries=len(canaries),
-            places=tuple(places),
-            leaks=privacy.leaks(hunt, places, may_hold_secrets=target.probes.may_hold_secrets),
+            places=(*found, "our reports"),
+            leaks=privacy.leaks(self._hunt, found, may_hold_secrets=target.probes.may_hold_secrets),
         )
         self.findings.timings["hunt for personal data"] = time.monotonic() - began
+
+    def hunt_reports(self) -> bool:
+        """Search what we have written ourselves; whether something was found, which is then in the findings."""
+        if self._hunt is None:
+            return False
+        leaks = privacy.leaks(self._hunt, places.reports(self._folder))
+        told = self.findings.privacy
+        self.findings.privacy = PrivacyResult(
+            canaries=told.canaries, places=told.places, leaks=tuple(dict.fromkeys((*told.leaks, *leaks)))
+        )
+        return bool(leaks)
 
     def _stop_target(self) -> None:
         children = [self.stack.nursery.get(name) for name in self.stack.nursery.names("target")]
@@ -334,17 +345,3 @@ def _secrets(tenants: Iterable[Tenant]) -> list[privacy.Canary]:
         renewed = "EAA" + hashlib.sha256(tenant.meta_token.encode()).hexdigest()[:60]  # as MetaView.renew_token does
         found += [privacy.Canary(kind="Meta token", text=one) for one in (tenant.meta_token, renewed)]
     return found
-
-
-def _without_hashes(event: dict[str, Any]) -> str:
-    # The hashes themselves belong there; everything else is searched.
-    known = set(hashes_of(event))
-    return " ".join(text for text in _strings(event) if text not in known)
-
-
-def _strings(value: Any) -> Sequence[str]:
-    if isinstance(value, dict):
-        return [text for one in value.values() for text in _strings(one)]
-    if isinstance(value, list):
-        return [text for one in value for text in _strings(one)]
-    return [str(value)]
