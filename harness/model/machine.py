@@ -23,7 +23,7 @@ TROUBLE = ["fault"] * 4 + ["ill"] * 3 + ["poison", "token"]
 CLICK = st.sampled_from([False, False, True])
 #: A sale that is told of twice, or refunded, is more telling than another first sale.
 FIRST_WORDS = st.sampled_from(["approved"] * 6 + ["refunded", "chargeback"])
-LATER_WORDS = st.sampled_from(["approved", "retold", "refunded", "chargeback", "partly_refunded"])
+LATER_WORDS = st.sampled_from(["approved", "retold", "retold", "retold", "refunded", "chargeback", "partly_refunded"])
 HOW = st.sampled_from(["once", "twice", "at_once"])
 QUICK = sorted(set(PASSING) - set(SLOW))
 #: So seldom are faults that cost a target its whole time limit.

@@ -132,15 +132,6 @@ class Oracle:
         for sale in self.sales.values():
             sale.blocks -= {(kind, whose)}
 
-    def cured(self, tenant: int) -> None:
-        """Every fault was taken off a tenant's pixel: what Meta would have refused for ever it may have counted."""
-        self.unblock("ill", str(tenant))
-        for sale in self.sales.values():
-            if sale.tenant == tenant and sale.poisoned and sale.settled is None:
-                sale.poisoned = False
-                if "dead_lettered" in sale.fate:
-                    sale.fate |= {"counted"}
-
     def settled(self, name: str, seen: Seen) -> None:
         """It was seen so at a barrier, and rightly; if that is an end, it is the end."""
         if seen.state in FINAL and seen.stored in (*FINAL, "delivered"):

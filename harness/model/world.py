@@ -200,27 +200,40 @@ class World:
             return
         # Nothing that was armed before and counts may strike first.
         self._cure(tenant)
+        self._meta(tenant).disarm()
         self._meta(tenant).arm(fault, strikes=None, **PASSING[fault])
+        self._poison_again(tenant)
         self._sick[tenant] = fault
         self._was_ill.add(tenant)
         self.oracle.block("ill", str(tenant))
 
     def _cure(self, tenant: int) -> None:
         self._meta(tenant).disarm()
+        self._poison_again(tenant)
         self._sick.pop(tenant, None)
-        self.oracle.cured(tenant)
+        self.oracle.unblock("ill", str(tenant))
+
+    def _poison_again(self, tenant: int) -> None:
+        """What Meta will never take stays so, whatever else is taken off the pixel; armed before what comes later."""
+        for name, sale in self.oracle.sales.items():
+            if sale.tenant == tenant and sale.poisoned:
+                order_id = self._sales[name].order.sale_id
+                self._meta(tenant).arm("one_event_refused", strikes=None, order_id=order_id)
 
     def _well(self, step: Step) -> None:
         self._cure(step.number("tenant"))
 
     def _poison(self, step: Step) -> None:
         name, tenant = step.text("sale"), step.number("tenant")
-        if tenant in self._sick or not self._introduce(name, step.text("gateway"), tenant):
+        if not self._introduce(name, step.text("gateway"), tenant):
             return
-        self._cure(tenant)
-        order = self._sales[name].order
-        self._meta(tenant).arm("one_event_refused", strikes=None, order_id=order.sale_id)
         self.oracle.sales[name].poisoned = True
+        if tenant in self._sick:
+            # Behind the illness: once Meta is well, what has waited goes out together, this one in its midst.
+            order_id = self._sales[name].order.sale_id
+            self._meta(tenant).arm("one_event_refused", strikes=None, order_id=order_id)
+        else:
+            self._cure(tenant)  # nothing that counts may strike before it
         self._tell_event(name, "approved")
 
     def _token_dies(self, step: Step) -> None:

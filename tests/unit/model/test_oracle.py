@@ -105,12 +105,6 @@ def test_a_dead_token_holds_and_a_dead_relay_cannot() -> None:
     assert one.allowed("s1") == {"unsent"}
 
 
-def test_what_was_refused_for_ever_may_be_counted_once_meta_is_well() -> None:
-    one = heard(poisoned=True)
-    one.cured(0)
-    assert one.allowed("s1") == {"dead_lettered", "counted"}
-
-
 def test_an_end_is_the_end() -> None:
     one = heard()
     one.settled("s1", Seen(stored="delivered", counted=1))
