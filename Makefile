@@ -99,3 +99,7 @@ bench-raw-body: $(STAMP) ## what it costs to capture a webhook's raw body
 .PHONY: bench-proxy
 bench-proxy: $(STAMP) ## the network proxy without toxics beside the direct way: PostgreSQL and HTTP
 	@$(BIN)/python benchmarks/proxy.py $(ARGS)
+
+.PHONY: bench-model
+bench-model: $(STAMP) ## in how many examples the model alone finds a broken pipeline (ARGS="--examples 40 --only refund_ignored")
+	@$(BIN)/python benchmarks/model.py $(ARGS)

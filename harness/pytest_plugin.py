@@ -21,7 +21,7 @@ from harness.errors import HarnessError
 from harness.readiness.rows import expand
 from harness.target import Target
 from harness.tenants import Tenant, make_tenant
-from harness.testing import Pipeline, StackInfo, TravellingPipeline
+from harness.testing import Model, ModelOptions, Pipeline, StackInfo, TravellingPipeline
 from harness.testing.travelling import Period, travelling_info
 
 STACK_VARIABLE = "GOLIVE_STACK"
@@ -32,6 +32,11 @@ _STEP = re.compile(r"^(Given|When|Then)\s+(.*?)(?=^\S|\Z)", re.MULTILINE | re.DO
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `golive` itself asks of pytest."""
     parser.addoption("--golive-list", action="store_true", help="print every collected scenario as a JSON line")
+    told = ModelOptions()
+    parser.addoption("--model-examples", type=int, default=told.examples, help="stories that the model draws")
+    parser.addoption("--model-steps", type=int, default=told.steps, help="the most steps of one story")
+    parser.addoption("--model-found", type=Path, help="where a story that breaks a promise is kept")
+    parser.addoption("--model-replay", type=Path, action="append", default=[], help="a story to be told again")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,6 +62,11 @@ _INFO = pytest.StashKey[StackInfo | None]()
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Spread a scenario over the gateways and dialects that the target speaks."""
     mark = metafunc.definition.get_closest_marker("each_gateway")
+    if "story" in metafunc.fixturenames:
+        stories = metafunc.config.getoption("--model-replay") or sorted(
+            (Path(str(metafunc.definition.path)).parent / "found").glob("*.toml")
+        )
+        metafunc.parametrize("story", stories, ids=[path.stem for path in stories])
     if mark is None:
         return
     info = metafunc.config.stash[_INFO]
@@ -190,6 +200,19 @@ def travelling_pipeline(
     )
     yield running
     running.close()
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest, pipeline: Pipeline) -> Model:
+    """The model of the pipeline, with what the command line says about it."""
+    option = request.config.getoption
+    options = ModelOptions(
+        examples=option("--model-examples"),
+        steps=option("--model-steps"),
+        found=option("--model-found"),
+        replay=tuple(option("--model-replay")),
+    )
+    return Model(pipeline, options)
 
 
 @pytest.hookimpl(wrapper=True)

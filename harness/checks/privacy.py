@@ -4,6 +4,8 @@ The disguises are taken off the haystack, once, and not put on each of thousands
 folded, escapes undone, hex and base64 decoded, numbers freed of their punctuation. What is left is searched for all
 canaries at once.
 
+What was masked, but not enough, is `masked.py`'s.
+
 Does not see: what is compressed, encrypted, reversed, or split over two rows or lines.
 """
 
@@ -18,6 +20,8 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from harness.checks.masked import Masked
 
 #: Kinds that are numbers: found with and without punctuation, never inside a longer number.
 _NUMBERS = ("phone", "document")
@@ -73,20 +77,28 @@ class Hunt:
     def __init__(self, canaries: Iterable[Canary]) -> None:
         self._numbers: dict[bytes, str] = {}
         self._needles: dict[bytes, str] = {}
+        emails, documents = [], []
         for canary in canaries:
+            if canary.kind == "email":
+                emails.append(canary.text)
+            elif canary.kind == "document":
+                documents += [one.decode() for one in _spellings(canary)]
             if canary.kind in _NUMBERS:
                 self._numbers.update(dict.fromkeys(_spellings(canary), canary.kind))
             else:
                 self._needles.update(dict.fromkeys(_forms(canary), canary.kind))
         self._anchors: dict[int, list[bytes]] = _anchors(self._needles) if len(self._needles) > _FEW else {}
         self._known = frozenset(self._anchors)
+        phones = [number.decode() for number, kind in self._numbers.items() if kind == "phone"]
+        self._masked = Masked(emails=emails, phones=phones, documents=documents)
 
     def kinds_in(self, text: str) -> set[str]:
         """Which kinds of canary stand in a text, in whatever disguise."""
         if not (self._needles or self._numbers):
             return set()
-        found: set[str] = set()
-        for view in _views(text):
+        plain = _unescaped(text)
+        found = self._masked.kinds_in(plain)
+        for view in _views(text, plain):
             for needle in self._candidates(view):
                 if needle in view and self._is_whole(needle, view):
                     found.add(self._needles[needle])
@@ -111,17 +123,17 @@ def leaks(
 ) -> tuple[str, ...]:
     """`place: kind` for every place in which a canary of that kind was found; never the canary itself.
 
-    A place is called `log …`, `table …` or otherwise; some kinds are forbidden in logs only. `may_hold_secrets` are
-    the tables (`public.tenants`) that secrets are kept in on purpose.
+    A place is called `log …`, `our …` (a report), `table …` or otherwise; some kinds are forbidden in
+    logs and reports only. `may_hold_secrets` are the tables (`public.tenants`) that secrets are kept in on purpose.
     """
     found = []
     for place, texts in places.items():
         kinds = hunt.kinds_in("\n".join(dict.fromkeys(texts)))
-        if not place.startswith("log "):
+        if not place.startswith(("log ", "our ")):
             kinds -= set(ONLY_IN_LOGS)
         if place.removeprefix("table ") in may_hold_secrets:
             kinds -= set(SECRETS)
-        found += [f"{place}: a plain {kind}" for kind in sorted(kinds)]
+        found += [f"{place}: a {'' if kind.startswith('masked ') else 'plain '}{kind}" for kind in sorted(kinds)]
     return tuple(found)
 
 
@@ -170,9 +182,8 @@ _GROUPED_NUMBER = re.compile(rb"(?<!\d)\d++(?:[ .()+/_-]{1,3}\d++)++")
 _LONGEST_NUMBER = 15
 
 
-def _views(text: str) -> Iterator[bytes]:
-    """The text as it stands, and with each disguise off it; folded."""
-    plain = _unescaped(text)
+def _views(text: str, plain: str) -> Iterator[bytes]:
+    """The text as it stands, and with each disguise off it (`plain`: its escapes undone already); folded."""
     yield _folded(text)
     if plain != text:
         yield _folded(plain)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,13 @@ def run(
     allow_host: Annotated[
         str | None, typer.Option(help="Permit bad signatures and faults on this host, which is not this machine.")
     ] = None,
+    model_examples: Annotated[
+        int | None, typer.Option(min=1, envvar="GOLIVE_MODEL_EXAMPLES", help="Stories that the model (M-01) draws.")
+    ] = None,
+    model_steps: Annotated[int | None, typer.Option(min=2, max=200, help="The most steps of one story.")] = None,
+    model_replay: Annotated[
+        list[Path] | None, typer.Option(help="A story that M-02 tells again, instead of the kept ones.", exists=True)
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
@@ -76,8 +84,10 @@ def run(
             workers=workers,
             stop_at_first=stop,
             last_failed=last_failed,
+            model=_about_the_model(model_examples, model_steps, model_replay or []),
         )
         again = common.reproduce_command("run", seed=number, clock=clock, target=target, allow_host=allow_host)
+        again = " ".join([again, *map(shlex.quote, selection.model)])
         screen = terminal.console()
         screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
         began, started_at = time.monotonic(), common.wall_clock_iso()
@@ -94,7 +104,9 @@ def run(
                 progress.phase(_where(session.stack))
                 _until_ctrl_c()
             session.stop()
-        record = _judge(
+        duration_s = time.monotonic() - began
+        judged = partial(
+            _judge,
             findings,
             run_id=run_id,
             seed=number,
@@ -106,13 +118,24 @@ def run(
             options=common.target_option(target, allow_host),
             whole=not (suite or expression or last_failed or stop),
             started_at=started_at,
-            duration_s=time.monotonic() - began,
+            duration_s=duration_s,
         )
+        record = judged()
         common.publish(record, folder)
+        if session.hunt_reports():
+            # What we have told leaks: that is told as well.
+            record = judged()
+            common.publish(record, folder)
         terminal.show(record, folder, screen, not_applicable=len(findings.not_applicable))
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
+
+
+def _about_the_model(examples: int | None, steps: int | None, replay: list[Path]) -> tuple[str, ...]:
+    told = [f"--model-examples={examples}"] if examples else []
+    told += [f"--model-steps={steps}"] if steps else []
+    return (*told, *(f"--model-replay={path.resolve()}" for path in replay))
 
 
 def _as_asked(selection: Selection) -> str:

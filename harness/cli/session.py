@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +21,8 @@ from typing import Any, Protocol
 from harness.checks import pages, privacy
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
-from harness.probes.database import DatabaseProbe
-from harness.probes.meta import MetaArrivals, MetaProbe, hashes_of
+from harness.probes import places
+from harness.probes.meta import MetaArrivals
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult
@@ -62,6 +62,8 @@ class Selection:
     workers: int = 3
     stop_at_first: bool = False
     last_failed: bool = False
+    model: tuple[str, ...] = ()
+    """What pytest is told about the model: `--model-examples=40` and the like."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,6 +117,8 @@ class Session:
         self._second: TravellingStack | None = None
         self._second_lock = threading.Lock()
         self._second_failed: Exception | None = None
+        self._hunt: privacy.Hunt | None = None
+        self._began_s = time.time()  # files have the machine's own time, wherever the run's clock is
         self.stack = Stack(
             target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
         )
@@ -247,6 +251,7 @@ class Session:
             argv += ["-x"]
         if selection.last_failed:
             argv += ["--last-failed", "--last-failed-no-failures", "none"]
+        argv += [*selection.model, f"--model-found={self._folder / 'found'}"]
         return [*argv, *places]
 
     def _finished(self, told: dict[str, Any]) -> None:
@@ -326,19 +331,32 @@ class Session:
         began = time.monotonic()
         canaries = [privacy.Canary(kind=kind, text=text) for kind, text in sorted(self.findings.canaries)]
         secrets = _secrets(tenant for stack in self._stacks() for tenant in stack.tenants.values())
-        hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
+        self._hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
         target = self.stack.target
-        places: dict[str, Any] = {}
+        found: places.Places = {}
         for stack in self._stacks():
             self._stop_target(stack)
             for place, rows in _places(stack).items():
-                places.setdefault(place, []).extend(rows)
+                found[place] = [*found.get(place, ()), *rows]
+        if target.start:
+            found |= places.files(Path.cwd(), since_s=self._began_s, but=self._folder.resolve())
         self.findings.privacy = PrivacyResult(
             canaries=len(canaries),
-            places=tuple(places),
-            leaks=privacy.leaks(hunt, places, may_hold_secrets=target.probes.may_hold_secrets),
+            places=(*found, "our reports"),
+            leaks=privacy.leaks(self._hunt, found, may_hold_secrets=target.probes.may_hold_secrets),
         )
         self.findings.timings["hunt for personal data"] = time.monotonic() - began
+
+    def hunt_reports(self) -> bool:
+        """Search what we have written ourselves; whether something was found, which is then in the findings."""
+        if self._hunt is None:
+            return False
+        leaks = privacy.leaks(self._hunt, places.reports(self._folder))
+        told = self.findings.privacy
+        self.findings.privacy = PrivacyResult(
+            canaries=told.canaries, places=told.places, leaks=tuple(dict.fromkeys((*told.leaks, *leaks)))
+        )
+        return bool(leaks)
 
     @staticmethod
     def _stop_target(stack: Stack) -> None:
@@ -357,22 +375,19 @@ class Session:
         self.findings.timings.setdefault("shut down", time.monotonic() - began)
 
 
-def _places(stack: Stack) -> dict[str, list[Any]]:
+def _places(stack: Stack) -> places.Places:
     """Everything that the target has written on this stack; a table is one place, whichever instance's it is."""
     target = stack.target
-    places: dict[str, list[Any]] = {}
-    for log in sorted(stack.logs.glob("target-*.log")):
-        places[f"log {log.name}"] = list(log.read_text(encoding="utf-8", errors="replace").splitlines())
+    found = places.logs(stack.logs)
     if target.probes.database_url:
-        database = DatabaseProbe(target.probes.database_url)
-        for schema, table in database.tables():
-            places[f"table {schema}.{table}"] = list(database.rows(schema, table))
-        database.close()
-    for tenant in stack.tenants.values():
-        calls = MetaProbe(stack.meta_url, tenant.pixel_id).calls()
-        told = [_without_hashes(event) for call in calls for event in call["events"]]
-        places.setdefault("what Meta was told", []).extend(told)
-    return places
+        found |= places.tables(target.probes.database_url)
+    if aws_url := target.probes.aws_url:
+        named = [one for one in (target.probes.queue, target.probes.dead_letters) if one]
+        found |= places.queues(aws_url, named) | places.metrics(aws_url)
+    found |= places.told_to_meta(stack.meta_url, stack.tenants.values())
+    if target.start:
+        found |= places.files(stack.scratch, since_s=0, called="$TMPDIR/")
+    return found
 
 
 def _secrets(tenants: Iterable[Tenant]) -> list[privacy.Canary]:
@@ -382,17 +397,3 @@ def _secrets(tenants: Iterable[Tenant]) -> list[privacy.Canary]:
         renewed = "EAA" + hashlib.sha256(tenant.meta_token.encode()).hexdigest()[:60]  # as MetaView.renew_token does
         found += [privacy.Canary(kind="Meta token", text=one) for one in (tenant.meta_token, renewed)]
     return found
-
-
-def _without_hashes(event: dict[str, Any]) -> str:
-    # The hashes themselves belong there; everything else is searched.
-    known = set(hashes_of(event))
-    return " ".join(text for text in _strings(event) if text not in known)
-
-
-def _strings(value: Any) -> Sequence[str]:
-    if isinstance(value, dict):
-        return [text for one in value.values() for text in _strings(one)]
-    if isinstance(value, list):
-        return [text for one in value for text in _strings(one)]
-    return [str(value)]

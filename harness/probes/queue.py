@@ -55,6 +55,22 @@ class QueueProbe:
         )
         return ["\n".join((message["Body"], *_attributes(message))) for message in answer.get("Messages", [])]
 
+    def everything(self, *, hidden_s: int = 60, most: int = 50_000) -> list[str]:
+        """All bodies with their attributes; hides them for so long, so only when nobody needs the queue any more."""
+        found: list[str] = []
+        while len(found) < most:
+            answer = self._sqs().receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=hidden_s,
+                MessageAttributeNames=["All"],
+                AttributeNames=["MessageGroupId", "MessageDeduplicationId", "AWSTraceHeader"],
+            )
+            if not (messages := answer.get("Messages", [])):
+                break
+            found += ["\n".join((message["Body"], *_attributes(message))) for message in messages]
+        return found
+
 
 def _attributes(message: MessageTypeDef) -> list[str]:
     found = [f"{name}: {value}" for name, value in message.get("Attributes", {}).items()]

@@ -6,16 +6,19 @@ folder (which, as root, means another OS user), and the server is a child like e
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
 import psycopg
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, NotSeenInTime
 from harness.stack.processes import Child, Nursery, wait_ready
+from harness.waiting import wait_until
 
 
 class LocalPostgres:
@@ -70,3 +73,35 @@ class LocalPostgres:
             return None
 
         wait_ready(child, complaint, within_s=within_s)
+
+    @staticmethod
+    def processes(child: Child) -> list[psutil.Process]:
+        """Everything that the postmaster has started; each is in a process group of its own."""
+        return psutil.Process(child.pid).children(recursive=True)
+
+    @staticmethod
+    def kill_rest(family: Sequence[psutil.Process], *, within_s: float) -> None:
+        """`kill -9` what a dead postmaster has left, and wait: a new one does not start while any of it is attached.
+
+        Raises:
+            HarnessError: some of it does not go.
+        """
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        try:
+            wait_until(
+                lambda: [one.pid for one in family if _lives(one)],
+                lambda left: not left,
+                goal="the dead postmaster's own processes gone",
+                within_s=within_s,
+            )
+        except NotSeenInTime as error:
+            raise HarnessError(str(error)) from None
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -67,6 +67,9 @@ class Stack:
         # Short, because a Unix socket's path may have about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="golive-", dir="/tmp"))
         self.folder.chmod(0o755)  # PostgreSQL may be another OS user's
+        # Where the target's own files go that have no other place: it is searched, and removed.
+        self.scratch = self.folder / "tmp"
+        self.scratch.mkdir(mode=0o700)
         self.nursery = Nursery(on_death)
         self.nursery.sweep_later(self.folder)
         self.meta_url = ""
@@ -148,7 +151,8 @@ class Stack:
 
     def target_env(self) -> dict[str, str]:
         """What the target's processes and commands see."""
-        return {**self._base_env(), **CREDENTIALS, **self.target.env, **self.clock.child_env()}
+        scratch = {"TMPDIR": str(self.scratch)}
+        return {**self._base_env(), **scratch, **CREDENTIALS, **self.target.env, **self.clock.child_env()}
 
     def _prepare(self) -> None:
         for argv in self.target.prepare:
@@ -301,7 +305,10 @@ class Stack:
         database = self._database
         if database is None:
             return False
-        self.nursery.get("postgres").kill()
+        postmaster = self.nursery.get("postgres")
+        family = database.processes(postmaster)
+        postmaster.kill()
+        database.kill_rest(family, within_s=PART_READY_S)
         postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
         database.wait_ready(postgres, within_s=PART_READY_S)
         return True

@@ -15,6 +15,7 @@ from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
+from harness.testing.model import Model, ModelOptions
 from harness.testing.network import NetworkView
 from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
@@ -33,6 +34,8 @@ __all__ = [
     "Gateway",
     "HarnessError",
     "MetaView",
+    "Model",
+    "ModelOptions",
     "NetworkView",
     "NotSeenInTime",
     "Pipeline",

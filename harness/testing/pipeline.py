@@ -334,10 +334,27 @@ class Pipeline:
         """Everything personal that this scenario has invented."""
         return [canary for order in self.orders for canary in order.canaries()]
 
+    def adopt(self, other: Pipeline, *, ledger: bool) -> None:
+        """What another one has invented is this scenario's; with `ledger` its tenants too, with all they were sent."""
+        self.orders += other.orders
+        self.evidence += other.evidence
+        if ledger:
+            self.tenants = [*self.tenants, *other.tenants]
+            self.deliveries += other.deliveries
+            self._told |= other.told_ids()
+
+    def told_ids(self) -> dict[str, set[str]]:
+        """The event ids that pages told, by pixel."""
+        return self._told
+
+    def let_database_go(self) -> None:
+        """Look into the database by a new connection the next time: the old one may be dead."""
+        if self._database:
+            self._database.close()
+
     def close(self) -> None:
         """Let connections go, and leave the network whole."""
         self.http.close()
         if self._network:
             self._network.close()
-        if self._database:
-            self._database.close()
+        self.let_database_go()

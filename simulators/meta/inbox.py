@@ -163,6 +163,7 @@ def _shown(event: Any, verdict: str) -> dict[str, Any]:
     known = event if isinstance(event, dict) else {}
     return {
         **{key: known.get(key) for key in SHOWN},
+        "rest": {key: value for key, value in known.items() if key not in SHOWN} if known else event,
         "verdict": verdict,
         "complaints": complaints(event),
         "missing_keys": missing_keys(event),

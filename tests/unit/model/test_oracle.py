@@ -1,0 +1,164 @@
+"""What must come of a sale: exactly one state where facts do not race, more where they do."""
+
+import pytest
+
+from harness.model.oracle import Oracle, Sale, Seen
+
+
+def oracle(**changes: object) -> Oracle:
+    one = Oracle()
+    one.introduce("s1", Sale(tenant=0, gateway="stripe", **changes))  # type: ignore[arg-type]
+    return one
+
+
+def heard(**changes: object) -> Oracle:
+    one = oracle(**changes)
+    one.told("s1", answered=True)
+    return one
+
+
+def test_nobody_told_nothing_may_be_there() -> None:
+    assert oracle().allowed("s1") == {"absent"}
+    assert oracle().judge("s1", Seen(stored="pending", counted=0)).verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [({}, "counted"), ({"old": True}, "expired"), ({"poisoned": True}, "dead_lettered")],
+)
+def test_an_accepted_sale_has_one_end(changes: dict[str, object], state: str) -> None:
+    assert heard(**changes).allowed("s1") == {state}
+
+
+def test_no_answer_promises_nothing_and_forbids_nothing() -> None:
+    one = oracle()
+    one.told("s1", answered=False)
+    assert one.allowed("s1") == {"counted", "absent"}
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"counted"}
+
+
+def test_a_refund_before_the_purchase_suppresses_it() -> None:
+    one = oracle()
+    one.stopped("s1", answered=True)
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"suppressed"}
+
+
+def test_a_refund_that_was_not_answered_may_have_been_taken() -> None:
+    one = oracle()
+    one.stopped("s1", answered=False)
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"suppressed", "counted"}
+
+
+def test_a_refund_that_races_the_dispatch_may_come_too_late() -> None:
+    one = heard()
+    one.stopped("s1", answered=True)
+    assert one.allowed("s1") == {"suppressed", "counted"}
+
+
+@pytest.mark.parametrize("block", [("relay", ""), ("consumer", ""), ("ill", "0"), ("token", "0"), ("hold", "0/stripe")])
+def test_a_refund_while_nothing_gets_through_suppresses(block: tuple[str, str]) -> None:
+    one = oracle()
+    one.block(*block)  # type: ignore[arg-type]
+    one.told("s1", answered=True)
+    assert one.allowed("s1") in ({"unsent"}, {"held"})
+    one.stopped("s1", answered=True)
+    one.unblock(*block)  # type: ignore[arg-type]
+    assert one.allowed("s1") == {"suppressed"}
+
+
+@pytest.mark.parametrize("block", [("ill", "1"), ("token", "1"), ("hold", "0/kiwify")])
+def test_another_tenants_trouble_holds_nothing_back(block: tuple[str, str]) -> None:
+    one = oracle()
+    one.block(*block)  # type: ignore[arg-type]
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"counted"}
+
+
+def test_what_is_held_back_stays_so_when_one_trouble_follows_another() -> None:
+    one = oracle()
+    one.block("relay")
+    one.told("s1", answered=True)
+    one.block("ill", "0")
+    one.unblock("relay")
+    one.stopped("s1", answered=True)
+    one.unblock("ill", "0")
+    assert one.allowed("s1") == {"suppressed"}
+
+
+def test_trouble_that_began_after_the_sale_may_have_been_too_late() -> None:
+    one = heard()
+    one.block("ill", "0")
+    assert one.allowed("s1") == {"counted", "unsent"}
+    one.unblock("ill", "0")
+    assert one.allowed("s1") == {"counted"}
+
+
+def test_a_dead_token_holds_and_a_dead_relay_cannot() -> None:
+    one = oracle()
+    one.block("token", "0")
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"held"}
+    one.block("relay")
+    assert one.allowed("s1") == {"unsent"}
+
+
+def test_an_end_is_the_end() -> None:
+    one = heard()
+    one.settled("s1", Seen(stored="delivered", counted=1))
+    one.stopped("s1", answered=True)
+    assert one.allowed("s1") == {"counted"}
+    assert one.judge("s1", Seen(stored="suppressed", counted=0)).verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (Seen(stored="delivered", counted=1), "right"),
+        (Seen(stored="queued", counted=1), "wait"),
+        (Seen(stored="pending", counted=0), "wait"),
+        (Seen(stored="held", counted=0), "wait"),
+        (Seen(stored="delivered", counted=0), "wrong"),
+        (Seen(stored="delivered", counted=2), "wrong"),
+        (Seen(stored=None, counted=0), "wrong"),
+        (Seen(stored="dead_lettered", counted=0), "wrong"),
+        (Seen(stored="suppressed", counted=0), "wrong"),
+    ],
+)
+def test_a_sale_that_must_be_counted_is_judged(seen: Seen, verdict: str) -> None:
+    assert heard().judge("s1", seen).verdict == verdict
+
+
+def test_a_suppressed_sale_that_meta_counts_is_wrong_at_once() -> None:
+    one = oracle()
+    one.stopped("s1", answered=True)
+    one.told("s1", answered=True)
+    judged = one.judge("s1", Seen(stored="delivered", counted=1))
+    assert (judged.verdict, judged.why) == ("wrong", "counted by Meta; right is: suppressed")
+
+
+def test_counted_with_the_sender_dead_is_right_whatever_the_target_says_yet() -> None:
+    one = heard()
+    one.block("consumer")
+    assert one.judge("s1", Seen(stored="queued", counted=1)).verdict == "right"
+
+
+def test_only_ill_meta_alone_must_open_the_breaker() -> None:
+    one = oracle()
+    one.block("ill", "0")
+    one.told("s1", answered=True)
+    assert one.waits_for_meta(0)
+    one.block("relay")
+    assert not one.waits_for_meta(0)
+
+
+def test_a_new_sale_is_blocked_by_what_concerns_its_tenant() -> None:
+    one = Oracle()
+    assert not one.is_blocked(0)
+    one.block("ill", "1")
+    assert not one.is_blocked(0)
+    assert one.is_blocked(1)
+    one.block("hold", "1/kiwify")
+    assert one.is_blocked(0)
