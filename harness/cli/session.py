@@ -25,7 +25,7 @@ from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaArrivals, MetaProbe, hashes_of
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
-from harness.records import Ledger, PrivacyResult, ScenarioResult
+from harness.records import Ledger, PrivacyResult, ScenarioResult, TimelineEvent
 from harness.stack.processes import Death, tail
 from harness.stack.stack import Stack
 from harness.target import Target
@@ -112,7 +112,13 @@ class Session:
         self._counted: dict[tuple[str, str], int] = {}
         self._told: dict[str, list[str]] = {}
         self.stack = Stack(
-            target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
+            target,
+            clock=clock,
+            seed=seed,
+            logs=folder / "logs",
+            on_death=self._died,
+            phase=watcher.phase,
+            aws_faults=True,
         )
 
     def _died(self, death: Death) -> None:
@@ -245,6 +251,7 @@ class Session:
             message=message,
             blame=told.get("blame", ""),
             evidence=tuple(details.get("evidence", ())),
+            timeline=tuple(TimelineEvent(**one) for one in details.get("timeline", ())),
             reproduce=f"{self._reproduce} -k '{told.get('key', '')}'",
             ledger=Ledger(**details.get("ledger", {})),
             wire_sha256=details.get("wire_sha256", ""),
