@@ -65,9 +65,10 @@ class Terminate(_OfRole):
         reach.control.call("terminate", role=self.role)
 
         def start_again() -> None:
-            # A broken promise if it had to be killed, or ended with a complaint.
-            reach.control.call("stop", role=self.role, within_s=reach.stop_s)
-            self._start(reach)
+            try:  # a broken promise if it must be killed, or ended with a complaint
+                reach.control.call("ended", role=self.role, within_s=reach.stop_s)
+            finally:
+                self._start(reach)
 
         return start_again
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import psycopg
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PromiseBroken
 from harness.stack.aws_faults import AwsFaults
 from harness.stack.control import Handler
 from harness.stack.postgres import LocalPostgres
-from harness.stack.processes import Nursery
+from harness.stack.processes import Nursery, how_it_ended, tail
 
 
 class Breaking:
@@ -46,6 +46,7 @@ class Breaking:
             "resume": lambda request: self._nursery.get(request["role"]).send(signal.SIGCONT),
             "terminate": lambda request: self._nursery.get(request["role"]).ask_to_stop(),
             "launch": lambda request: self._launch(request["role"]),
+            "ended": lambda request: self._ended(request["role"], within_s=request["within_s"]),
             "stop_database": lambda _: self._stop_database(),
             "start_database": lambda _: self._start_database(),
             "database_read_only": lambda request: self._read_only(on=bool(request["on"])),
@@ -55,6 +56,20 @@ class Breaking:
     def _launch(self, role: str) -> None:
         """Start a process and do not wait until it is ready: another fault may keep it from that."""
         self._start_role(role)
+
+    def _ended(self, role: str, *, within_s: float) -> None:
+        """Wait for the end of a process that was asked to end; not asked again, which would kill it in its last words.
+
+        Raises:
+            PromiseBroken: it had to be killed, or ended with a complaint.
+        """
+        child = self._nursery.get(role)
+        child.ensure_stopped(within_s=within_s)
+        if child.process.returncode:
+            raise PromiseBroken(
+                f"asked to end with SIGTERM, {role} {how_it_ended(child.process.returncode)} (it had {within_s:g} s); "
+                f"the end of {child.log}:\n{tail(child.log)}"
+            )
 
     def _stop_database(self) -> bool | None:
         """As an operator's restart begins: clients are cut, what is committed is on disk, nobody answers."""
