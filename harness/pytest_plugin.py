@@ -235,7 +235,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> None:
     digest = hashlib.sha256("\n".join(one.wire_sha256 for one in pipeline.deliveries).encode()).hexdigest()
-    details: dict[str, Any] = {"evidence": pipeline.evidence, "wire_sha256": digest if pipeline.deliveries else ""}
+    details: dict[str, Any] = {
+        "evidence": pipeline.evidence,
+        "timeline": pipeline.timeline,
+        "wire_sha256": digest if pipeline.deliveries else "",
+    }
     try:
         if not skipped:  # what was not observed may have stopped half-way: it says nothing of what was lost
             details["ledger"] = asdict(pipeline.ledger().ledger)

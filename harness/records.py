@@ -140,6 +140,20 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEvent:
+    """Something that happened in the course of an experiment."""
+
+    t_s: float
+    """Seconds of the run since the experiment began."""
+    kind: Literal["fault", "fact", "backlog"]
+    what: str
+    until_s: float | None = None
+    """Of a fault: when it was to end."""
+    value: float | None = None
+    """Of the backlog: how many sales waited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
     """One promise, once: what was asked and what was seen."""
 
@@ -159,6 +173,8 @@ class ScenarioResult:
     """Why it is red, in one or a few sentences; the promise's name stands first."""
     blame: Literal["", "target", "harness"] = ""
     evidence: tuple[str, ...] = ()
+    timeline: tuple[TimelineEvent, ...] = ()
+    """Of an experiment; in the order in which things happened."""
     reproduce: str = ""
     ledger: Ledger = Ledger()
     wire_sha256: str = ""
@@ -297,7 +313,8 @@ class RunRecord:
 
 
 def _scenario(data: Mapping[str, Any]) -> ScenarioResult:
-    return ScenarioResult(**{**_tuples(data), "ledger": Ledger(**data["ledger"])})
+    timeline = tuple(TimelineEvent(**one) for one in data.get("timeline", ()))  # older runs have none
+    return ScenarioResult(**{**_tuples(data), "ledger": Ledger(**data["ledger"]), "timeline": timeline})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

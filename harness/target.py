@@ -59,6 +59,8 @@ class Timings(_Section):
     hold_recheck_s: float = 60
     redelivery_s: float = 60
     """Until a message of a consumer that died is seen again."""
+    strays_s: float = 900
+    """Until a sale whose message is gone from the queue is found again."""
     retry_s: float = 60
     """The longest pause between two tries after a transient error."""
     breaker_threshold: int = 5

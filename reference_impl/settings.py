@@ -12,6 +12,7 @@
 | `DLQ_NAME` | golive-dispatch-dlq | |
 | `VISIBILITY_S` | 60 | longer than Meta's worst answer |
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
+| `STRAYS_AFTER_S` | 0 | when a queued conversion is asked after; 0: once SQS has delivered as often as it will |
 | `CONSUMER_THREADS` | 12 | for purchases; each waits for Meta most of the time |
 | `PAGE_THREADS` | 8 | more of them, for page events |
 | `WEB_THREADS` | 8 | of each worker |
@@ -43,7 +44,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-_MAY_BE_ZERO = ("TRUSTED_HOPS",)
+_MAY_BE_ZERO = ("TRUSTED_HOPS", "STRAYS_AFTER_S")
 
 
 class BadSettings(Exception):
@@ -64,6 +65,7 @@ class Settings:
     dlq_name: str = "golive-dispatch-dlq"
     visibility_s: int = 60
     max_receive_count: int = 5
+    strays_after_s: float = 0.0
     consumer_threads: int = 12
     page_threads: int = 8
     web_threads: int = 8

@@ -15,10 +15,10 @@ from rich.table import Table
 from harness.cli import common, terminal
 from harness.cli.session import scenarios_home, suites
 from harness.errors import HarnessError, UsageError
+from harness.faults import names as fault_names
 from simulators.gateways import _catalogue, known
 from simulators.gateways._switches import switches
 from simulators.gateways._tamper import TAMPERINGS
-from simulators.meta.faults import FAULTS
 
 KINDS = ("suites", "scenarios", "events", "tamperings", "switches", "faults")
 
@@ -118,6 +118,10 @@ _LISTS = {"scenarios": _scenarios, "suites": _suites, "events": _events, "switch
 
 
 def _named(what: str) -> Iterator[dict[str, Any]]:
-    known: Mapping[str, object] = TAMPERINGS if what == "tamperings" else FAULTS
+    if what == "faults":
+        for name, happens in fault_names.known().items():
+            yield {"name": name, "what it does": happens}
+        return
+    known: Mapping[str, object] = TAMPERINGS
     for name, thing in known.items():
         yield {"name": name, "what it does": (thing.__doc__ or "").strip().splitlines()[0]}

@@ -25,7 +25,7 @@ from harness.probes import places
 from harness.probes.meta import MetaArrivals
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
-from harness.records import Ledger, PrivacyResult, ScenarioResult
+from harness.records import Ledger, PrivacyResult, ScenarioResult, TimelineEvent
 from harness.stack.processes import Death, tail
 from harness.stack.stack import Stack
 from harness.stack.travelling import TravellingStack, why_not
@@ -120,7 +120,13 @@ class Session:
         self._hunt: privacy.Hunt | None = None
         self._began_s = time.time()  # files have the machine's own time, wherever the run's clock is
         self.stack = Stack(
-            target, clock=clock, seed=seed, logs=folder / "logs", on_death=self._died, phase=watcher.phase
+            target,
+            clock=clock,
+            seed=seed,
+            logs=folder / "logs",
+            on_death=self._died,
+            phase=watcher.phase,
+            aws_faults=True,
         )
 
     def _died(self, death: Death) -> None:
@@ -284,6 +290,7 @@ class Session:
             message=message,
             blame=told.get("blame", ""),
             evidence=tuple(details.get("evidence", ())),
+            timeline=tuple(TimelineEvent(**one) for one in details.get("timeline", ())),
             reproduce=f"{self._reproduce} -k '{told.get('key', '')}'",
             ledger=Ledger(**details.get("ledger", {})),
             wire_sha256=details.get("wire_sha256", ""),

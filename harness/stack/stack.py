@@ -25,6 +25,8 @@ import requests
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken
 from harness.stack.aws import CREDENTIALS, LocalAws
+from harness.stack.aws_faults import AwsFaults
+from harness.stack.breaking import Breaking
 from harness.stack.control import ControlServer, Handler
 from harness.stack.network import PLACEHOLDERS, Links
 from harness.stack.ports import free_port
@@ -54,6 +56,7 @@ class Stack:
         on_death: Callable[[Death], None],
         phase: Callable[[str], None] = lambda _: None,
         meta_options: Sequence[str] = (),
+        aws_faults: bool = False,
     ) -> None:
         self._wanted = target
         self.target = target
@@ -76,6 +79,8 @@ class Stack:
         self._control: ControlServer | None = None
         self._database: LocalPostgres | None = None
         self._links: Links | None = None
+        self._aws_faults = AwsFaults() if aws_faults and target.needs("aws_url") else None
+        """Stands between the target and its AWS, so that AWS can fail; not in load runs, which it would slow."""
         self._provisioned: set[str] = set()
         self._provision_lock = threading.Lock()
         self.tenants: dict[str, Tenant] = {}
@@ -125,6 +130,9 @@ class Stack:
         if wanted.needs("aws_url"):
             aws_child = aws.start(self.nursery, env={**self._part_env(), **CREDENTIALS}, log=self.logs / "aws.log")
             waits.append(lambda: aws.wait_ready(aws_child, within_s=PART_READY_S))
+        if (faults := self._aws_faults) is not None:
+            faults_child = faults.start(self.nursery, env=env, log=self.logs / "aws-faults.log")
+            waits.append(lambda: faults.wait_ready(faults_child, within_s=PART_READY_S))
         if wanted.needs("database_url"):
             database = self._database = LocalPostgres(self.folder / "pg")
             database.prepare()
@@ -136,8 +144,12 @@ class Stack:
                 done.result()
         self.meta_url = values["meta_url"] = meta.url
         values["aws_url"] = aws.url
+        probes = wanted.filled(values).probes  # what looks at AWS sees past its faults
+        if self._aws_faults is not None:
+            self._aws_faults.call("PUT", "/upstream", {"url": aws.url})
+            values["aws_url"] = self._aws_faults.url
         self._values = values
-        self.target = wanted.filled(values)
+        self.target = wanted.filled(values).model_copy(update={"probes": probes})
 
     def _base_env(self) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GOLIVE_"))}
@@ -256,6 +268,13 @@ class Stack:
             "restore": lambda _: self.restore(),
             "crash_database": lambda _: self.crash_database(),
             "network": lambda _: self.network(),
+            **Breaking(
+                self.nursery,
+                database=lambda: self._database,
+                start_database=self._start_database,
+                start_role=self._start_role,
+                aws=lambda: self._aws_faults,
+            ).operations(),
         }
 
     def provision(self, tenants: Sequence[Tenant]) -> None:
@@ -309,9 +328,16 @@ class Stack:
         family = database.processes(postmaster)
         postmaster.kill()
         database.kill_rest(family, within_s=PART_READY_S)
+        self._start_database()
+        return True
+
+    def _start_database(self) -> None:
+        """Start the run's own PostgreSQL on what it has left, if it does not run; wait until it answers."""
+        database = self._database
+        if database is None or self.nursery.get("postgres").running():
+            return
         postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
         database.wait_ready(postgres, within_s=PART_READY_S)
-        return True
 
     def network(self) -> dict[str, Any]:
         """Put proxies between the target and what it needs, once a run: its processes are started again behind them.

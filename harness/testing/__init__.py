@@ -13,6 +13,7 @@ from harness.testing.answers import Answer, Click, Visitor, sha256
 from harness.testing.balancer import Balancer
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
+from harness.testing.experiment import experiments, run_experiment
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
 from harness.testing.model import Model, ModelOptions
@@ -46,6 +47,8 @@ __all__ = [
     "Traffic",
     "TravellingPipeline",
     "Visitor",
+    "experiments",
+    "run_experiment",
     "sha256",
     "wait_until",
 ]

@@ -6,13 +6,16 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import requests
 
 from harness.checks import ledger, pages, privacy
 from harness.errors import PromiseBroken
+from harness.faults import names
+from harness.faults.base import InPlace, NothingToBreak, Reach, in_place
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaProbe
 from harness.probes.queue import QueueProbe
@@ -42,6 +45,8 @@ class Pipeline:
         self.deliveries: list[Delivery] = []
         self.orders: list[PlacedOrder] = []
         self.evidence: list[str] = []
+        self.timeline: list[dict[str, Any]] = []
+        """What happened when, as `records.TimelineEvent` has it; for the report to draw."""
         self._default_gateway = gateway
         self._numbers = itertools.count(1)
         self.visited = False
@@ -225,9 +230,34 @@ class Pipeline:
             return ""
         return f"a genuine webhook must be accepted; sale {order.sale_id} was answered with {told[-1].status}"
 
-    def traffic(self, *, per_s: float, via: str | None = None) -> Traffic:
+    def traffic(self, *, per_s: float, via: str | None = None, gateway: str | None = None) -> Traffic:
         """Sales that keep coming for as long as its block lasts, whatever the target does; `via` as in `deliver`."""
-        return Traffic(self, per_s=per_s, via=via)
+        return Traffic(self, per_s=per_s, via=via, gateway=gateway)
+
+    def reach(self, *, wait_ready: bool = True) -> Reach:
+        """What faults can get at from here."""
+        return Reach(
+            control=self.info.control,
+            meta=self.meta,
+            roles=tuple(self.info.target.start),
+            seed=self.info.seed,
+            stop_s=self.timings.stop_s,
+            wait_ready=wait_ready,
+        )
+
+    @contextmanager
+    def fault(self, name: str, **parameters: Any) -> Iterator[InPlace]:
+        """That fault (see `golive list faults`) for as long as its block lasts; not observed where it is not ours."""
+        fault = names.make(name, parameters)
+        began = False
+        try:
+            with in_place(fault, self.reach()) as placed:
+                began = True
+                yield placed
+        except NothingToBreak as error:
+            if began:
+                raise
+            not_observable(f"{error}, so it cannot break it")
 
     def nothing_is_sent_about(self, order: PlacedOrder) -> None:
         """A broken promise if Meta hears of this order, even after a later one has gone through."""

@@ -23,10 +23,11 @@ _LATE_S = 2.0
 class Traffic:
     """One new order each `1 / per_s` seconds, from its `with` to the block's end; then every answer is waited for."""
 
-    def __init__(self, pipeline: Pipeline, *, per_s: float, via: str | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, *, per_s: float, via: str | None = None, gateway: str | None = None) -> None:
         self._pipeline = pipeline
         self._every_s = 1 / per_s
         self._via = via
+        self._gateway = gateway
         self._over = threading.Event()
         self._sent: list[tuple[PlacedOrder, Future[Answer]]] = []
         self._grown = threading.Condition()
@@ -50,7 +51,7 @@ class Traffic:
             )
 
     def _keep_sending(self) -> None:
-        gateway = self._pipeline.gateway()
+        gateway = self._pipeline.gateway(self._gateway)
         due_s = time.monotonic()
         while not self._over.wait(max(0.0, due_s - time.monotonic())):
             self._latest_s = max(self._latest_s, time.monotonic() - due_s)

@@ -169,8 +169,10 @@ def _consume(
 def _duties(settings: Settings) -> list[Duty]:
     sqs = bootstrap.sqs_client()
     queue, dead_letters = _queue(sqs, settings.queue_name), _queue(sqs, settings.dlq_name)
-    # By then SQS has delivered a message as often as it will.
-    stray_after_s = max(60.0, 2.0 * settings.visibility_s * (settings.max_receive_count + 1))
+    # By then SQS has delivered a message as often as it will. Sooner is safe, and asks more often: strays are looked
+    # for only while nothing waits in the queue, and what is sent twice finds its conversion claimed or settled.
+    patience_s = max(60.0, 2.0 * settings.visibility_s * (settings.max_receive_count + 1))
+    stray_after_s = settings.strays_after_s or patience_s
     duties = [
         Duty(
             name="strays",

@@ -185,6 +185,19 @@ class Html502(_EveryCall):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Html429(_EveryCall):
+    """The edge throttles instead of Graph: 429 with an HTML page and no word on how long; nothing is counted."""
+
+    name: ClassVar[str] = "html_429"
+
+    async def act(self, context: Context) -> Reply:
+        """A page no JSON parser likes."""
+        await context.leave(429)
+        page = b"<html><head><title>429 Too Many Requests</title></head><body><h1>429</h1></body></html>"
+        return Reply(status=429, body=page, content_type=b"text/html; charset=utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoseReply(_EveryCall):
     """The work is done and counted, then the connection is reset before a byte of the answer."""
 
@@ -313,6 +326,7 @@ FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
             Refusal,
             ExpiredToken,
             Html502,
+            Html429,
             LoseReply,
             Hang,
             HangAfterWork,

@@ -1,0 +1,32 @@
+"""R-52  A process that freezes and goes on, as a machine under pressure does, loses and doubles nothing.
+
+Given  sales that keep coming
+When   each process is frozen (SIGSTOP) for the time of some sales, and goes on
+Then   what was not answered with 202 is accepted when it is delivered again, and Meta counts each sale once
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("R-52", proves=("gateway/idempotent",), guards="a frozen process")
+@pytest.mark.each_gateway(only=("hotmart",), dialects=("vendor",))
+@pytest.mark.exclusive
+def test_frozen_and_thawed(pipeline: Pipeline) -> None:
+    # Given
+    roles = list(pipeline.info.target.start)
+    with pipeline.traffic(per_s=20) as traffic:
+        for role in roles:
+            traffic.wait_for_more(5)
+            # When
+            with pipeline.fault("process.pause", role=role):
+                traffic.wait_for_more(20)
+        traffic.wait_for_more(5)
+    # Then
+    refused = traffic.refused()
+    for order in refused:
+        answer = order.deliver()
+        assert answer.status == 202, f"afterwards sale {order.sale_id} was answered with {answer.status}"
+    pipeline.settle()
+    pipeline.note(f"{', '.join(roles)} frozen in turn; {len(traffic.orders)} sales, {len(refused)} delivered again")

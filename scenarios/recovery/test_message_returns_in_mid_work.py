@@ -1,0 +1,28 @@
+"""R-45  A message that comes back while it is being worked on doubles nothing.
+
+Given  a message that becomes visible again after a second, and a Meta that has counted but answers after two
+When   a sale is accepted
+Then   Meta counts it once, and it ends delivered
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("R-45", proves=("011.3/retry",), guards="visibility time-out in mid-work")
+@pytest.mark.exclusive
+def test_message_returns_in_mid_work(pipeline: Pipeline) -> None:
+    # Given
+    order = pipeline.gateway("hotmart").order()
+    pipeline.meta.arm("hang_after_work", strikes=1, hang_s=2)
+    with pipeline.fault("aws.visibility_lost", after_s=1) as fault:
+        # When
+        answer = order.deliver()
+        # Then
+        assert answer.status == 202, f"it was answered with {answer.status}"
+        pipeline.meta.wait_until_counted(order)
+        pipeline.database.wait_for_state(order, "delivered")
+    fault.must_have_struck()
+    pipeline.a_later_order_arrives()
+    assert pipeline.meta.counted(order) == 1

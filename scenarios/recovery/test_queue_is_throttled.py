@@ -1,0 +1,27 @@
+"""R-47  A throttled SQS loses nothing and slows no webhook down to an error.
+
+Given  an SQS that answers two of three calls with ThrottlingException
+When   sales keep coming
+Then   each was answered with 202, and Meta counts each once
+"""
+
+import pytest
+
+from harness.testing import Pipeline
+
+
+@pytest.mark.scenario("R-47", proves=("011.3/retry",), guards="throttling by AWS")
+@pytest.mark.exclusive
+def test_queue_is_throttled(pipeline: Pipeline) -> None:
+    # Given
+    with (
+        pipeline.fault("aws.throttling", service="sqs", probability=0.66) as fault,
+        # When
+        pipeline.traffic(per_s=20, gateway="perfectpay") as traffic,
+    ):
+        traffic.wait_for_more(60)
+    struck = fault.must_have_struck()
+    # Then
+    assert not traffic.not_accepted(), traffic.not_accepted()[0]
+    pipeline.settle()
+    pipeline.note(f"SQS refused {struck} calls; {len(traffic.orders)} sales, each counted once")
