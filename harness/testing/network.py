@@ -56,6 +56,10 @@ class NetworkView:
         """Break the next connection that is used, and no other."""
         return self.arm(link, toxic, connections=1, stream="downstream", toxicity=1.0, lasts_s=None, **attributes)
 
+    def break_all(self, link: str, toxic: str, attributes: Mapping[str, int]) -> ArmedToxic:
+        """Break every connection, as long as the block lasts."""
+        return self.arm(link, toxic, stream="downstream", toxicity=1.0, connections=None, lasts_s=None, **attributes)
+
     def must_have(self, *links: str) -> None:
         """End the scenario as not observed unless these links are there; before anything is done."""
         for link in links:

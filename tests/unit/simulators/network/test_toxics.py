@@ -337,6 +337,18 @@ def test_limit_data_is_exact(limit: int) -> None:
     run(work())
 
 
+def test_limit_data_counts_over_several_pieces() -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            streams = await dial(proxy)
+            await proxy.add(Wish(type="limit_data", attributes={"bytes": 10}))
+            assert await say(streams, b"sixsix") == b"sixsix"
+            streams[1].write(b"abcdef")
+            assert await streams[0].read() == b"abcd"
+
+    run(work())
+
+
 def test_slicer_keeps_every_byte_and_makes_small_pieces() -> None:
     async def work() -> None:
         sizes: list[int] = []
