@@ -44,6 +44,11 @@ class QueueProbe:
         found: dict[Any, str] = client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
         return sum(int(found.get(name, "0")) for name in names)
 
+    def purge(self) -> None:
+        """Throw away what stands in it."""
+        client = self._sqs()
+        client.purge_queue(QueueUrl=self._url)
+
     def bodies(self, *, most: int = 10) -> list[str]:
         """A look at message bodies, each with its attributes; the messages become visible again at once."""
         answer = self._sqs().receive_message(
