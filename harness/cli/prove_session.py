@@ -124,7 +124,7 @@ class WarmSession(Session):
         errors += [f"{one.id}: {one.message}" for one in found.scenarios if one.outcome == "error"]
         if not full and not errors:
             errors += [f"{key} did not run" for key in saboteur.scenarios if key not in ran]
-        red = [one.id for one in found.scenarios if one.outcome == "failed"]
+        red = sorted(one.id for one in found.scenarios if one.outcome == "failed")
         hunted = [*found.privacy.leaks, *(found.broken if not found.deaths else ())]
         if hunted:
             red.append(HUNT)

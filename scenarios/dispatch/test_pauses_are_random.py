@@ -11,10 +11,10 @@ import pytest
 
 from harness.testing import Pipeline
 
-STRIKES = 10
-LAST = 6
-#: Of the longest pause. Six random pauses lie closer together in one run of 20 000.
-LEAST_SPREAD = 0.12
+STRIKES = 12
+LAST = 8
+#: Of the longest pause. Eight random pauses lie closer together in one run of 40 000.
+LEAST_SPREAD = 0.2
 
 
 @pytest.mark.scenario("D-30", proves=("011.3/retry",))

@@ -14,7 +14,7 @@ def patch() -> None:
 
     def seal(_: Any, text: str) -> str:
         bite()
-        return quote(text)
+        return quote(text, safe=":.")
 
     def opened(_: Any, sealed: str) -> str:
         return unquote(sealed)

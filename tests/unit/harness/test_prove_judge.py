@@ -79,7 +79,9 @@ def test_a_file_without_story_or_claim_is_refused(tmp_path: Path, text: str) -> 
 
 def test_a_claim_on_a_scenario_that_is_not_there_is_named() -> None:
     assert unknown_claims([ONE], ["G-40", "G-41"]) == []
-    assert unknown_claims([ONE], ["G-40"]) == ["flag-ignored claims to be caught by G-41, and there is no such scenario"]
+    assert unknown_claims([ONE], ["G-40"]) == [
+        "flag-ignored claims to be caught by G-41, and there is no such scenario"
+    ]
 
 
 def target(**start: list[str]) -> Target:
@@ -94,12 +96,12 @@ def target(**start: list[str]) -> Target:
 
 def test_processes_and_commands_are_broken_and_provisioning_is_not() -> None:
     intact = target(web=["python", "-m", "reference_impl", "web", "--port", "1"])
-    broken = sabotaged(intact, ONE, bites=Path("/tmp/bites"))
+    broken = sabotaged(intact, ONE, bites=Path("/folder/bites"))
     front = ["python", "-m", "scenarios.saboteurs", "flag-ignored", "--"]
     assert broken.start == {"web": [*front, "web", "--port", "1"]}
     assert broken.actions == {"redrive": [*front, "redrive"]}
     assert broken.tenants == intact.tenants
-    assert broken.env[BITES] == "/tmp/bites"
+    assert broken.env[BITES] == "/folder/bites"
     assert sabotaged(intact, None, bites=Path()) == intact
 
 
