@@ -17,7 +17,7 @@ from rich.table import Table
 from harness.cli import common, terminal
 from harness.cli.cmd_list import collected
 from harness.cli.prove_session import WarmSession
-from harness.cli.saboteurs import Saboteur, Trial, exit_code, registry, unknown_claims
+from harness.cli.saboteurs import PROOF, Saboteur, Trial, exit_code, registry, unknown_claims
 from harness.cli.session import Findings, scenarios_home
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
@@ -33,7 +33,6 @@ EXAMPLES = """
   golive list saboteurs                           what there is, and who claims to catch it
 """
 
-RESULT = "prove.json"
 DOCS = Path("docs/saboteurs.md")
 
 #: How long scenarios wait here for what does not come: nearly every red one waits to the end.
@@ -263,7 +262,7 @@ def _result(trials: Sequence[Trial], *, seed: int, seconds: float) -> dict[str, 
 def _publish(result: dict[str, Any], folder: Path, *, whole: bool) -> None:
     """Into the run's folder, and where `report.json` will look for it, unless it is about a few only."""
     text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
-    for path in (folder / RESULT, *((common.OUT / RESULT,) if whole else ())):
+    for path in (folder / PROOF, *((common.OUT / PROOF,) if whole else ())):
         path.write_text(text, encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import zlib
 from collections.abc import Sequence
@@ -68,9 +69,11 @@ class WarmSession(Session):
         self._home = folder
         self._intact = target
         self._number = 0
+        self._abandoned = threading.Event()
 
     def abandon(self) -> None:
-        """End what is running now, from another thread."""
+        """End what is running now, from another thread, and begin nothing more."""
+        self._abandoned.set()
         self._abort.set()
 
     def control(self, keys: Sequence[str], suites: Sequence[str], *, workers: int) -> Findings:
@@ -102,6 +105,9 @@ class WarmSession(Session):
         self._number += 1
         self.findings = Findings()
         self._abort.clear()
+        if self._abandoned.is_set():
+            self._abort.set()
+            raise HarnessError("the proof was stopped")
         self._counted.clear()
         self._told.clear()
         self._folder = self._home / name

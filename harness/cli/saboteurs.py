@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from harness.errors import HarnessError
 
 #: In the place of a scenario's id: the hunt for personal data at a run's end.
 HUNT = "HUNT"
+#: Where the last whole proof is told, beside the runs.
+PROOF = "prove.json"
 _CLAIM = "CAUGHT_BY"
 _TRAFFIC = "TRAFFIC"
 
@@ -112,6 +115,17 @@ class Trial:
         if self.any_will_do:
             return "caught" if self.red else "missed"
         return "missed" if self.missed_by else "caught"
+
+
+def last_proof(path: Path, *, commit: str) -> dict[str, int]:
+    """What the last whole `golive prove` of this very commit says: `{"caught", "total"}`; zeros if there was none."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["commit"] == commit and commit != "unknown":
+            return {"caught": int(told["caught"]), "total": int(told["total"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {"caught": 0, "total": 0}
 
 
 def exit_code(trials: Sequence[Trial]) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.prove_session import BITES, sabotaged, seed_for
-from harness.cli.saboteurs import HUNT, Saboteur, Trial, exit_code, registry, unknown_claims
+from harness.cli.saboteurs import HUNT, Saboteur, Trial, exit_code, last_proof, registry, unknown_claims
 from harness.errors import HarnessError
 from harness.target import Target, Tenants
 
@@ -113,3 +113,16 @@ def test_a_target_that_is_not_the_reference_cannot_be_broken() -> None:
 def test_a_saboteur_has_its_own_seed_alone_and_among_others() -> None:
     assert seed_for(7, "flag-ignored") == seed_for(7, "flag-ignored")
     assert len({seed_for(7, "flag-ignored"), seed_for(8, "flag-ignored"), seed_for(7, "first-touch")}) == 3
+
+
+def test_a_report_tells_the_proof_of_its_own_commit_only(tmp_path: Path) -> None:
+    proof = tmp_path / "prove.json"
+    nothing = {"caught": 0, "total": 0}
+    assert last_proof(proof, commit="abc") == nothing
+    proof.write_text('{"caught": 41, "total": 42, "commit": "abc"}')
+    assert last_proof(proof, commit="abc") == {"caught": 41, "total": 42}
+    assert last_proof(proof, commit="abd") == nothing
+    proof.write_text('{"caught": 41, "total": 42, "commit": "unknown"}')
+    assert last_proof(proof, commit="unknown") == nothing
+    proof.write_text("[]")
+    assert last_proof(proof, commit="abc") == nothing
