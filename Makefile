@@ -43,6 +43,14 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 docs: $(STAMP) ## write docs/catalogue.md again from the registries of the fakes
 	@$(BIN)/python -m simulators.catalogue docs/catalogue.md
 
+.PHONY: docs-saboteurs
+docs-saboteurs: $(STAMP) ## write docs/saboteurs.md again from the saboteurs
+	@$(BIN)/golive prove --write-docs
+
+.PHONY: prove
+prove: $(STAMP) ## break the reference in every known way, and see that the scenarios notice
+	@$(BIN)/golive prove $(ARGS)
+
 .PHONY: fmt
 fmt: $(STAMP) ## format and fix what ruff can
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

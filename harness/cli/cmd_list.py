@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from harness.cli import common, terminal
+from harness.cli.saboteurs import registry
 from harness.cli.session import scenarios_home, suites
 from harness.errors import HarnessError, UsageError
 from harness.faults import names as fault_names
@@ -20,7 +21,7 @@ from simulators.gateways import _catalogue, known
 from simulators.gateways._switches import switches
 from simulators.gateways._tamper import TAMPERINGS
 
-KINDS = ("suites", "scenarios", "events", "tamperings", "switches", "faults")
+KINDS = ("suites", "scenarios", "events", "tamperings", "switches", "faults", "saboteurs")
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +47,7 @@ def list_all(
         for title in rows[0] if rows else ():
             table.add_column(title)
         for row in rows:
-            table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in row.values()))
+            table.add_row(*(terminal.escape(_cell(value)) for value in row.values()))
         terminal.output().print(table)
 
 
@@ -57,7 +58,8 @@ def _suites(_: str) -> Iterator[dict[str, Any]]:
         yield {"suite": name, "promises": len(files), "about": text.strip().strip('"')}
 
 
-def _scenarios(_: str) -> Iterator[dict[str, Any]]:
+def collected() -> list[dict[str, Any]]:
+    """Every scenario in every variant, as pytest collects it: `describe` of the plugin says what is in it."""
     home = scenarios_home()
     done = subprocess.run(
         [
@@ -81,8 +83,12 @@ def _scenarios(_: str) -> Iterator[dict[str, Any]]:
     lines = [line for line in done.stdout.splitlines() if line.startswith('{"key"')]
     if not lines:
         raise HarnessError(f"the scenarios cannot be listed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return [json.loads(line) for line in lines]
+
+
+def _scenarios(_: str) -> Iterator[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for one in map(json.loads, lines):
+    for one in collected():
         name = one["key"].partition("[")[0]
         row = {"id": name, "suite": one["suite"], "title": one["title"], "variants": 0, "proves": one["proves"]}
         found.setdefault(name, row)["variants"] += 1
@@ -114,7 +120,18 @@ def _switches(_: str) -> Iterator[dict[str, Any]]:
             }
 
 
-_LISTS = {"scenarios": _scenarios, "suites": _suites, "events": _events, "switches": _switches}
+def _saboteurs(_: str) -> Iterator[dict[str, Any]]:
+    for one in registry(scenarios_home() / "saboteurs"):
+        yield {"saboteur": one.name, "caught by": list(one.caught_by), "as it happens": one.story}
+
+
+_LISTS = {
+    "scenarios": _scenarios,
+    "suites": _suites,
+    "events": _events,
+    "switches": _switches,
+    "saboteurs": _saboteurs,
+}
 
 
 def _named(what: str) -> Iterator[dict[str, Any]]:
@@ -125,3 +142,7 @@ def _named(what: str) -> Iterator[dict[str, Any]]:
     known: Mapping[str, object] = TAMPERINGS
     for name, thing in known.items():
         yield {"name": name, "what it does": (thing.__doc__ or "").strip().splitlines()[0]}
+
+
+def _cell(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

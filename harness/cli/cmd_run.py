@@ -16,6 +16,7 @@ import typer
 
 from harness.checks.verdict import decide
 from harness.cli import common, terminal
+from harness.cli.saboteurs import PROOF, last_proof
 from harness.cli.session import Findings, Selection, Session, suites
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
@@ -219,6 +220,7 @@ def _judge(
         scenarios=scenarios,
         ledger=findings.ledger(),
         privacy=findings.privacy,
+        saboteurs=last_proof(common.OUT / PROOF, commit=target.commit),
         stories=stories,
         checklist=checklist,
         timings={name: round(seconds, 2) for name, seconds in findings.timings.items()},

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from harness.errors import HarnessError, NotSeenInTime
 from harness.stack.processes import Child, Nursery, wait_ready
@@ -37,7 +38,10 @@ class LocalPostgres:
         self._folder = folder
         folder.mkdir(mode=0o755, exist_ok=True)
         self._server = PostgresServer(folder, cleanup_mode=None)
-        self.url = f"postgresql://postgres:@/postgres?host={folder}"
+        self.url = self._url("postgres")
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://postgres:@/{database}?host={self._folder}"
 
     def prepare(self) -> None:
         """Write the data folder (initdb: most of a second)."""
@@ -61,6 +65,12 @@ class LocalPostgres:
         ]
         user = self._server.system_user if os.geteuid() == 0 else None
         return nursery.start("postgres", argv, owner="harness", env=env, log=log, user=user, stop_signal=signal.SIGINT)
+
+    def copy(self, name: str) -> str:
+        """A new database with all that the first one holds, while nobody is connected to that; its URL."""
+        with psycopg.connect(self._url("template1"), autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {} TEMPLATE postgres").format(Identifier(name)))
+        return self._url(name)
 
     def wait_ready(self, child: Child, *, within_s: float) -> None:
         """Return once it answers a connection."""

@@ -24,6 +24,7 @@ import requests
 
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken
+from harness.probes.queue import QueueProbe
 from harness.stack.aws import CREDENTIALS, LocalAws
 from harness.stack.aws_faults import AwsFaults
 from harness.stack.breaking import Breaking
@@ -235,6 +236,33 @@ class Stack:
         off_s = parsedate_to_datetime(date).timestamp() - self.clock.now_s()
         if abs(off_s) > CLOCK_TOLERANCE_S:
             raise HarnessError(f"--at did not reach the target: its clock is {off_s:+.0f} s from the run's.")
+
+    def exchange(self, wanted: Target, *, seed: int, logs: Path, name: str) -> None:
+        """End the target's processes and start another make of them; all else stays warm (`golive prove`).
+
+        Our own PostgreSQL gives it a database of its own, `name`, as `prepare` left the first one; the queues are
+        emptied. So what the one before has left behind is not there.
+
+        Raises:
+            PromiseBroken: it does not become ready.
+        """
+        for child in [self.nursery.get(one) for one in self.nursery.names("target")]:
+            child.kill()
+        self._values["port"] = str(free_port())
+        if self._database is not None:
+            self._values["database_url"] = self._database.copy(name)
+        self._wanted, self.seed, self.logs = wanted, seed, logs
+        self.target = wanted.filled(self._values)
+        self.tenants = {}
+        self._empty_queues()
+        self._start_target()
+        self._write_info()
+
+    def _empty_queues(self) -> None:
+        probes = self.target.probes
+        if probes.aws_url:
+            for queue in filter(None, (probes.queue, probes.dead_letters)):
+                QueueProbe(probes.aws_url, queue).purge()
 
     def stop(self) -> None:
         """End everything and remove the work folder; safe to call twice."""

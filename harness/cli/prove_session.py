@@ -1,0 +1,150 @@
+"""A session that stays warm: the fakes, PostgreSQL and AWS live on, and only the target is exchanged."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cli.saboteurs import HUNT, Saboteur, Trial
+from harness.cli.session import Findings, Selection, Session
+from harness.errors import HarnessError, PromiseBroken
+from harness.records import ScenarioResult
+from harness.target import Target
+
+#: Where broken code says that it ran; `scenarios.saboteurs` knows it by this name.
+BITES = "GOLIVE_SABOTEUR_BITES"
+_REFERENCE = ("python", "-m", "reference_impl")
+
+
+class Silent:
+    """A watcher that says nothing: several sessions run side by side."""
+
+    def phase(self, name: str) -> None:
+        """Nothing."""
+
+    def started(self, name: str) -> None:
+        """Nothing."""
+
+    def finished(self, result: ScenarioResult) -> None:
+        """Nothing."""
+
+
+def sabotaged(target: Target, saboteur: Saboteur | None, *, bites: Path) -> Target:
+    """The target with its processes and commands started by way of the saboteur; provisioning stays as it is.
+
+    Raises:
+        HarnessError: nothing in the target file starts the reference, so there is nothing to break.
+    """
+    if saboteur is None:
+        return target
+    start = {role: _broken(argv, saboteur.name) for role, argv in target.start.items()}
+    if start == target.start:
+        raise HarnessError("golive prove breaks the reference, and this target file does not start it.")
+    actions = {name: _broken(argv, saboteur.name) for name, argv in target.actions.items()}
+    env = {**target.env, BITES: str(bites)}
+    return target.model_copy(update={"start": start, "actions": actions, "env": env})
+
+
+def _broken(argv: Sequence[str], name: str) -> list[str]:
+    if tuple(argv[:3]) != _REFERENCE:
+        return list(argv)
+    return ["python", "-m", "scenarios.saboteurs", name, "--", *argv[3:]]
+
+
+def seed_for(seed: int, name: str) -> int:
+    """A saboteur's own seed, the same alone and among others: its tenants and pixels are nobody else's."""
+    return zlib.crc32(f"{seed}/{name}".encode()) % 10**6
+
+
+class WarmSession(Session):
+    """Tries one saboteur after the other on one stack."""
+
+    def __init__(self, target: Target, *, seed: int, folder: Path, **options: object) -> None:
+        bare = target.model_copy(update={"start": {}})  # prepared, not started: each trial starts its own
+        super().__init__(bare, seed=seed, folder=folder, watcher=Silent(), reproduce="", **options)  # type: ignore[arg-type]  # passed through
+        self._seed = seed
+        self._home = folder
+        self._intact = target
+        self._number = 0
+        self._abandoned = threading.Event()
+
+    def abandon(self) -> None:
+        """End what is running now, from another thread, and begin nothing more."""
+        self._abandoned.set()
+        self._abort.set()
+
+    def control(self, keys: Sequence[str], suites: Sequence[str], *, workers: int) -> Findings:
+        """The same scenarios, and the hunt, on the reference as it is."""
+        self._exchange(None, "control")
+        self.run(Selection(suites=tuple(suites), expression=" or ".join(keys), workers=workers))
+        self._look()
+        return self.findings
+
+    def try_saboteur(self, saboteur: Saboteur, suites: Sequence[str], *, full: bool, workers: int) -> Trial:
+        """Break the reference and let those look who claim to see it; never raises for what went wrong."""
+        began = time.monotonic()
+        bites = self._home / f"{saboteur.name}.bites"
+        try:
+            self._exchange(saboteur, saboteur.name, bites=bites)
+            if full:
+                self.run(Selection(workers=workers))
+            elif saboteur.scenarios:
+                expression = " or ".join(saboteur.scenarios)
+                self._pass("scenarios", Selection(suites=tuple(suites), expression=expression), workers=0, mark="")
+            if (full or HUNT in saboteur.caught_by) and not self._abort.is_set():
+                self._look()
+        except (HarnessError, PromiseBroken) as error:
+            # The target not being ready is no promise broken here: a saboteur must break a promise, not the start-up.
+            self.findings.harness_errors.append(str(error))
+        return self._judged(saboteur, bites, full=full, seconds=time.monotonic() - began)
+
+    def _exchange(self, saboteur: Saboteur | None, name: str, *, bites: Path = Path()) -> None:
+        self._number += 1
+        self.findings = Findings()
+        self._abort.clear()
+        if self._abandoned.is_set():
+            self._abort.set()
+            raise HarnessError("the proof was stopped")
+        self._counted.clear()
+        self._told.clear()
+        self._folder = self._home / name
+        (self._folder / "logs").mkdir(parents=True, exist_ok=True)
+        self.stack.exchange(
+            sabotaged(self._intact, saboteur, bites=bites.resolve()),
+            seed=seed_for(self._seed, name),
+            logs=self._folder / "logs",
+            name=f"trial_{self._number}",
+        )
+
+    def _look(self) -> None:
+        self.look_once_more()
+        self.hunt()
+
+    def _judged(self, saboteur: Saboteur, bites: Path, *, full: bool, seconds: float) -> Trial:
+        found = self.findings
+        ran = {one.id: one for one in found.scenarios}
+        errors = [*found.harness_errors, *(one.sentence() for one in found.deaths if one.owner == "target")]
+        errors += [f"{one.id}: {one.message}" for one in found.scenarios if one.outcome == "error"]
+        if not full and not errors:
+            errors += [f"{key} did not run" for key in saboteur.scenarios if key not in ran]
+        red = sorted(one.id for one in found.scenarios if one.outcome == "failed")
+        hunted = [*found.privacy.leaks, *(found.broken if not found.deaths else ())]
+        if hunted:
+            red.append(HUNT)
+        why = next(
+            (one.message for one in found.scenarios if one.outcome == "failed"), str(hunted[0]) if hunted else ""
+        )
+        return Trial(
+            saboteur=saboteur,
+            red=tuple(red),
+            green=tuple(one.id for one in found.scenarios if one.outcome == "passed"),
+            unobserved=tuple(one.id for one in found.scenarios if one.outcome == "skipped"),
+            why=why,
+            errors=tuple(errors),
+            bites=len(bites.read_text(encoding="utf-8").splitlines()) if bites.exists() else 0,
+            seconds=seconds,
+            any_will_do=full,
+        )

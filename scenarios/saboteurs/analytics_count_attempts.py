@@ -1,0 +1,32 @@
+"""The plan's own SQL joins conversions with attempts and counts rows: every retry is one more sale."""
+
+from typing import Any
+
+from reference_impl.analytics import rollup
+from scenarios.saboteurs._patching import bite, swap
+
+CAUGHT_BY = ("A-01",)
+
+_INFLATE = """
+UPDATE analytics_daily d SET delivered = d.delivered + tries.more
+FROM (
+    SELECT c.tenant_id, c.gateway, c.kind, count(*) - count(DISTINCT c.id) AS more
+    FROM dispatch_attempts a JOIN conversions c ON c.id = a.conversion_id GROUP BY 1, 2, 3
+) AS tries
+WHERE (d.tenant_id, d.gateway, d.kind) = (tries.tenant_id, tries.gateway, tries.kind) AND d.delivered > 0
+"""
+
+
+def patch() -> None:
+    """Count what was tried."""
+
+    def make(old: Any) -> Any:
+        def refresh(connection: Any) -> Any:
+            done = old(connection)
+            if connection.execute(_INFLATE).rowcount:
+                bite()
+            return done
+
+        return refresh
+
+    swap(rollup, "refresh", make)
