@@ -18,7 +18,7 @@ from reference_impl.db import conversions, tenants
 from reference_impl.db.conversions import Arrived, Client, Connection, Draft
 from reference_impl.db.tenants import Account
 from reference_impl.domain import client
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reinstatement, Reversal
 from reference_impl.domain.door import may_enter
 from reference_impl.domain.hashing import hash_buyer
 from reference_impl.gateways import (
@@ -80,6 +80,8 @@ def blueprint(
                 return "ignored"
             case Reversal():
                 return conversions.record_reversal(connection, arrived, meaning)
+            case Reinstatement():
+                return conversions.record_reinstatement(connection, arrived, meaning)
             case Purchase():
                 draft = Draft(
                     id=uuid4(),
