@@ -32,7 +32,10 @@ from typing import Any
 import psycopg
 import requests
 
+from harness.checks import slo
+from harness.cli import common
 from harness.errors import HarnessError
+from harness.readiness import benchmarks
 from harness.stack.aws import CREDENTIALS
 from harness.stack.ports import free_port
 from harness.stack.postgres import LocalPostgres
@@ -186,7 +189,7 @@ def compare(db: Connection, rounds: int) -> tuple[list[float], list[float], list
     db.execute("SET statement_timeout = '300s'")
     quick, view, raw = [], [], []
     for _ in range(rounds):
-        for _ in range(20):
+        for _ in range(70):
             quick.append(timed_ms(lambda: db.execute(DASHBOARD, values).fetchall()))
             view.append(timed_ms(lambda: db.execute(VIEW, values).fetchall()))
         raw.append(timed_ms(lambda: db.execute(RAW, values).fetchall()))
@@ -286,6 +289,7 @@ def serve(nursery: Nursery, environment: dict[str, str], logs: Path) -> str:
 
 def measure(nursery: Nursery, folder: Path, args: argparse.Namespace) -> bool:
     """Everything, printed; whether it was met."""
+    commit = common.commit_here()
     postgres = LocalPostgres(folder / "pg")
     postgres.prepare()
     postgres.wait_ready(postgres.start(nursery, env=dict(os.environ), log=folder / "postgres.log"), within_s=60)
@@ -326,7 +330,23 @@ def measure(nursery: Nursery, folder: Path, args: argparse.Namespace) -> bool:
         say("webhooks with and without the triggers")
         with_us, without_us = webhooks(db)
         refresh(db)
-    return report(args.rows, costs, (quick, view, raw, taken), (with_us, without_us))
+    met = report(args.rows, costs, (quick, view, raw, taken), (with_us, without_us))
+    leave(args.rows, quick, taken, commit=commit)
+    return met
+
+
+def leave(rows: int, quick: list[float], taken: list[float], *, commit: str) -> None:
+    """Leave the two numbers that the launch plan asks for to those who judge; the plan asks for a million a day."""
+    if rows < 1_000_000:
+        print(f"{rows:,} conversions are fewer than the plan's million a day: nothing is left for `golive readiness`.")
+        return
+    for name, samples, target in (
+        ("analytics-query", quick, QUERY_P95_MS),
+        ("analytics-page", taken, PAGE_P95_MS),
+    ):
+        number = slo.p95(name, samples, target=target)
+        told = {"when": common.wall_clock_iso(), "machine": common.machine_here()}
+        print(f"{name}: {benchmarks.write(number, commit=commit, **told)}")
 
 
 def report(
@@ -364,7 +384,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="conversions in the day (default: a million)")
     parser.add_argument("--rounds", type=int, default=15, help="turns of query and raw aggregate (default: 15)")
-    parser.add_argument("--pages", type=int, default=300, help="pages to be fetched (default: 300)")
+    parser.add_argument("--pages", type=int, default=1000, help="pages to be fetched (default: 1000)")
     args = parser.parse_args()
     if min(args.rows // 1000, args.rounds // 2, args.pages // 20) < 1:
         parser.error("too few to say anything: --rows at least 1000, --rounds 2, --pages 20")

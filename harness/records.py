@@ -41,7 +41,7 @@ class RowState(StrEnum):
 
 
 Outcome = Literal["passed", "failed", "skipped", "error"]
-Meaning = Literal["purchase", "reversal", "ignored"]
+Meaning = Literal["purchase", "reversal", "reinstatement", "ignored"]
 
 #: What became of a conversion, as a target's database may tell it.
 ConversionState = Literal["delivered", "dead_lettered", "expired", "suppressed", "held", "pending"]

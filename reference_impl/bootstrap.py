@@ -101,7 +101,11 @@ def web_app() -> Flask:
         pages=[
             dashboard(
                 database=database,
-                door=Door(database=database, session_hours=settings.dashboard_session_hours),
+                door=Door(
+                    database=database,
+                    session_hours=settings.dashboard_session_hours,
+                    trusted_hops=settings.trusted_hops,
+                ),
                 now_s=time.time,
                 timeout_s=settings.dashboard_timeout_s,
             )

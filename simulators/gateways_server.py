@@ -181,7 +181,7 @@ class _Courier:
         if answer is None:
             return refusal(502, "unreachable", f"Nobody answered {_place(wish.to)}: {failure}.")
         told = {"status": answer.status, "sale_id": maker.sale_id(ONE), "elapsed_ms": round(answer.elapsed_ms, 3)}
-        return JSONResponse(told)
+        return JSONResponse({**told, "seed": wish.seed})
 
 
 def _place(url: str) -> str:

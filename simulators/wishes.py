@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -43,17 +44,22 @@ class Delivery(BaseModel):
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
 
 
+def _fresh_seed() -> str:
+    """As `golive trigger` does without `--seed`, and spelt as it spells the key of its first sale."""
+    return f"{secrets.randbelow(10**6)}/trigger/0"
+
+
 class Send(Delivery):
     """What is asked of `POST /_golive/send`."""
 
     gateway: str
     event: str
     """Several with commas are told of each sale."""
-    dialect: str
+    dialect: str = "vendor"
     secret: str
     to: str
-    seed: str
-    """The key of the order; of a run's further sales `seed+1`, `seed+2` ..."""
+    seed: str = Field(default_factory=_fresh_seed)
+    """The key of the order; of a run's further sales `seed+1`, `seed+2` ... Without one it is a new sale's."""
     at_s: int | None = None
     set: dict[str, Any] = {}
     tracking: dict[str, str] = {}

@@ -269,6 +269,7 @@ def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool) -> list[s
     ways = {
         "scenario": "No scenario of this golive looks at these; somebody has to" if whole else run_all,
         "load": f"Measure under load: `golive load baseline{options}`",
+        "benchmark": "Run the benchmarks that `golive readiness` names, at this commit",
         "readiness": "Have these checked in the environment, by whom `golive readiness` names",
         "attestation": "Ask those whom `golive readiness` names",
     }

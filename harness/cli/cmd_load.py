@@ -141,7 +141,7 @@ def _judge(
     slo = load.judge(seen, seed=seed) if seen else ()
     book = seen.ledger if seen else Ledger()
     plan = rows.load()
-    stories, checklist = rows.judge(plan, (), slo, reproduce=command)
+    stories, checklist = rows.judge(plan, (), slo, reproduce=command, benchmarks=common.benchmarks_of(target))
     judged = decide(
         harness_errors=findings.harness_errors,
         broken=findings.broken,

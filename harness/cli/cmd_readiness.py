@@ -88,7 +88,13 @@ def _newest() -> RunRecord:
 
 
 def _judge(seen: RunRecord, run_id: str) -> RunRecord:
-    stories, checklist = rows.judge(rows.load(), seen.scenarios, seen.slo, reproduce=seen.command)
+    stories, checklist = rows.judge(
+        rows.load(),
+        seen.scenarios,
+        seen.slo,
+        reproduce=seen.command,
+        benchmarks=common.benchmarks_of(seen.target),
+    )
     plan = (*stories, *checklist)
     judged = decide(
         harness_errors=seen.harness_errors,

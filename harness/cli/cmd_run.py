@@ -185,7 +185,9 @@ def _judge(
     duration_s: float,
 ) -> RunRecord:
     scenarios = tuple(sorted(findings.scenarios, key=lambda one: (_place(one.suite), one.suite, one.id)))
-    stories, checklist = rows.judge(rows.load(), scenarios, (), reproduce=command)
+    stories, checklist = rows.judge(
+        rows.load(), scenarios, (), reproduce=command, benchmarks=common.benchmarks_of(target)
+    )
     plan = (*stories, *checklist)
     judged = decide(
         harness_errors=findings.harness_errors,

@@ -9,7 +9,7 @@ import secrets
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -21,7 +21,8 @@ import typer
 from harness.cli.terminal import console, escape
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
-from harness.records import RunRecord
+from harness.readiness import benchmarks
+from harness.records import RunRecord, TargetInfo
 from harness.target import Target
 from reports.write import point_latest, write_run
 from simulators.loopback import is_loopback
@@ -84,6 +85,12 @@ def commit_here() -> str:
     except FileNotFoundError:
         return "unknown"
     return done.stdout.strip() or "unknown"
+
+
+def benchmarks_of(target: TargetInfo) -> Mapping[str, benchmarks.Evidence]:
+    """What the benchmarks have left here, as far as it counts for that target's commit."""
+    now_s = datetime.now(UTC).timestamp()  # noqa: TID251 -- how old a file on this machine is
+    return benchmarks.read(benchmarks.FOLDER, commit=target.commit, target=target.name, now_s=now_s)
 
 
 def machine_here() -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.checks import slo
 from harness.errors import HarnessError
 
-How = Literal["scenario", "load", "readiness", "attestation", "out_of_scope"]
+How = Literal["scenario", "load", "benchmark", "readiness", "attestation", "out_of_scope"]
 
 
 class _Line(BaseModel):
@@ -29,6 +29,7 @@ class _Line(BaseModel):
     who: str = ""
     slo: str = ""
     measured: bool = False
+    benchmark: str = ""
     at_least: int = Field(default=0, ge=0)
     all_of: list[str] = []
     note: str = ""
@@ -48,6 +49,7 @@ class Row:
     who: str = ""
     slo: str = ""
     measured: bool = False
+    benchmark: str = ""
     at_least: int = 0
     all_of: tuple[str, ...] = ()
     note: str = ""
@@ -124,7 +126,9 @@ def _rows(story: str, section: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _check(row: Row) -> None:
-    if row.how in ("readiness", "attestation") and not row.who:
+    if (row.how == "benchmark") != bool(row.benchmark):
+        raise HarnessError(f'Row {row.id}: `how = "benchmark"` and `benchmark = NAME` belong together.')
+    if row.how in ("benchmark", "readiness", "attestation") and not row.who:
         raise HarnessError(f"Row {row.id} is seen by {row.how}, but does not say who can supply it.")
     if row.how == "out_of_scope" and not row.reason:
         raise HarnessError(f"Row {row.id} is out of scope without a reason.")

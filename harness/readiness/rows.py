@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from harness.errors import HarnessError
+from harness.readiness.benchmarks import Evidence
 from harness.readiness.plan import Plan, Row, load
 from harness.records import PlanRow, RowState, ScenarioResult, SloResult
 
@@ -71,16 +73,25 @@ def required_by(plan: Plan, slo: Sequence[SloResult]) -> frozenset[str]:
 
 
 def judge(
-    plan: Plan, scenarios: Sequence[ScenarioResult], slo: Sequence[SloResult], *, reproduce: str = ""
+    plan: Plan,
+    scenarios: Sequence[ScenarioResult],
+    slo: Sequence[SloResult],
+    *,
+    reproduce: str = "",
+    benchmarks: Mapping[str, Evidence] = MappingProxyType({}),
 ) -> tuple[tuple[PlanRow, ...], tuple[PlanRow, ...]]:
     """Judge every row: those of the stories, and those of the checklist.
 
-    `reproduce` is the run's own command, given where no scenario has a narrower one.
+    `reproduce` is the run's own command, given where no scenario has a narrower one. `benchmarks` is what lies ready of
+    them (`harness.readiness.benchmarks.read`).
     """
     seen: dict[str, _Seen] = {}
     for row in plan.rows.values():
         if not row.all_of:
-            seen[row.id] = _look(row, scenarios, slo, reproduce)
+            if row.benchmark:
+                seen[row.id] = _by_benchmark(row, benchmarks.get(row.benchmark))
+            else:
+                seen[row.id] = _look(row, scenarios, slo, reproduce)
     # Some rows follow from rows that follow from others; the plan has no circles (see `_follow`).
     for row in plan.rows.values():
         if row.all_of:
@@ -199,6 +210,14 @@ def _by_number(row: Row, slo: Sequence[SloResult], reproduce: str) -> _Seen:
         return (RowState.MET if known else RowState.UNDECIDED), (f"{_number(found)}.",), reproduce or again
     state = {True: RowState.MET, False: RowState.NOT_MET, None: RowState.UNDECIDED}[found.met]
     return state, (f"{_number(found)}.",), reproduce or again
+
+
+def _by_benchmark(row: Row, found: Evidence | None) -> _Seen:
+    if found is None or found.number is None:
+        told = found.told if found else "Its benchmark has not run here."
+        return RowState.NOT_OBSERVED, (told,), row.who
+    state = {True: RowState.MET, False: RowState.NOT_MET, None: RowState.UNDECIDED}[found.number.met]
+    return state, (f"{_number(found.number)}.", found.told), row.who
 
 
 def _number(one: SloResult) -> str:

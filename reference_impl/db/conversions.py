@@ -11,9 +11,9 @@ from uuid import UUID
 
 import psycopg
 
-from reference_impl.db import doors, tenants
+from reference_impl.db import doors, reversals, tenants
 from reference_impl.db.tenants import Account
-from reference_impl.domain.conversion import Purchase, Reversal
+from reference_impl.domain.conversion import Purchase, Reinstatement, Reversal
 from reference_impl.domain.event import has_match_keys, too_old
 from reference_impl.domain.event_id import event_id
 from reference_impl.domain.fbc import fbc_for
@@ -25,10 +25,6 @@ _Seals = tuple[str | None, datetime | None]
 """The buyer's address and browser, sealed, and when they end."""
 _NO_SEALS: _Seals = (None, None)
 
-_REGISTER = """
-INSERT INTO dedupe_registry (tenant_id, gateway, sale_id, kind, event_id, first_seen_at)
-VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-"""
 # One question before the decision: was the sale heard of, or reversed, which clicks share an identifier with it, and
 # how does the tenant use the gateway at this moment? There is a row for each click, and one without a click if there is
 # none. What is asked about several sales comes as one JSON array: one round trip, however many.
@@ -83,14 +79,6 @@ WITH given AS MATERIALIZED (
     INSERT INTO outbox (conversion_id) SELECT id FROM one WHERE state = 'pending'
 )
 SELECT id FROM one
-"""
-# What is in flight at this moment is too late to stop.
-_SUPPRESS = """
-UPDATE conversions SET state = 'suppressed', held_until = NULL, hold_reason = %(reason)s,
-       client_sealed = NULL, client_expires_at = NULL,
-       user_data = user_data - 'client_ip_address' - 'client_user_agent'
-WHERE tenant_id = %(tenant)s AND gateway = %(gateway)s AND sale_id = %(sale_id)s AND kind = 'purchase'
-  AND state IN ('pending', 'queued', 'held') AND (claimed_until IS NULL OR claimed_until <= now())
 """
 
 
@@ -184,11 +172,13 @@ def record_purchases(connection: Connection, sales: Sequence[Sale]) -> list[Reco
     """
     answers: list[Recorded] = ["duplicate"] * len(sales)
     rows: dict[tuple[str, str, str], tuple[int, _Row]] = {}
+    reversed_: list[Sale] = []
     for number, (sale, known) in enumerate(zip(sales, _look(connection, sales), strict=True)):
         if sale.believed is not None and sale.believed != known.account:
             answers[number] = "outdated"
         elif not known.purchase and sale.key not in rows:
             rows[sale.key] = number, _row(sale.arrived, sale.draft, known)
+            reversed_ += [sale] if known.reversal else []
     held = [one for one in rows.values() if one[1].state == "held"]
     at_once = [one for one in rows.values() if one[1].state != "held"]
     written = _write(connection, [row for _, row in at_once])
@@ -197,6 +187,9 @@ def record_purchases(connection: Connection, sales: Sequence[Sale]) -> list[Reco
             answers[number] = "accepted"
     for number, row in held:
         answers[number] = _write_held(connection, sales[number].arrived, row)
+    for sale in reversed_:
+        # What it was suppressed for may have been undone between the look and the write.
+        reversals.reconsider(connection, _sale(sale.arrived, sale.draft.purchase), now_s=sale.arrived.at_s)
     return answers
 
 
@@ -250,20 +243,26 @@ def _write(connection: Connection, rows: Sequence[_Row]) -> set[str]:
     return {str(one) for (one,) in connection.execute(_WRITE, [told]).fetchall()}
 
 
-def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal) -> Literal["accepted", "duplicate"]:
-    """Remember that money went back, and stop the purchase if it has not gone out yet.
+def record_reversal(connection: Connection, arrived: Arrived, reversal: Reversal) -> reversals.Noted:
+    """Remember that money went back, and stop the purchase if it has not gone out yet."""
+    at = _happened_at(arrived, reversal)
+    return reversals.reverse(connection, _sale(arrived, reversal), reversal, at=at)
 
-    A reversal that overtakes its purchase leaves its mark in the registry, and the purchase will see it.
-    """
-    sale = (arrived.tenant, arrived.gateway, reversal.sale_id)
-    named = event_id(tenant=arrived.tenant, gateway=arrived.gateway, sale_id=reversal.sale_id, kind=reversal.kind)
-    with connection.transaction():
-        if not connection.execute(_REGISTER, [*sale, reversal.kind, named, arrived.at]).rowcount:
-            return "duplicate"
-        if reversal.kind != "partial_refund":
-            values = {"tenant": sale[0], "gateway": sale[1], "sale_id": sale[2], "reason": reversal.kind}
-            connection.execute(_SUPPRESS, values)
-    return "accepted"
+
+def record_reinstatement(connection: Connection, arrived: Arrived, undone: Reinstatement) -> reversals.Noted:
+    """Remember that a reversal came to nothing, and send the purchase that it alone had stopped."""
+    at = _happened_at(arrived, undone)
+    return reversals.reinstate(connection, _sale(arrived, undone), undone, at=at, now_s=arrived.at_s)
+
+
+def _happened_at(arrived: Arrived, told: Reversal | Reinstatement) -> datetime:
+    """By the vendor, but never after now."""
+    at_s = arrived.at_s if told.happened_at_s is None else min(told.happened_at_s, arrived.at_s)
+    return datetime.fromtimestamp(at_s, UTC)
+
+
+def _sale(arrived: Arrived, told: Purchase | Reversal | Reinstatement) -> reversals.Sale:
+    return reversals.Sale(arrived.tenant, arrived.gateway, told.sale_id)
 
 
 def _look(connection: Connection, sales: Sequence[Sale]) -> list[_Known]:

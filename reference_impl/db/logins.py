@@ -24,6 +24,10 @@ ON CONFLICT (name_hash) DO UPDATE SET
     until = CASE WHEN f.until <= now() THEN excluded.until ELSE f.until END
 RETURNING failures, extract(epoch FROM until - now())::float8
 """
+_SWEEP = """
+DELETE FROM dashboard_failures
+WHERE name_hash IN (SELECT name_hash FROM dashboard_failures WHERE until <= now() FOR UPDATE SKIP LOCKED)
+"""
 _SESSION = """
 SELECT u.name, u.tenant_id FROM dashboard_sessions s JOIN dashboard_users u USING (name)
 WHERE s.token_hash = %s AND s.expires_at > now()
@@ -71,10 +75,21 @@ def password_hash(connection: Connection, name: str) -> str | None:
 
 
 def count_try(connection: Connection, name_hash: str, *, window_s: float) -> Tries:
-    """Count one more try; the count begins anew `window_s` after its first."""
+    """Count one more try of a name or from an address, by its hash; the count begins anew `window_s` after its first.
+
+    What is over is swept up, so that no hash of an address stays because nobody logs in.
+    """
+    connection.execute(_SWEEP)
     row = connection.execute(_TRY, {"name": name_hash, "window_s": window_s}).fetchone()
     assert row is not None
     return Tries(*row)
+
+
+def forgive_try(connection: Connection, name_hash: str) -> None:
+    """Take one try back, which was none of those that are counted here."""
+    connection.execute(
+        "UPDATE dashboard_failures SET failures = failures - 1 WHERE name_hash = %s AND failures > 0", [name_hash]
+    )
 
 
 def open_session(connection: Connection, *, name: str, name_hash: str, token_hash: str, hours: int) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from reference_impl.db import reversals
 from reference_impl.dispatch import store
 from reference_impl.dispatch.backoff import full_jitter_s
 from reference_impl.dispatch.batches import halve, plan
@@ -77,6 +78,8 @@ class Sender:
         """Without what was paid back, what Meta would refuse for its age, and what it might count a second time."""
         paid_back = [one for one in claimed if one.reversed]
         store.end(connection, paid_back, state="suppressed", reason="reversed before the dispatch")
+        # A reversal that was undone since the claim has found nothing to revive.
+        reversals.reconsider_all(connection, [one.id for one in paid_back if not self.too_old(one)])
         refused = [one for one in claimed if one.refused and not one.reversed]
         store.end(connection, refused, state="suppressed", reason="consent withdrawn before the dispatch")
         gone = {one.id for one in (*paid_back, *refused)}

@@ -1,7 +1,8 @@
 """What a gateway's webhook means, in one vocabulary: the plan's "universal schema".
 
-Every gateway adapter returns exactly one of three things: a `Purchase` (someone paid), a
-`Reversal` (someone was paid back), or `Ignored` (a true message that carries no conversion).
+Every gateway adapter returns exactly one of four things: a `Purchase` (someone paid), a
+`Reversal` (someone was paid back), a `Reinstatement` (that came to nothing), or `Ignored` (a true
+message that carries no conversion).
 """
 
 from __future__ import annotations
@@ -76,6 +77,18 @@ class Reversal:
 
     sale_id: str
     kind: ReversalKind
+    happened_at_s: int | None = None
+    """Whole seconds since 1970-01-01 UTC; None where the vendor does not say: then the receipt counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reinstatement:
+    """A reversal came to nothing: a refund failed, a dispute was won. The seller keeps the money after all."""
+
+    sale_id: str
+    kind: Literal["refund", "chargeback"]
+    happened_at_s: int | None = None
+    """As a reversal's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,4 +98,4 @@ class Ignored:
     reason: str
 
 
-Meaning = Purchase | Reversal | Ignored
+Meaning = Purchase | Reversal | Reinstatement | Ignored

@@ -7,9 +7,18 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal, Trail
+from reference_impl.domain.conversion import (
+    Buyer,
+    Ignored,
+    Meaning,
+    Purchase,
+    Reinstatement,
+    Reversal,
+    ReversalKind,
+    Trail,
+)
 from reference_impl.gateways import RawDelivery, _fields, _signatures
 from reference_impl.gateways._json import parse
 from reference_impl.gateways._trail import carried, trail
@@ -18,7 +27,7 @@ TOLERANCE_S = 300
 
 
 class Gateway:
-    """Succeeded payment intents become purchases; refunds and lost money reversals; all else is ignored by name."""
+    """Succeeded payment intents become purchases; refunds and disputes reversals, and their failures the opposite."""
 
     dialects: ClassVar[tuple[str, ...]] = ("vendor",)
 
@@ -75,34 +84,63 @@ def _paid(event: Mapping[str, Any]) -> Purchase:
 def _refunded(event: Mapping[str, Any]) -> Meaning:
     """A Charge: `refunded` is true only once all of it has gone back."""
     whole = _fields.at(event, "data.object.refunded") is True
-    return _reversal(event, Reversal, "refund" if whole else "partial_refund")
+    return _reversal(event, "refund" if whole else "partial_refund")
 
 
 def _refund_created(event: Mapping[str, Any]) -> Meaning:
     """A Refund says what goes back, not whether that is all; charge.refunded says so."""
     if _fields.text(event, "data.object.status") in ("failed", "canceled"):
         return Ignored(reason="a refund that did not come about")
-    return _reversal(event, Reversal, "partial_refund")
+    return _reversal(event, "partial_refund")
+
+
+def _refund_changed(event: Mapping[str, Any]) -> Meaning:
+    """A refund may fail days after it was told, and of a sale that went back altogether it then was not all."""
+    if _fields.text(event, "data.object.status") in ("failed", "canceled"):
+        return _reinstatement(event, "refund")
+    return Ignored(reason="a refund on its way, which is known")
 
 
 def _disputed(event: Mapping[str, Any]) -> Meaning:
     """A dispute takes the money as soon as it is opened; an inquiry (`warning_…`) only asks."""
     if (_fields.text(event, "data.object.status") or "").startswith("warning_"):
         return Ignored(reason="an inquiry, which moves no money")
-    return _reversal(event, Reversal, "chargeback")
+    return _reversal(event, "chargeback")
 
 
 def _dispute_closed(event: Mapping[str, Any]) -> Meaning:
-    """Lost: the money is gone for good, also if nobody told us that it was disputed. Else the seller keeps it."""
-    if _fields.text(event, "data.object.status") == "lost":
-        return _reversal(event, Reversal, "chargeback")
-    return Ignored(reason="a dispute that the seller did not lose")
+    """Lost: the money is gone for good, also if nobody told us that it was disputed. Won: the seller keeps it."""
+    match _fields.text(event, "data.object.status"):
+        case "lost":
+            return _reversal(event, "chargeback")
+        case "won":
+            return _reinstatement(event, "chargeback")
+        case _:
+            return Ignored(reason="an inquiry that has come to its end")
 
 
-def _reversal(event: Mapping[str, Any], make: Callable[..., Reversal], kind: str) -> Meaning:
+def _funds_reinstated(event: Mapping[str, Any]) -> Meaning:
+    """What won the dispute tells as well; a part of the money may come again after a lost one."""
+    if _fields.text(event, "data.object.status") == "won":
+        return _reinstatement(event, "chargeback")
+    return Ignored(reason="money that came again though the dispute was not won")
+
+
+def _reversal(event: Mapping[str, Any], kind: ReversalKind) -> Meaning:
     if _fields.text(event, "data.object.payment_intent") is None:
-        return Ignored(reason="a charge without a payment intent")
-    return make(sale_id=_fields.sale_id(event, "data.object.payment_intent"), kind=kind)
+        return _NO_INTENT
+    sale_id = _fields.sale_id(event, "data.object.payment_intent")
+    return Reversal(sale_id=sale_id, kind=kind, happened_at_s=_fields.epoch_s(event, "created"))
+
+
+def _reinstatement(event: Mapping[str, Any], kind: Literal["refund", "chargeback"]) -> Meaning:
+    if _fields.text(event, "data.object.payment_intent") is None:
+        return _NO_INTENT
+    sale_id = _fields.sale_id(event, "data.object.payment_intent")
+    return Reinstatement(sale_id=sale_id, kind=kind, happened_at_s=_fields.epoch_s(event, "created"))
+
+
+_NO_INTENT = Ignored(reason="a charge without a payment intent")
 
 
 # One sale is told by many events: its charge, its session, its invoice. The intent alone is the sale: each cycle of a
@@ -111,7 +149,11 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Meaning]] = {
     "payment_intent.succeeded": _paid,
     "charge.refunded": _refunded,
     "refund.created": _refund_created,
+    "refund.updated": _refund_changed,
+    "refund.failed": _refund_changed,
+    "charge.refund.updated": _refund_changed,
     "charge.dispute.created": _disputed,
     "charge.dispute.funds_withdrawn": _disputed,
     "charge.dispute.closed": _dispute_closed,
+    "charge.dispute.funds_reinstated": _funds_reinstated,
 }

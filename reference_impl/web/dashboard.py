@@ -77,9 +77,9 @@ def _add_logins(routes: Blueprint, door: Door) -> None:
             return _form("This form was too old or came from another page. Please try again.", status=400)
         name, password = request.form.get("name", ""), request.form.get("password", "")
         try:
-            token = door.enter(name, password)
+            token = door.enter(name, password, address=door.address_of(request))
         except Throttled as error:
-            log.warning("dashboard: a name is tried too often; refused for %d min", error.minutes)
+            log.warning("dashboard: too many logins fail; refused for %d min", error.minutes)
             return _form(f"Too many tries. Please wait {error.minutes} min and try again.", status=429)
         except Busy:
             return _form("Too many people are logging in. Please try again in a moment.", status=503)

@@ -21,7 +21,7 @@ from reference_impl.db.conversions import Arrived, Client, Draft, Recorded, Sale
 from reference_impl.db.group_commit import GroupCommit
 from reference_impl.db.tenants import Account
 from reference_impl.domain import client
-from reference_impl.domain.conversion import Buyer, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal
 from reference_impl.domain.door import may_enter
 from reference_impl.domain.hashing import hash_buyer
 from reference_impl.gateways import (
@@ -118,10 +118,12 @@ class Intake:
             return self._record_purchase(arrived, meaning, account, read=read)
         if not read and self._read_account(arrived) != account:
             raise OutOfDate
-        if not isinstance(meaning, Reversal):
+        if isinstance(meaning, Ignored):
             return "ignored"
         with self._database.connection() as connection:
-            return conversions.record_reversal(connection, arrived, meaning)
+            if isinstance(meaning, Reversal):
+                return conversions.record_reversal(connection, arrived, meaning)
+            return conversions.record_reinstatement(connection, arrived, meaning)
 
     def _record_purchase(self, arrived: Arrived, purchase: Purchase, account: Account, *, read: bool) -> Status:
         draft = Draft(

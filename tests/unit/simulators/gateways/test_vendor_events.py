@@ -432,6 +432,9 @@ def test_stripe_disputes_have_a_course() -> None:
     assert {name for name, outcome in outcomes.items() if outcome == "reversal"} == {
         "chargeback", "dispute_funds_withdrawn", "dispute_lost",
     }  # fmt: skip
+    assert {name for name, outcome in outcomes.items() if outcome == "reinstatement"} == {
+        "dispute_won", "dispute_funds_reinstated",
+    }  # fmt: skip
 
 
 def test_stripe_says_what_was_before_only_of_what_was_updated() -> None:

@@ -1,0 +1,50 @@
+"""G-35  A refund that fails brings the sale back, by whatever message that is told.
+
+Given  sales that were paid back before they could be sent, and are suppressed
+When   the refunds turn out to have failed: each is told in another way, and twice
+Then   Meta counts each of these sales, once; whose buyer was erased meanwhile, or has refused, stays unsent; so does
+       what was charged back as well
+"""
+
+import pytest
+
+from harness.testing import Click, Pipeline, PlacedOrder
+
+WAYS = ("refund_failed", "refund_failed_update", "charge_refund_failed", "refund_canceled")
+
+
+@pytest.mark.scenario("G-35", proves=("gateway/normalised", "constraint/lgpd"))
+@pytest.mark.each_gateway(only=("stripe",))
+def test_failed_refund_brings_the_sale_back(pipeline: Pipeline) -> None:
+    # Given
+    pipeline.target.must_be_able_to("erase_person")
+
+    def paid_back(click: Click | None = None) -> PlacedOrder:
+        order = pipeline.gateway().order(click=click)
+        answers = [order.deliver(event).status for event in ("refunded", "approved")]
+        assert answers == [202, 202], f"genuine messages must be accepted; they were {answers}"
+        pipeline.database.wait_for_state(order, "suppressed")
+        return order
+
+    kept = {way: paid_back() for way in WAYS}
+    click = pipeline.click(consent="granted")
+    refused, erased, disputed = paid_back(click), paid_back(), paid_back()
+    assert disputed.deliver("chargeback").status == 202
+    pipeline.track("consent", {"click_id": click.click_id, "consent": "denied"})
+    pipeline.target.act("erase_person", tenant=pipeline.tenant.tenant, email=erased.order.buyer.email)
+    # When
+    for way, order in (*kept.items(), *((WAYS[0], one) for one in (refused, erased, disputed))):
+        for _ in range(2):
+            answer = order.deliver(way)
+            assert answer.status == 202, f"{way} must be accepted; it was {answer.status} {answer.text[:200]}"
+        pipeline.note(f"{way}: told twice")
+    # Then
+    for order in kept.values():
+        pipeline.meta.wait_until_counted(order)
+    pipeline.a_later_order_arrives()
+    for order in (refused, erased, disputed):
+        pipeline.database.wait_for_state(order, "suppressed")
+        pipeline.meta.seen_nothing_of(order)
+    for way, order in kept.items():
+        told = len(pipeline.meta.everything_about(order))
+        assert told == 1, f"Meta must hear of the sale once; after {way} it heard {told} times"
