@@ -24,6 +24,12 @@ MAX_BYTES = 1024 * 1024
 _FUNCTIONS = ("Ref", "Sub", "GetAtt", "If", "Equals", "Not", "Condition")
 _HOLE = re.compile(r"\$\{([^}!]+)\}")
 _NO_VALUE = object()
+_KNOWN = frozenset(
+    "AlarmName AlarmDescription Namespace MetricName Dimensions Statistic ExtendedStatistic Unit Period Metrics "
+    "EvaluationPeriods DatapointsToAlarm ComparisonOperator Threshold TreatMissingData ActionsEnabled AlarmActions "
+    "EvaluateLowSampleCountPercentile OKActions InsufficientDataActions".split()
+)
+"""Properties of an alarm that are read."""
 
 
 class BadTemplate(UsageError):
@@ -221,6 +227,9 @@ def _read(text: str) -> Mapping[str, Any]:
 
 def _alarm(told: Mapping[str, Any]) -> Alarm:
     """From CloudFormation's properties. Raises KeyError, BadAlarm, BadMetric."""
+    if unknown := sorted(set(told) - _KNOWN):
+        # Half of them change what the alarm does: better no answer than that of another alarm.
+        raise BadAlarm(f"{told['AlarmName']} has {', '.join(unknown)}, which is not evaluated here")
     parts = told.get("Metrics")
     queries: tuple[StatQuery, ...]
     math: Math | None
@@ -244,7 +253,7 @@ def _alarm(told: Mapping[str, Any]) -> Alarm:
         threshold=float(told["Threshold"]),
         treat_missing=told.get("TreatMissingData", "missing"),
         low_samples=told.get("EvaluateLowSampleCountPercentile", "evaluate"),
-        actions_enabled=bool(told.get("ActionsEnabled", True)),
+        actions_enabled=str(told.get("ActionsEnabled", True)).lower() == "true",
         alarm_actions=tuple(told.get("AlarmActions", ())),
         ok_actions=tuple(told.get("OKActions", ())),
         insufficient_data_actions=tuple(told.get("InsufficientDataActions", ())),

@@ -182,6 +182,8 @@ def test_functions_and_defaults() -> None:
     [one] = Template(ONE).alarms()
     assert one.alarm.name == "a-us-east-1-arn:aws:sns:us-east-1:000000000000:t"
     assert (one.alarm.datapoints_to_alarm, one.alarm.treat_missing, one.alarm.metrics[0].unit) == (2, "missing", None)
+    [off] = Template(ONE.replace("Statistic: Sum", "Statistic: Sum\n      ActionsEnabled: 'false'")).alarms()
+    assert (one.alarm.actions_enabled, off.alarm.actions_enabled) == (True, False)
     [one] = Template(ONE, {"Name": "b"}).alarms()
     assert (one.alarm.name, one.alarm.metrics[0].unit) == ("other", "Count")
 
@@ -197,6 +199,7 @@ def test_functions_and_defaults() -> None:
         ("IsA, !Sub", "Never, !Sub", "condition Never"),
         ("Period: 60", "Period: 61", "Period is"),
         ("Statistic: Sum", "Statistic: IQM", "IQM"),
+        ("Statistic: Sum", "Statistic: Sum\n      ThresholdMetricId: band", "ThresholdMetricId"),
         ("      Threshold: 1\n", "", "'Threshold'"),
         ("Default: a", "Description: a", "no default"),
         ("Namespace: n", "Namespace: &x n\n      Unit2: *x", "aliases"),
