@@ -25,9 +25,28 @@ _FUNCTIONS = ("Ref", "Sub", "GetAtt", "If", "Equals", "Not", "Condition")
 _HOLE = re.compile(r"\$\{([^}!]+)\}")
 _NO_VALUE = object()
 _KNOWN = frozenset(
-    "AlarmName AlarmDescription Namespace MetricName Dimensions Statistic ExtendedStatistic Unit Period Metrics "
-    "EvaluationPeriods DatapointsToAlarm ComparisonOperator Threshold TreatMissingData ActionsEnabled AlarmActions "
-    "EvaluateLowSampleCountPercentile OKActions InsufficientDataActions".split()
+    [
+        "AlarmName",
+        "AlarmDescription",
+        "Namespace",
+        "MetricName",
+        "Dimensions",
+        "Statistic",
+        "ExtendedStatistic",
+        "Unit",
+        "Period",
+        "Metrics",
+        "EvaluationPeriods",
+        "DatapointsToAlarm",
+        "ComparisonOperator",
+        "Threshold",
+        "TreatMissingData",
+        "ActionsEnabled",
+        "AlarmActions",
+        "EvaluateLowSampleCountPercentile",
+        "OKActions",
+        "InsufficientDataActions",
+    ]
 )
 """Properties of an alarm that are read."""
 
