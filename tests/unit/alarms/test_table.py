@@ -1,0 +1,243 @@
+"""Alarm × {fires, silent, once, resolves, minutes to page, dead metric}, driven by the template's own alarms."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reference_impl
+from harness.alarms import template
+from harness.alarms.evaluator import Alarm, Missing
+from harness.alarms.metrics import Metrics, Summary
+from harness.alarms.notification import Place
+
+_SPEC = importlib.util.spec_from_file_location("alarm_signals", Path(__file__).with_name("signals.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+signals: Any = importlib.util.module_from_spec(_SPEC)
+sys.modules["alarm_signals"] = signals  # dataclasses look their module up
+_SPEC.loader.exec_module(signals)
+
+PATH = Path(reference_impl.__file__).parent / "infra" / "pipeline.yaml"
+TOPIC = Place().topic_arn("golive-staging-page")
+ALARMS: Mapping[str, Alarm] = {
+    one.alarm.name.removeprefix("golive-staging-"): one.alarm for one in template.load(PATH).alarms()
+}
+CALM = 70
+"""Minutes before the anomaly: longer than the longest period."""
+AFTER = 80
+PLAN_LIMIT_MIN = 5
+"""On-call is alerted within 5 min of the moment when the written condition is true."""
+
+
+def series(case: Any, values: Sequence[float | None]) -> Metrics:
+    """One value a minute; None: nothing was published."""
+    metrics = Metrics()
+    for minute, value in enumerate(values):
+        if value is not None:
+            case.write(metrics, minute, value)
+    return metrics
+
+
+def played(alarm: Alarm, case: Any, values: Sequence[float | None]) -> Any:
+    return signals.replay(alarm, series(case, values), minutes=len(values), topic=TOPIC)
+
+
+Cell = tuple[str, Any, Any]
+"""A column, what the alarm does, what the plan wants."""
+
+
+def cells(alarm: Alarm, case: Any) -> Iterator[Cell]:
+    """One row of the table, one signal after the other."""
+    calm, ill, long = [case.calm] * CALM, case.anomaly, 45
+    found = played(alarm, case, [*calm, *[ill] * long, *[case.calm] * AFTER])
+    yield "pages after", [minute - CALM for minute in found.pages], [case.pages_after_min]
+    yield "tells it once", found.notices, 1
+    yield "resolves after", [minute - CALM - long for minute in found.resolves], [case.resolves_after_min]
+    found = played(alarm, case, [*calm, *[case.healthy] * (long + AFTER)])
+    yield "silent on the nearest healthy signal", (found.pages, found.notices), ([], 0)
+    short = [ill if minute in case.near_miss() else case.calm for minute in range(AFTER)]
+    found = played(alarm, case, [*calm, *short])
+    yield "silent on an anomaly that is too short", (found.pages, found.notices), ([], 0)
+    found = played(alarm, case, [*calm, *[case.mild or ill] * (CALM + long)])
+    yield "fires on the nearest unhealthy signal", len(found.pages), 1
+    # Silence for longer than three of the longest periods: the last real points have left the range by then.
+    silence = [None] * 200
+    found = played(alarm, case, [*calm, *silence])
+    yield "dead metric, calm", (found.state, len(found.pages)), (case.dies_calm, int(case.dies_calm == "ALARM"))
+    yield "dead metric, ill", played(alarm, case, [*calm, *[ill] * long, *silence]).state, case.dies_ill
+
+
+def test_every_alarm_has_its_row() -> None:
+    assert set(ALARMS) == set(signals.CASES)
+    assert len(ALARMS) >= 10
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_it_fires_is_silent_pages_once_and_resolves(name: str) -> None:
+    case = signals.CASES[name]
+    row = list(cells(ALARMS[name], case))
+    assert {column: got for column, got, _ in row} == {column: wanted for column, _, wanted in row}
+    assert 0 <= case.pages_after_min - case.true_after_min <= PLAN_LIMIT_MIN
+
+
+def mutants(alarm: Alarm) -> Iterator[tuple[str, Alarm]]:
+    """The alarm with one thing of it changed, each by the least that a tired hand would change."""
+    step = 1.0 if alarm.threshold < 1000 else alarm.threshold / 1000
+    yield "threshold up", replace(alarm, threshold=alarm.threshold + step)
+    yield "threshold down", replace(alarm, threshold=alarm.threshold - step)
+    yield "threshold tenfold", replace(alarm, threshold=alarm.threshold * 10)
+    yield "period longer", replace(alarm, period_s=alarm.period_s * 2)
+    if alarm.period_s > 60:
+        yield "period shorter", replace(alarm, period_s=alarm.period_s // 3)
+    n, m = alarm.evaluation_periods, alarm.datapoints_to_alarm
+    yield "N and M one more", replace(alarm, evaluation_periods=n + 1, datapoints_to_alarm=m + 1)
+    if m > 1:
+        yield "M one less", replace(alarm, datapoints_to_alarm=m - 1)
+    yield "never pages", replace(alarm, alarm_actions=())
+    yield "never resolves", replace(alarm, ok_actions=())
+    yield "actions off", replace(alarm, actions_enabled=False)
+    yield "another topic", replace(alarm, alarm_actions=("arn:aws:sns:us-east-1:000000000000:other",))
+    rules: tuple[Missing, ...] = ("missing", "notBreaching", "breaching", "ignore")
+    for rule in rules:
+        if rule != alarm.treat_missing:
+            yield f"missing data are {rule}", replace(alarm, treat_missing=rule)
+    opposite: Any = {
+        "GreaterThanThreshold": "LessThanThreshold",
+        "GreaterThanOrEqualToThreshold": "GreaterThanThreshold",
+        "LessThanThreshold": "LessThanOrEqualToThreshold",
+    }[alarm.comparison]
+    yield "another comparison", replace(alarm, comparison=opposite)
+    other = replace(alarm.metrics[0].metric, dimensions=frozenset({("Environment", "production")}))
+    yield "another metric", replace(alarm, metrics=(replace(alarm.metrics[0], metric=other), *alarm.metrics[1:]))
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_no_change_of_an_alarm_goes_unseen(name: str) -> None:
+    """The table turns red for every mutant; a mutant that lives is a hole in the table."""
+    case = signals.CASES[name]
+    lived = [
+        what for what, mutant in mutants(ALARMS[name]) if all(got == wanted for _, got, wanted in cells(mutant, case))
+    ]
+    assert lived == []
+
+
+def breaker(states: str, every_s: int = 10) -> Iterator[tuple[int, float, float]]:
+    """Of a run of states (C, O, H), one each `every_s`: minute, seconds since last CLOSED, seconds OPEN in a row."""
+    closed_s = open_s = 0.0
+    for index, state in enumerate(states):
+        at_s = index * every_s
+        if state == "C":
+            closed_s = at_s
+        if state != "O":
+            open_s = at_s
+        yield at_s // 60, at_s - closed_s, at_s - open_s
+
+
+@pytest.mark.parametrize(
+    ("states", "pages", "naive"),
+    [
+        ("C" * 6 + "OOH" * 40, 1, 0),  # flickers for 20 min without ever being CLOSED
+        ("C" * 6 + "O" * 120, 1, 1),
+        ("C" * 6 + "OOOHC" * 24, 0, 0),  # trips and recovers again and again
+        ("C" * 6 + "O" * 17 + "C" * 97, 0, 0),  # OPEN for just under 3 min
+        ("C" * 120, 0, 0),
+    ],
+)
+def test_a_flickering_breaker_pages(states: str, pages: int, naive: int) -> None:
+    """OPEN, HALF_OPEN, OPEN is an outage, and the time in OPEN alone would never say so."""
+    case, alarm = signals.CASES["breaker-open"], ALARMS["breaker-open"]
+    right, wrong = Metrics(), Metrics()
+    for minute, since_closed_s, in_open_s in breaker(states):
+        case.write(right, minute, since_closed_s)
+        case.write(wrong, minute, in_open_s)
+    found = [len(signals.replay(alarm, each, minutes=20, topic=TOPIC).pages) for each in (right, wrong)]
+    assert found == [pages, naive]
+
+
+def quiet_day(seed: int) -> Callable[[str, int], float]:
+    """A launch day with its ordinary noise, for each alarm's signal: the name and the minute -> the value."""
+    noise = random.Random(f"quiet day {seed}")
+
+    def value(name: str, minute: int) -> float:
+        busy = 1.0 if 480 <= minute < 1380 else 0.1
+        rare = noise.random() < 0.01  # one minute in a hundred is odd
+        kinds: Mapping[str, Callable[[], float]] = {
+            "dlq-depth": lambda: noise.choice([0, 0, 0, 1, 2, 40]) if rare else 0,
+            "dlq-age": lambda: noise.uniform(0, 3600) if rare else 0,
+            "queue-depth": lambda: 6000 * busy if rare else noise.expovariate(1 / 20),
+            "queue-age": lambda: 400 if rare else noise.expovariate(1 / 2),
+            "breaker-open": lambda: noise.uniform(0, 90) if rare else 0,
+            "token-expiry": lambda: 60 * 86_400 - 60 * minute,
+            "webhook-success": lambda: 30 if rare else noise.uniform(0, 1),
+            "tenant-signatures": lambda: 0,
+            "webhook-latency": lambda: 900 if rare else noise.uniform(60, 150),
+            "dispatch-latency": lambda: 4000 if rare else noise.uniform(300, 1200),
+            "dispatch-success": lambda: 10 if rare else noise.uniform(0, 1),
+            "match-rate": lambda: 40 if rare else noise.uniform(75, 95),
+            "database-connections": lambda: 85 if rare else noise.uniform(10, 50),
+            "data-freshness": lambda: 310 if rare else noise.uniform(0, 260),
+        }
+        return kinds.get(name, lambda: 0 if rare else 4)()
+
+    return value
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_quiet_launch_day_pages_nobody(seed: int) -> None:
+    """1,440 minutes with noise from a seed, one odd minute in a hundred, and one datapoint in 200 lost on its way.
+
+    Its first five minutes are calm: an alarm that treats missing data as breaching and is made before its metric pages.
+    """
+    value, lost = quiet_day(seed), random.Random(f"lost {seed}")
+    for name, alarm in ALARMS.items():
+        case = signals.CASES[name]
+        values = [None if lost.random() < 0.005 else value(name, minute) for minute in range(1440)]
+        found = played(alarm, case, [*[case.calm] * 5, *values])
+        assert (name, found.notices, found.state) == (name, 0, "OK")
+
+
+def test_few_webhooks_at_night_are_no_outage() -> None:
+    """Two of three refused is 33 %, and nothing at three in the morning: the rates ask for a minimum of volume."""
+    for name in ("webhook-success", "dispatch-success", "match-rate"):
+        total, part = (query.metric for query in ALARMS[name].metrics)
+        enough = {"match-rate": 50}.get(name, 20)
+        for volume, pages in ((enough - 1, 0), (enough, 1)):
+            metrics = Metrics()
+            metrics.put_value(total, signals.T0, volume)
+            metrics.put_value(part, signals.T0, 0 if name == "match-rate" else volume)
+            assert len(signals.replay(ALARMS[name], metrics, minutes=30, topic=TOPIC).pages) == pages, name
+
+
+def test_few_slow_answers_at_night_page_nobody() -> None:
+    """p95 of a handful is its slowest one: below 200 samples the state is held."""
+    for name in ("webhook-latency", "dispatch-latency"):
+        metric = ALARMS[name].metrics[0].metric
+        found = []
+        for samples in (39, 40):
+            metrics = Metrics()
+            for minute in range(30):
+                metrics.put(metric, signals.T0 + 60 * minute, Summary.of_values([9000.0], [samples]))
+            found.append(len(signals.replay(ALARMS[name], metrics, minutes=30, topic=TOPIC).pages))
+        assert found == [0, 1], name
+
+
+def test_a_dead_pipeline_pages_within_five_minutes() -> None:
+    """Every process dies at once, and with them every metric of ours: the heartbeats' absence is what pages."""
+    paged = {}
+    for name, alarm in ALARMS.items():
+        case = signals.CASES[name]
+        found = played(alarm, case, [*[case.calm] * CALM, *[None] * 30])
+        if found.pages:
+            paged[name] = found.pages[0] - CALM
+    assert {name for name in paged if name.startswith("heartbeat-")} == {
+        "heartbeat-web", "heartbeat-relay", "heartbeat-consumer", "heartbeat-scheduler",
+    }  # fmt: skip
+    assert max(paged.values()) <= PLAN_LIMIT_MIN
