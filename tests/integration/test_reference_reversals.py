@@ -141,15 +141,18 @@ def test_what_the_vendor_gives_no_time_happened_when_it_was_told(world: World) -
     assert world.state() == GONE
 
 
-def test_every_reversal_must_be_undone(world: World) -> None:
+@pytest.mark.parametrize(("first", "last"), [("refund", "chargeback"), ("chargeback", "refund")])
+def test_every_reversal_must_be_undone(
+    world: World, first: Literal["refund", "chargeback"], last: Literal["refund", "chargeback"]
+) -> None:
     """Refunded and charged back: either alone is enough to stop it. A part that went back stops nothing."""
     world.buys()
     world.back()
     world.back(kind="chargeback")
     world.back(kind="partial_refund")
-    world.undone(kind="chargeback")
+    world.undone(kind=first)
     assert world.state() == GONE
-    world.undone()
+    world.undone(kind=last)
     assert world.state() == PENDING
 
 
