@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from harness.checks.verdict import decide
 from harness.cli import common, terminal
 from harness.cli.cmd_report import load_run
 from harness.errors import UsageError
-from harness.readiness import rows
-from harness.records import RowState, RunRecord
+from harness.readiness import evidence, rows, story_file
+from harness.readiness.evidence import Found
+from harness.records import RowState, RunRecord, TargetInfo
 
 _STYLES = {
     RowState.MET: "green",
@@ -26,7 +31,11 @@ _STYLES = {
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("readiness", epilog="golive readiness   ·   golive readiness --run latest --json")(readiness)
+    app.command(
+        "readiness",
+        epilog="golive readiness   ·   golive readiness --run latest --json   ·   "
+        "golive readiness --story 006.md --write",
+    )(readiness)
 
 
 def readiness(
@@ -34,6 +43,13 @@ def readiness(
         str,
         typer.Option(help="The run to judge by: an id or a folder. Without it: the newest run and the newest load."),
     ] = "",
+    story: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A story in Markdown, judged by the ten points of the story gate. Repeatable.", metavar="FILE"
+        ),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Record findings and status in each story's file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Say of every line of the launch plan whether it is met; what nobody has looked at is never a pass.
@@ -41,20 +57,50 @@ def readiness(
     Exit code: 0 go · 1 no go · 2 usage or harness error · 3 inconclusive.
     """
     with common.exit_codes():
-        seen = load_run(run)[0] if run else _newest()
-        run_id, folder = common.new_run_folder(None)
-        record = _judge(seen, run_id)
-        common.publish(record, folder)
         screen = terminal.console() if as_json else terminal.output()
+        stories = _stories(story or [], write=write)
+        found = [one for each in stories for one in evidence.of_story(each)]
+        seen = load_run(run)[0] if run else _newest(or_none=bool(stories))
+        run_id, folder = common.new_run_folder(None)
+        record = _judge(seen, run_id, found)
+        common.publish(record, folder)
         screen.print(_table(record))
+        for each in stories:
+            _show_story(each, screen)
         terminal.show(replace(record, scenarios=(), timings={}), folder, screen)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
 
 
-def _newest() -> RunRecord:
-    """The newest run and the newest load of the same target, as one.
+def _stories(paths: Sequence[Path], *, write: bool) -> list[story_file.StoryFile]:
+    if write and not paths:
+        raise UsageError("--write records findings in a story: name it with --story FILE.md.")
+    stories = [story_file.load(path) for path in paths]
+    if not write:
+        return stories
+    for one in stories:
+        story_file.save(one)
+    return [story_file.load(path) for path in paths]
+
+
+def _show_story(story: story_file.StoryFile, screen: Console) -> None:
+    report = story.report
+    style = "green" if report.status == "Ready" else "yellow"
+    screen.print(
+        f"\n[{style}]{report.status}[/]  {report.met} of 10  {terminal.escape(f'{story.path}: {report.title}')}"
+    )
+    for point in report.points:
+        for one in point.findings:
+            where = f"{story.path}:{one.line}"
+            screen.print(f"  {terminal.escape(f'{where}  {point.title}: {one.missing} → {one.fix}')}")
+    if report.number not in (evidence.GATED_STORY, evidence.COUNTED_STORY):
+        known = f"story {report.number}" if report.number else "no story that it names"
+        screen.print(f"  [dim]no row of the plan asks for {known}: `id: 006` in front matter says which one it is[/]")
+
+
+def _newest(*, or_none: bool = False) -> RunRecord:
+    """The newest run and the newest load of the same target, as one; with `or_none` an empty record will do.
 
     Raises:
         UsageError: there is neither.
@@ -70,6 +116,8 @@ def _newest() -> RunRecord:
             found[record.kind] = record
         if len(found) == 2:
             break
+    if not found and or_none:
+        return _nothing_ran()
     if not found:
         raise UsageError("There is no run yet to judge by. Begin with `golive run`.")
     run, load = found.get("run"), found.get("load")
@@ -87,8 +135,33 @@ def _newest() -> RunRecord:
     )
 
 
-def _judge(seen: RunRecord, run_id: str) -> RunRecord:
-    stories, checklist = rows.judge(rows.load(), seen.scenarios, seen.slo, reproduce=seen.command)
+def _nothing_ran() -> RunRecord:
+    """Stands for the run where there is none: nothing is known from it."""
+    now = common.wall_clock_iso()
+    return RunRecord(
+        run_id="no run",
+        kind="run",
+        seed=0,
+        target=TargetInfo(name="unknown", commit="unknown"),
+        clock_origin=now,
+        started_at=now,
+        duration_s=0.0,
+        machine=common.machine_here(),
+        command="golive run",
+        verdict=None,
+        exit_code=3,
+        headline="",
+    )
+
+
+def _judge(seen: RunRecord, run_id: str, found: Sequence[Found]) -> RunRecord:
+    stories, checklist = rows.judge(
+        rows.load(),
+        seen.scenarios,
+        seen.slo,
+        reproduce=seen.command,
+        settle=partial(evidence.settle, found=evidence.by_row(found)),
+    )
     plan = (*stories, *checklist)
     judged = decide(
         harness_errors=seen.harness_errors,
