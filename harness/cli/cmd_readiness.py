@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,19 +14,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from harness.checks.verdict import decide
+from harness.checks.verdict import Judgement, decide
 from harness.cli import common, terminal
 from harness.cli.cmd_report import load_run
 from harness.errors import UsageError
-from harness.readiness import evidence, rows, story_file
+from harness.readiness import attestations, evidence, missing, rows, story_file
 from harness.readiness.evidence import Found
-from harness.records import RowState, RunRecord, TargetInfo
+from harness.records import PlanRow, RowState, RunRecord, TargetInfo, Verdict
 
 _STYLES = {
     RowState.MET: "green",
     RowState.NOT_MET: "red",
     RowState.UNDECIDED: "yellow",
     RowState.NOT_OBSERVED: "yellow",
+    RowState.WAIVED: "yellow",
+    RowState.ATTESTED: "green",
 }
 
 
@@ -34,7 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "readiness",
         epilog="golive readiness   ·   golive readiness --run latest --json   ·   "
-        "golive readiness --story 006.md --write",
+        "golive readiness --story 006.md --write   ·   golive readiness --attestations launch.toml",
     )(readiness)
 
 
@@ -50,6 +53,14 @@ def readiness(
         ),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Record findings and status in each story's file.")] = False,
+    attestations_file: Annotated[
+        Path | None,
+        typer.Option("--attestations", help="What people answer for, in TOML; without an entry a row is not met."),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option("--init-attestations", help="Write such a file to fill in: each row that needs a person; end."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Say of every line of the launch plan whether it is met; what nobody has looked at is never a pass.
@@ -58,15 +69,22 @@ def readiness(
     """
     with common.exit_codes():
         screen = terminal.console() if as_json else terminal.output()
+        today = date.fromisoformat(common.wall_clock_iso()[:10])
+        if init:
+            _write_template(init, today, screen)
+            raise typer.Exit
+        said = _attestations(attestations_file, today) if attestations_file else None
         stories = _stories(story or [], write=write)
         found = [one for each in stories for one in evidence.of_story(each)]
-        seen = load_run(run)[0] if run else _newest(or_none=bool(stories))
+        seen = load_run(run)[0] if run else _newest(or_none=bool(stories) or said is not None)
         run_id, folder = common.new_run_folder(None)
-        record = _judge(seen, run_id, found)
+        record = _judge(seen, run_id, found, said)
         common.publish(record, folder)
         screen.print(_table(record))
         for each in stories:
             _show_story(each, screen)
+        if said is not None:
+            _show_missing(record, screen)
         terminal.show(replace(record, scenarios=(), timings={}), folder, screen)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
@@ -154,16 +172,43 @@ def _nothing_ran() -> RunRecord:
     )
 
 
-def _judge(seen: RunRecord, run_id: str, found: Sequence[Found]) -> RunRecord:
-    stories, checklist = rows.judge(
-        rows.load(),
-        seen.scenarios,
-        seen.slo,
-        reproduce=seen.command,
-        settle=partial(evidence.settle, found=evidence.by_row(found)),
+def _judge(
+    seen: RunRecord, run_id: str, found: Sequence[Found], said: attestations.Attestations | None = None
+) -> RunRecord:
+    plan, by_row = rows.load(), evidence.by_row(found)
+
+    def judged_with(people: attestations.Attestations | None) -> tuple[tuple[PlanRow, ...], tuple[PlanRow, ...]]:
+        settle = attestations.settler(partial(evidence.settle, found=by_row), people)
+        return rows.judge(plan, seen.scenarios, seen.slo, reproduce=seen.command, settle=settle)
+
+    stories, checklist = judged_with(said)
+    judged = _decide(seen, (*stories, *checklist))
+    headline, next_steps = judged.headline, judged.next_steps
+    if said is not None and judged.verdict is Verdict.NO_GO:
+        seen_alone = _decide(seen, tuple(row for part in judged_with(None) for row in part))
+        if seen_alone.verdict is not Verdict.NO_GO:
+            # Nothing was seen broken: people are missing, and "60 promises are broken" would be untrue.
+            headline = missing.headline(plan, (*stories, *checklist))
+            next_steps = missing.steps(plan, (*stories, *checklist))
+    return replace(
+        seen,
+        run_id=run_id,
+        kind="readiness",
+        started_at=common.wall_clock_iso(),
+        command=f"golive readiness  # judges {seen.run_id}",
+        verdict=judged.verdict,
+        exit_code=judged.exit_code,
+        headline=headline,
+        reasons=judged.reasons,
+        not_observed=judged.not_observed,
+        next_steps=next_steps,
+        stories=stories,
+        checklist=checklist,
     )
-    plan = (*stories, *checklist)
-    judged = decide(
+
+
+def _decide(seen: RunRecord, plan: Sequence[PlanRow]) -> Judgement:
+    return decide(
         harness_errors=seen.harness_errors,
         broken=seen.broken,
         scenarios=seen.scenarios,
@@ -173,21 +218,36 @@ def _judge(seen: RunRecord, run_id: str, found: Sequence[Found]) -> RunRecord:
         plan=plan,
         required={row.id for row in plan if row.state is not RowState.OUT_OF_SCOPE},
     )
-    return replace(
-        seen,
-        run_id=run_id,
-        kind="readiness",
-        started_at=common.wall_clock_iso(),
-        command=f"golive readiness  # judges {seen.run_id}",
-        verdict=judged.verdict,
-        exit_code=judged.exit_code,
-        headline=judged.headline,
-        reasons=judged.reasons,
-        not_observed=judged.not_observed,
-        next_steps=judged.next_steps,
-        stories=stories,
-        checklist=checklist,
-    )
+
+
+def _attestations(path: Path, today: date) -> attestations.Attestations:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        hint = f"`golive readiness --init-attestations {path}` writes one to fill in."
+        raise UsageError(f"The attestations {path} cannot be read: {error.strerror}. {hint}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The attestations {path} are not UTF-8 text, as TOML has to be.") from None
+    return attestations.parse(text, rows.load(), today)
+
+
+def _write_template(path: Path, today: date, screen: Console) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(attestations.template(rows.load(), today, today + timedelta(days=30)))
+    except FileExistsError:
+        raise UsageError(f"{path} is there already, and is not overwritten. Name another file.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    screen.print(f"wrote {terminal.escape(str(path))}; fill it in, then: golive readiness --attestations {path}")
+
+
+def _show_missing(record: RunRecord, screen: Console) -> None:
+    for who, of_them in missing.by_supplier(rows.load(), (*record.stories, *record.checklist)).items():
+        screen.print(f"\n[bold]missing[/], can be supplied by {terminal.escape(who)}:")
+        for row in of_them:
+            state = row.state.value.replace("_", " ")
+            screen.print(f"  {terminal.escape(f'{row.id}  {row.text} ({state})')}")
 
 
 def _table(record: RunRecord) -> Table:
