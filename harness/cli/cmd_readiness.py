@@ -18,7 +18,7 @@ from harness.checks.verdict import Judgement, decide
 from harness.cli import common, terminal
 from harness.cli.cmd_report import load_run
 from harness.errors import UsageError
-from harness.readiness import attestations, evidence, missing, rows, story_file
+from harness.readiness import attestations, evidence, missing, qa_gate, qa_sources, rows, story_file
 from harness.readiness.evidence import Found
 from harness.records import PlanRow, RowState, RunRecord, TargetInfo, Verdict
 
@@ -37,7 +37,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "readiness",
         epilog="golive readiness   ·   golive readiness --run latest --json   ·   "
-        "golive readiness --story 006.md --write   ·   golive readiness --attestations launch.toml",
+        "golive readiness --story 006.md --write   ·   golive readiness --attestations launch.toml   ·   "
+        "git rev-parse HEAD > qa/commit; golive readiness --qa qa",
     )(readiness)
 
 
@@ -61,6 +62,16 @@ def readiness(
         Path | None,
         typer.Option("--init-attestations", help="Write such a file to fill in: each row that needs a person; end."),
     ] = None,
+    qa: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for the QA gate: commit, junit.xml, coverage.xml, *.sarif, import-contracts.txt, docs/.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    commit: Annotated[
+        str, typer.Option(help="The commit to be launched; without it, the one that the run judged.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Say of every line of the launch plan whether it is met; what nobody has looked at is never a pass.
@@ -76,13 +87,18 @@ def readiness(
         said = _attestations(attestations_file, today) if attestations_file else None
         stories = _stories(story or [], write=write)
         found = [one for each in stories for one in evidence.of_story(each)]
-        seen = load_run(run)[0] if run else _newest(or_none=bool(stories) or said is not None)
+        seen = load_run(run)[0] if run else _newest(or_none=bool(stories or said or qa))
         run_id, folder = common.new_run_folder(None)
+        gate = None
+        if qa:
+            found, gate = _qa(qa, seen, commit or seen.target.commit, found, said)
         record = _judge(seen, run_id, found, said)
         common.publish(record, folder)
         screen.print(_table(record))
         for each in stories:
             _show_story(each, screen)
+        if gate:
+            _show_gate(gate, screen)
         if said is not None:
             _show_missing(record, screen)
         terminal.show(replace(record, scenarios=(), timings={}), folder, screen)
@@ -205,6 +221,34 @@ def _judge(
         stories=stories,
         checklist=checklist,
     )
+
+
+def _qa(
+    folder: Path, seen: RunRecord, commit: str, found: Sequence[Found], said: attestations.Attestations | None
+) -> tuple[list[Found], qa_gate.Gate]:
+    """What the folder adds to what was found, and the gate's own row as the last of it."""
+    sources = qa_sources.read(folder, commit)
+    every = [*found, *sources.found]
+    if not qa_sources.same_commit(seen.target.commit, commit):
+        seen = replace(seen, scenarios=(), slo=())  # what ran was another commit, or a tree with changes
+    regressions = qa_gate.regressions(seen.scenarios)
+    if regressions:
+        every.append(regressions)
+    before = _judge(seen, "", every, said)
+    gate = qa_gate.judge((*before.stories, *before.checklist), sources.concerns)
+    return [*every, gate.found], gate
+
+
+def _show_gate(gate: qa_gate.Gate, screen: Console) -> None:
+    style = {"PASS": "green", "FAIL": "red"}.get(gate.verdict, "yellow")
+    screen.print(f"\nQA gate: [{style}]{gate.verdict}[/]")
+    for check in gate.checks:
+        state = check.state.value.replace("_", " ")
+        screen.print(f"  [{_STYLES.get(check.state, 'dim')}]{state}[/]  {terminal.escape(check.title)}")
+        for line in check.evidence:
+            screen.print(f"    [dim]{terminal.escape(line)}[/]")
+    for concern in gate.concerns:
+        screen.print(f"  concern: {terminal.escape(concern)}")
 
 
 def _decide(seen: RunRecord, plan: Sequence[PlanRow]) -> Judgement:

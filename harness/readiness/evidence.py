@@ -18,7 +18,7 @@ from harness.records import RowState
 GATED_STORY = "006"
 COUNTED_STORY = "009"
 
-_WORST_FIRST = (RowState.NOT_MET, RowState.UNDECIDED, RowState.NOT_OBSERVED, RowState.MET)
+_WORST_FIRST = (RowState.NOT_MET, RowState.UNDECIDED, RowState.NOT_OBSERVED, RowState.WAIVED, RowState.MET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
