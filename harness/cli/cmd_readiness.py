@@ -18,7 +18,7 @@ from harness.checks.verdict import Judgement, decide
 from harness.cli import common, terminal
 from harness.cli.cmd_report import load_run
 from harness.errors import UsageError
-from harness.readiness import attestations, evidence, missing, qa_gate, qa_sources, rows, story_file
+from harness.readiness import attestations, aws_checks, evidence, missing, qa_gate, qa_sources, rows, story_file
 from harness.readiness.evidence import Found
 from harness.records import PlanRow, RowState, RunRecord, TargetInfo, Verdict
 
@@ -72,6 +72,9 @@ def readiness(
     commit: Annotated[
         str, typer.Option(help="The commit to be launched; without it, the one that the run judged.")
     ] = "",
+    aws_profile: Annotated[str, typer.Option(help="Look into this profile's AWS account; reads only.")] = "",
+    aws_endpoint: Annotated[str, typer.Option(help="Look into what answers there as AWS does; reads only.")] = "",
+    aws_prefix: Annotated[str, typer.Option(help="Only AWS resources with this in their names are ours.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Say of every line of the launch plan whether it is met; what nobody has looked at is never a pass.
@@ -87,7 +90,10 @@ def readiness(
         said = _attestations(attestations_file, today) if attestations_file else None
         stories = _stories(story or [], write=write)
         found = [one for each in stories for one in evidence.of_story(each)]
-        seen = load_run(run)[0] if run else _newest(or_none=bool(stories or said or qa))
+        seen = load_run(run)[0] if run else _newest(or_none=bool(stories or said or qa or aws_profile or aws_endpoint))
+        if aws_profile or aws_endpoint:
+            ask = aws_checks.clients(endpoint=aws_endpoint, profile=aws_profile)
+            found += aws_checks.look(ask, prefix=aws_prefix, commit=commit or seen.target.commit)
         run_id, folder = common.new_run_folder(None)
         gate = None
         if qa:
