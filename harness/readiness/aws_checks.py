@@ -41,7 +41,7 @@ def clients(*, endpoint: str = "", profile: str = "", region: str = "") -> Clien
     try:
         session = boto3.Session(profile_name=profile or None, region_name=region or None)
         if not session.region_name:
-            raise UsageError("No AWS region is named. Set AWS_REGION, or one in the profile.")
+            raise UsageError("No AWS region is named. Set AWS_DEFAULT_REGION, or one in the profile.")
     except BotoCoreError as error:
         raise UsageError(f"AWS cannot be asked: {error}.") from None
     known: dict[str, Any] = {}
