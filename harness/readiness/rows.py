@@ -7,15 +7,16 @@ met*. Part of it seen is *undecided*; nothing seen is *not observed*, and says w
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.readiness.benchmarks import Evidence
 from harness.readiness.plan import Plan, Row, load
 from harness.records import PlanRow, RowState, ScenarioResult, SloResult
 
-__all__ = ["expand", "judge", "load", "required_by"]
+__all__ = ["Observation", "expand", "judge", "load", "required_by"]
 
 #: `gateway/hmac` stands for the row of whatever gateway a scenario is run for.
 TEMPLATE = "gateway/"
@@ -24,6 +25,14 @@ _SHOWN = 8
 _SETTLED = (RowState.MET, RowState.ATTESTED, RowState.WAIVED, RowState.OUT_OF_SCOPE)
 _Seen = tuple[RowState, tuple[str, ...], str]
 """State, evidence, and the command that repeats it."""
+
+
+class Observation(NamedTuple):
+    """What is known of one row."""
+
+    state: RowState
+    evidence: tuple[str, ...] = ()
+    reproduce: str = ""
 
 
 def expand(claim: str, gateway: str | None) -> tuple[str, ...]:
@@ -79,23 +88,27 @@ def judge(
     *,
     reproduce: str = "",
     benchmarks: Mapping[str, Evidence] = MappingProxyType({}),
+    settle: Callable[[Row, Observation], Observation] | None = None,
 ) -> tuple[tuple[PlanRow, ...], tuple[PlanRow, ...]]:
     """Judge every row: those of the stories, and those of the checklist.
 
     `reproduce` is the run's own command, given where no scenario has a narrower one. `benchmarks` is what lies ready of
-    them (`harness.readiness.benchmarks.read`).
+    them (`harness.readiness.benchmarks.read`). `settle` is told what the run knows of a row, and says what is known of
+    it with everything else: files, the environment, people.
     """
     seen: dict[str, _Seen] = {}
+    known = settle or (lambda _, one: one)
     for row in plan.rows.values():
         if not row.all_of:
             if row.benchmark:
-                seen[row.id] = _by_benchmark(row, benchmarks.get(row.benchmark))
+                found = _by_benchmark(row, benchmarks.get(row.benchmark))
             else:
-                seen[row.id] = _look(row, scenarios, slo, reproduce)
+                found = _look(row, scenarios, slo, reproduce)
+            seen[row.id] = known(row, Observation(*found))
     # Some rows follow from rows that follow from others; the plan has no circles (see `_follow`).
     for row in plan.rows.values():
         if row.all_of:
-            _follow(row, plan, seen, on_the_way=())
+            _follow(row, plan, seen, on_the_way=(), settle=known)
     judged = [_plan_row(row, seen[row.id]) for row in plan.rows.values()]
     return (
         tuple(row for row in judged if not row.id.startswith("checklist/")),
@@ -230,7 +243,14 @@ def _number(one: SloResult) -> str:
 # -- by other rows -------------------------------------------------------------------------------------------------
 
 
-def _follow(row: Row, plan: Plan, seen: dict[str, _Seen], *, on_the_way: tuple[str, ...]) -> None:
+def _follow(
+    row: Row,
+    plan: Plan,
+    seen: dict[str, _Seen],
+    *,
+    on_the_way: tuple[str, ...],
+    settle: Callable[[Row, Observation], Observation],
+) -> None:
     """Settle a row that follows from others, those first.
 
     Raises:
@@ -242,8 +262,8 @@ def _follow(row: Row, plan: Plan, seen: dict[str, _Seen], *, on_the_way: tuple[s
         raise HarnessError(f"The launch plan goes round in a circle: {' → '.join((*on_the_way, row.id))}.")
     for name in row.all_of:
         if name not in seen:
-            _follow(plan.rows[name], plan, seen, on_the_way=(*on_the_way, row.id))
-    seen[row.id] = _from_members(row, seen)
+            _follow(plan.rows[name], plan, seen, on_the_way=(*on_the_way, row.id), settle=settle)
+    seen[row.id] = settle(row, Observation(*_from_members(row, seen)))
 
 
 def _from_members(row: Row, seen: Mapping[str, _Seen]) -> _Seen:
