@@ -5,7 +5,7 @@ from typing import Any
 from reference_impl.db import conversions
 from scenarios.saboteurs._patching import bite, swap
 
-CAUGHT_BY = ("G-07[hotmart-vendor]", "G-07[stripe-vendor]")
+CAUGHT_BY = ("G-62[hotmart-vendor]", "G-62[stripe-vendor]")
 
 _AGAIN = """
 WITH again AS (

@@ -9,6 +9,7 @@ from scenarios.saboteurs._patching import bite, swap
 CAUGHT_BY = ("G-08[hotmart-vendor]", "G-08[stripe-vendor]")
 
 _meeting = threading.Barrier(2)
+_opening = threading.Lock()
 _opened: list[bool] = []
 _NO_KEYS = """
 ALTER TABLE conversions DROP CONSTRAINT IF EXISTS conversions_tenant_id_gateway_sale_id_kind_key;
@@ -21,9 +22,10 @@ def patch() -> None:
 
     def make(old: Any) -> Any:
         def look(connection: Any, arrived: Any, draft: Any) -> Any:
-            if not _opened:
-                _opened.append(True)
-                connection.execute(_NO_KEYS)
+            with _opening:  # nobody looks before the keys are gone
+                if not _opened:
+                    _opened.append(True)
+                    connection.execute(_NO_KEYS)
             known = old(connection, arrived, draft)
             try:
                 _meeting.wait(timeout=0.3)
