@@ -44,6 +44,7 @@ class _Run:
         self._pipeline = pipeline
         self._experiment = experiment
         self._placed: dict[int, InPlace] = {}
+        self._drawn: dict[int, dict[str, Any]] = {}
         self._pause = threading.Event()
         self._began_s = 0.0
         self._breaker: list[str] = []
@@ -86,11 +87,8 @@ class _Run:
             self._placed[id(timed)] = InPlace(timed.fault.begin(self._reach()))
         except NothingToBreak as error:
             not_observable(f"{error}, so it cannot break it")
-        self._tell(
-            kind="fault",
-            what=timed.sentence(),
-            until_s=self._now_s() + timed.lasts_s / self._experiment.compress,
-        )
+        until_s = self._now_s() + timed.lasts_s / self._experiment.compress
+        self._drawn[id(timed)] = self._tell(kind="fault", what=timed.sentence(), until_s=until_s)
 
     def _end(self, timed: TimedFault) -> None:
         placed = self._placed.pop(id(timed))
@@ -100,6 +98,7 @@ class _Run:
             for other in self._experiment.fault:
                 if id(other) in self._placed and isinstance(other.fault, MetaFault):
                     other.fault.arm(self._pipeline.meta)
+        self._drawn[id(timed)]["until_s"] = round(self._now_s(), 2)  # as it was, no longer as it was planned
         times = "" if placed.struck is None else f" after {placed.struck} strikes"
         self._fact(f"{timed.name} ends{times}")
 
@@ -204,14 +203,13 @@ class _Run:
     def _fact(self, what: str) -> None:
         self._tell(kind="fact", what=what)
 
-    def _tell(self, *, kind: str, what: str, **more: Any) -> None:
-        until_s = more.get("until_s")
-        self._pipeline.timeline.append(
-            {
-                "t_s": round(max(0.0, self._now_s()), 2),
-                "kind": kind,
-                "what": what,
-                "until_s": None if until_s is None else round(until_s, 2),
-                "value": more.get("value"),
-            }
-        )
+    def _tell(self, *, kind: str, what: str, until_s: float | None = None, value: int | None = None) -> dict[str, Any]:
+        told = {
+            "t_s": round(max(0.0, self._now_s()), 2),
+            "kind": kind,
+            "what": what,
+            "until_s": None if until_s is None else round(until_s, 2),
+            "value": value,
+        }
+        self._pipeline.timeline.append(told)
+        return told
