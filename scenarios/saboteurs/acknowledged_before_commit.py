@@ -16,16 +16,16 @@ def patch() -> None:
     """Write it in a moment."""
 
     def make(old: Any) -> Any:
-        def later(arrived: Any, draft: Any) -> None:
+        def later(sales: Any) -> None:
             threading.Event().wait(0.5)
             with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-                old(connection, arrived, draft)
+                old(connection, sales)
 
-        def record_purchase(_: Any, arrived: Any, draft: Any) -> str:
+        def record_purchases(_: Any, sales: Any) -> list[str]:
             bite()
-            threading.Thread(target=later, args=(arrived, draft), daemon=True).start()
-            return "accepted"
+            threading.Thread(target=later, args=(sales,), daemon=True).start()
+            return ["accepted"] * len(sales)
 
-        return record_purchase
+        return record_purchases
 
-    swap(conversions, "record_purchase", make)
+    swap(conversions, "record_purchases", make)

@@ -26,7 +26,7 @@ def patch() -> None:
     rewrite(
         conversions,
         "_LOOK",
-        "(click_id = %(click_id)s OR",
-        "(true OR click_id = %(click_id)s OR",
-        used_by="record_purchase",
+        "(click_id = asked.click_id OR",
+        "(true OR click_id = asked.click_id OR",
+        used_by="record_purchases",
     )

@@ -11,7 +11,7 @@ def patch() -> None:
     rewrite(
         conversions,
         "_LOOK",
-        "SELECT * FROM clicks WHERE tenant_id = %(tenant)s",
+        "SELECT * FROM clicks WHERE tenant_id = asked.tenant",
         "SELECT * FROM clicks WHERE true",
-        used_by="record_purchase",
+        used_by="record_purchases",
     )

@@ -11,7 +11,7 @@ def patch() -> None:
     rewrite(
         conversions,
         "_LOOK",
-        "FROM dedupe_registry WHERE tenant_id = %(tenant)s AND gateway",
-        "FROM dedupe_registry WHERE gateway",
-        used_by="record_purchase",
+        "WHERE tenant_id = asked.tenant AND gateway = asked.gateway AND sale_id",
+        "WHERE gateway = asked.gateway AND sale_id",
+        used_by="record_purchases",
     )

@@ -1,6 +1,5 @@
 """A delivery is a duplicate if its bytes are known: the confirmation after the guarantee is a new sale."""
 
-import contextvars
 import hashlib
 from typing import Any
 
@@ -11,7 +10,7 @@ from scenarios.saboteurs._patching import bite, rewrite, swap
 
 CAUGHT_BY = ("G-21[hotmart-vendor]", "G-21[perfectpay-vendor]")
 
-_body: contextvars.ContextVar[str] = contextvars.ContextVar("_body", default="")
+_bodies: dict[str, str] = {}
 _opened: list[bool] = []
 
 
@@ -20,33 +19,34 @@ def patch() -> None:
 
     def reading(old: Any) -> Any:
         def read(self: Any, body: bytes, *, dialect: str) -> Any:
-            _body.set(hashlib.sha256(body).hexdigest())
-            return old(self, body, dialect=dialect)
+            meaning = old(self, body, dialect=dialect)
+            _bodies[getattr(meaning, "sale_id", "")] = hashlib.sha256(body).hexdigest()
+            return meaning
 
         return read
 
     def naming(_: Any) -> Any:
         def named(*, tenant: str, gateway: str, sale_id: str, kind: str = "purchase") -> str:
-            return f"{kind}.{_body.get()[:32]}"
+            return f"{kind}.{_bodies.get(sale_id, sale_id)[:32]}"
 
         return named
 
     def writing(old: Any) -> Any:
-        def record_purchase(connection: Any, arrived: Any, draft: Any) -> Any:
+        def record_purchases(connection: Any, sales: Any) -> Any:
             bite()
             if not _opened:
                 _opened.append(True)
                 connection.execute(_NO_KEYS)
-            return old(connection, arrived, draft)
+            return old(connection, sales)
 
-        return record_purchase
+        return record_purchases
 
     for one in (hotmart, perfectpay):
         swap(one.Gateway, "read", reading)
     swap(event_id, "event_id", naming)
-    known = "FROM dedupe_registry WHERE tenant_id = %(tenant)s AND gateway = %(gateway)s AND sale_id = %(sale_id)s"
-    rewrite(conversions, "_LOOK", known, f"{known} AND false", used_by="record_purchase")
-    swap(conversions, "record_purchase", writing)
+    known = "WHERE tenant_id = asked.tenant AND gateway = asked.gateway AND sale_id = asked.sale_id"
+    rewrite(conversions, "_LOOK", known, f"{known} AND false", used_by="record_purchases")
+    swap(conversions, "record_purchases", writing)
 
 
 _NO_KEYS = """

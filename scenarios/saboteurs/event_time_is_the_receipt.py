@@ -13,11 +13,14 @@ def patch() -> None:
     """Nobody says when it was paid."""
 
     def make(old: Any) -> Any:
-        def record_purchase(connection: Any, arrived: Any, draft: Any) -> Any:
+        def unpaid(sale: Any) -> Any:
+            purchase = dataclasses.replace(sale.draft.purchase, paid_at_s=None)
+            return dataclasses.replace(sale, draft=dataclasses.replace(sale.draft, purchase=purchase))
+
+        def record_purchases(connection: Any, sales: Any) -> Any:
             bite()
-            purchase = dataclasses.replace(draft.purchase, paid_at_s=None)
-            return old(connection, arrived, dataclasses.replace(draft, purchase=purchase))
+            return old(connection, [unpaid(sale) for sale in sales])
 
-        return record_purchase
+        return record_purchases
 
-    swap(conversions, "record_purchase", make)
+    swap(conversions, "record_purchases", make)

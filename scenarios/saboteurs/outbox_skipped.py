@@ -10,5 +10,5 @@ CAUGHT_BY = ("S-01[hotmart-vendor]",)
 def patch() -> None:
     """No row for the relay, and no search for strays, which would find it."""
     waiting = "SELECT id FROM one WHERE state = 'pending'"
-    rewrite(conversions, "_WRITE", waiting, "SELECT id FROM one WHERE false", used_by="record_purchase")
+    rewrite(conversions, "_WRITE", waiting, "SELECT id FROM one WHERE false", used_by="record_purchases")
     swap(strays, "recover", returning(None))

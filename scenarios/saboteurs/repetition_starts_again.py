@@ -20,13 +20,14 @@ def patch() -> None:
     """On conflict do update."""
 
     def make(old: Any) -> Any:
-        def record_purchase(connection: Any, arrived: Any, draft: Any) -> Any:
-            said = old(connection, arrived, draft)
-            if said == "duplicate":
-                bite()
-                connection.execute(_AGAIN, [arrived.tenant, arrived.gateway, draft.purchase.sale_id])
+        def record_purchases(connection: Any, sales: Any) -> Any:
+            said = old(connection, sales)
+            for sale, one in zip(sales, said, strict=True):
+                if one == "duplicate":
+                    bite()
+                    connection.execute(_AGAIN, list(sale.key))
             return said
 
-        return record_purchase
+        return record_purchases
 
-    swap(conversions, "record_purchase", make)
+    swap(conversions, "record_purchases", make)
