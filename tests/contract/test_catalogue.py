@@ -629,6 +629,7 @@ FELT: dict[str, tuple[dict[str, Any], str]] = {
     "refusal": ({"error": "no_permission"}, "403 200"),
     "expired_token": ({}, "401 190"),
     "html_502": ({}, "502 <html>"),
+    "html_429": ({}, "429 <html>"),
     "lose_reply": ({}, "reset"),
     "hang": ({"hang_s": 0.2}, "reset after 0.2 s"),
     "hang_after_work": ({"hang_s": 0.2}, "200 1 after 0.2 s"),

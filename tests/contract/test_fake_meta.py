@@ -227,6 +227,7 @@ LAWS = {
     "slow_body": Law("200 received 1", 200, counted=True, parameters={"over_s": 0.05}),
     "expired_token": Law("401 190/463", 401, counted=False),
     "html_502": Law("502 no JSON", 502, counted=False),
+    "html_429": Law("429 no JSON", 429, counted=False),
     "lose_reply": Law("reset", 200, counted=True),
     "hang": Law("reset", 0, counted=False, parameters={"hang_s": 0}),
     "hang_after_work": Law("200 received 1", 200, counted=True, parameters={"hang_s": 0}),
