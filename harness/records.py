@@ -217,7 +217,7 @@ class PlanRow:
     evidence: tuple[str, ...] = ()
     reproduce: str = ""
     how: str = ""
-    """How it can be seen: scenario, load, readiness, attestation, out_of_scope."""
+    """How it can be seen: scenario, load, benchmark, readiness, attestation, out_of_scope."""
     story_title: str = ""
     """What the plan calls the story, or the part of the checklist."""
 

@@ -31,6 +31,7 @@ PASSING: Mapping[str, Mapping[str, Any]] = {
     "throttle": {"regain_minutes": 0},
     "refusal": {"error": "service_down"},
     "html_502": {},
+    "html_429": {},
     "lose_reply": {},
     "reset": {},
     "truncated_json": {},
