@@ -313,7 +313,7 @@ class Site:
 
     # -- what happens, and what came of it -------------------------------------------------------------------
 
-    def gateway(self) -> Site:
+    def gateway(self, _: str | None = None) -> Site:
         """For `Traffic`, which asks a pipeline for its gateway."""
         return self
 

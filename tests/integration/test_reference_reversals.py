@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from reference_impl.db import conversions, doors, people, reversals, tenants
-from reference_impl.db.conversions import Arrived, Draft
+from reference_impl.db.conversions import Arrived, Draft, Sale
 from reference_impl.domain.conversion import Buyer, Purchase, Reinstatement, Reversal, ReversalKind
 
 NOW_S = 1_772_000_000
@@ -47,7 +47,7 @@ class World:
             hold=False,
             window_s=WINDOW_S,
         )
-        return conversions.record_purchase(self.db, self.arrived, draft)
+        return conversions.record_purchases(self.db, [Sale(arrived=self.arrived, draft=draft)])[0]
 
     def back(self, at_s: int | None = None, kind: ReversalKind = "refund", sale: str = "pi_1") -> str:
         reversal = Reversal(sale_id=sale, kind=kind, happened_at_s=at_s)

@@ -45,7 +45,7 @@ class World:
         nothing: Any = None
         return create_app(
             database=database, secrets=nothing, seals=nothing, visitors=nothing, queue_complaint=lambda: None,
-            now_s=NOON.timestamp, webhook_rules=nothing, max_body_bytes=20_000, pages=pages,
+            now_s=NOON.timestamp, webhook_rules=nothing, trusted_hops=0, max_body_bytes=20_000, pages=pages,
         )  # fmt: skip
 
     def user(self, name: str, whose: str, password: str = PASSWORD) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impl.domain.conversion import Ignored, Purchase, Reversal
+from reference_impl.domain.conversion import Ignored, Purchase, Reinstatement, Reversal
 from reference_impl.domain.hashing import hash_buyer
 from reference_impl.gateways import (
     BadSignature,
@@ -44,7 +44,7 @@ def ends_well(name: str, dialect: str, body: bytes) -> None:
         found = adapter(name).read(body, dialect=dialect)
     except (MalformedBody, SchemaMismatch):
         return
-    assert isinstance(found, Purchase | Reversal | Ignored)
+    assert isinstance(found, Purchase | Reversal | Reinstatement | Ignored)
     if isinstance(found, Purchase):
         json.dumps(hash_buyer(found.buyer).as_user_data())
         assert 0 <= found.amount < 10**12
