@@ -15,15 +15,12 @@ from itertools import count
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, cast
 
+from simulators.arming import Armed, BadFault, armed
 from simulators.aws_faults.calls import Call, Reply
 
 MAX_DELAY_S = 900
 """SQS's own limit for DelaySeconds."""
 MAX_COPIES = 10_000
-
-
-class BadFault(ValueError):
-    """No such fault, or parameters that it does not have; the message says what there is."""
 
 
 Forward = Callable[[Call], Awaitable[Reply]]
@@ -306,32 +303,11 @@ def _guess(name: str, known: Mapping[str, object]) -> str:
 
 
 @dataclass(kw_only=True)
-class Armed:
-    """A fault in place: strikes with `probability` from its own `rng`, until `strikes_left` is 0 (None: for ever)."""
-
-    id: str
-    fault: Fault
-    rng: random.Random
-    probability: float = 1.0
-    strikes_left: int | None = None
-    struck: int = 0
-
-    def strikes(self, call: Call) -> bool:
-        """Whether it strikes this call; a strike is used up, a miss is not."""
-        if self.strikes_left == 0 or not self.fault.concerns(call) or self.rng.random() >= self.probability:
-            return False
-        if self.strikes_left is not None:
-            self.strikes_left -= 1
-        self.struck += 1
-        return True
-
-
-@dataclass(kw_only=True)
 class Arsenal:
     """What is armed; the one armed first strikes first."""
 
     copies: Copies = field(default_factory=Copies)
-    _armed: dict[str, Armed] = field(default_factory=dict)
+    _armed: dict[str, Armed[Fault]] = field(default_factory=dict)
     _ids: Any = field(default_factory=lambda: count(1))
 
     def arm(self, fault: Fault, *, probability: float, strikes: int | None, seed: int) -> str:
@@ -340,16 +316,7 @@ class Arsenal:
         Raises:
             BadFault: probability is not within 0 and 1, or strikes below 1.
         """
-        if not 0.0 <= probability <= 1.0 or (strikes is not None and strikes < 1):
-            message = "probability is within 0 and 1, strikes at least 1 or null"
-            raise BadFault(message)
-        one = Armed(
-            id=f"a{next(self._ids)}",
-            fault=fault,
-            rng=random.Random(seed),
-            probability=probability,
-            strikes_left=strikes,
-        )
+        one = armed(f"a{next(self._ids)}", fault, probability=probability, strikes=strikes, seed=seed)
         self._armed[one.id] = one
         return one.id
 
@@ -367,6 +334,6 @@ class Arsenal:
         self._armed.clear()
         self.copies.clear()
 
-    def strike(self, call: Call) -> Armed | None:
+    def strike(self, call: Call) -> Armed[Fault] | None:
         """What this call meets, if anything. A spent one stays until it is taken away: its count is asked for."""
-        return next((one for one in self._armed.values() if one.strikes(call)), None)
+        return next((one for one in self._armed.values() if one.strikes(concerned=one.fault.concerns(call))), None)

@@ -28,8 +28,9 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from simulators.arming import BadFault
 from simulators.aws_faults.calls import Call, Reply
-from simulators.aws_faults.faults import Arsenal, BadFault, Context, make
+from simulators.aws_faults.faults import Arsenal, Context, make
 from simulators.control import complaint
 from simulators.loopback import is_loopback
 

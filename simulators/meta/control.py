@@ -16,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from simulators.arming import BadFault
 from simulators.control import handlers, refusal
-from simulators.meta.faults import BadFault, make
+from simulators.meta.faults import make
 from simulators.meta.inbox import Call
 from simulators.meta.latency import Latency, NoSuchLatency
 from simulators.meta.state import Meta, NoWayBack

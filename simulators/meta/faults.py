@@ -6,7 +6,6 @@ To add one: a frozen dataclass below (its fields are its parameters, its docstri
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import count
@@ -16,6 +15,7 @@ from typing import Any, ClassVar, Protocol, cast
 import orjson
 
 from simulators import wire
+from simulators.arming import Armed, BadFault, armed
 from simulators.meta.errors import TABLE, GraphError
 
 MAX_HANG_S = 3600.0
@@ -29,10 +29,6 @@ LIMITS: Mapping[int, str] = {
     80003: "audience_limit",
     80004: "business_limit",
 }
-
-
-class BadFault(ValueError):
-    """No such fault, or parameters it does not have; the message says what there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,32 +362,11 @@ def make(name: str, parameters: Mapping[str, object]) -> Fault:
         raise BadFault(message) from None
 
 
-@dataclass(kw_only=True)
-class Armed:
-    """A fault in place: strikes with `probability` from its own `rng`, until `strikes_left` is 0 (None: for ever)."""
-
-    id: str
-    fault: Fault
-    rng: random.Random
-    probability: float = 1.0
-    strikes_left: int | None = None
-
-    def strikes(self, events: Sequence[Any]) -> bool:
-        """Whether it strikes this call; a strike is used up, a miss is not."""
-        if self.strikes_left == 0 or not self.fault.concerns(events):
-            return False
-        if self.rng.random() >= self.probability:
-            return False
-        if self.strikes_left is not None:
-            self.strikes_left -= 1
-        return True
-
-
 class Arsenal:
     """What is armed, per pixel; the one armed first strikes first."""
 
     def __init__(self) -> None:
-        self._armed: dict[str, list[Armed]] = {}
+        self._armed: dict[str, list[Armed[Fault]]] = {}
         self._ids = count(1)
 
     def arm(self, pixel: str, fault: Fault, *, probability: float, strikes: int | None, seed: int) -> str:
@@ -400,16 +375,7 @@ class Arsenal:
         Raises:
             BadFault: probability is not within 0 and 1, or strikes below 1.
         """
-        if not 0.0 <= probability <= 1.0 or (strikes is not None and strikes < 1):
-            message = "probability is within 0 and 1, strikes at least 1 or null"
-            raise BadFault(message)
-        one = Armed(
-            id=f"f{next(self._ids)}",
-            fault=fault,
-            rng=random.Random(seed),
-            probability=probability,
-            strikes_left=strikes,
-        )
+        one = armed(f"f{next(self._ids)}", fault, probability=probability, strikes=strikes, seed=seed)
         self._armed.setdefault(pixel, []).append(one)
         return one.id
 
@@ -423,12 +389,12 @@ class Arsenal:
 
     def strike(self, pixel: str, events: Sequence[Any]) -> Fault | None:
         """The fault this call meets, if any; spent ones are gone."""
-        armed = self._armed.get(pixel)
-        if not armed:
+        known = self._armed.get(pixel)
+        if not known:
             return None
-        struck = next((one for one in armed if one.strikes(events)), None)
+        struck = next((one for one in known if one.strikes(concerned=one.fault.concerns(events))), None)
         if struck is not None and struck.strikes_left == 0:
-            armed.remove(struck)
+            known.remove(struck)
         return None if struck is None else struck.fault
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from simulators.arming import BadFault
 from simulators.aws_faults.calls import Call, Reply
-from simulators.aws_faults.faults import FAULTS, Arsenal, BadFault, Context, Copies, make
+from simulators.aws_faults.faults import FAULTS, Arsenal, Context, Copies, make
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260301/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=00"
 QUEUE = "http://127.0.0.1:1/000000000000/golive-dispatch"
