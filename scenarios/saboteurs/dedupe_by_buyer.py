@@ -15,14 +15,19 @@ def patch() -> None:
     """Who has bought has bought."""
 
     def make(old: Any) -> Any:
-        def look(connection: Any, arrived: Any, draft: Any) -> Any:
-            known = old(connection, arrived, draft)
-            found = draft.user_data.get("em") or [""]
-            if connection.execute(_BOUGHT, [arrived.tenant, found[0]]).fetchone():
-                bite()
-                return dataclasses.replace(known, purchase=True)
-            return known
+        def look(connection: Any, sales: Any) -> Any:
+            return [
+                dataclasses.replace(known, purchase=True) if has_bought(connection, sale) else known
+                for sale, known in zip(sales, old(connection, sales), strict=True)
+            ]
 
         return look
+
+    def has_bought(connection: Any, sale: Any) -> bool:
+        found = sale.draft.user_data.get("em") or [""]
+        if connection.execute(_BOUGHT, [sale.arrived.tenant, found[0]]).fetchone():
+            bite()
+            return True
+        return False
 
     swap(conversions, "_look", make)

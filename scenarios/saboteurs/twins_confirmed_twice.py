@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 from reference_impl.db import conversions
+from reference_impl.db.group_commit import GroupCommit
 from scenarios.saboteurs._patching import bite, swap
 
 CAUGHT_BY = ("G-08[hotmart-vendor]", "G-08[stripe-vendor]")
@@ -18,22 +19,27 @@ ALTER TABLE dedupe_registry DROP CONSTRAINT IF EXISTS dedupe_registry_pkey;
 
 
 def patch() -> None:
-    """Twins are let meet between the look and the insert."""
+    """Twins are let meet between the look and the insert, each on its own, as two replicas would have them."""
+
+    def alone(_: Any) -> Any:
+        return lambda group, item: group._work([item])[0]
 
     def make(old: Any) -> Any:
-        def look(connection: Any, arrived: Any, draft: Any) -> Any:
+        def look(connection: Any, sales: Any) -> Any:
             with _opening:  # nobody looks before the keys are gone
                 if not _opened:
                     _opened.append(True)
                     connection.execute(_NO_KEYS)
-            known = old(connection, arrived, draft)
-            try:
-                _meeting.wait(timeout=0.3)
-                bite()
-            except threading.BrokenBarrierError:
-                _meeting.reset()
+            known = old(connection, sales)
+            if not known[0].purchase:
+                try:
+                    _meeting.wait(timeout=1)
+                    bite()
+                except threading.BrokenBarrierError:
+                    _meeting.reset()
             return known
 
         return look
 
+    swap(GroupCommit, "submit", alone)
     swap(conversions, "_look", make)
