@@ -110,6 +110,7 @@ def _add_apologies(routes: Blueprint, timeout_s: float) -> None:
         return _sorry(503, "This takes too long", f"Your numbers could not be read within {timeout_s:g} seconds.")
 
     @routes.errorhandler(psycopg.OperationalError)
+    @routes.errorhandler(psycopg.errors.ReadOnlySqlTransaction)
     @routes.errorhandler(psycopg_pool.PoolTimeout)
     def _away(error: Exception) -> ResponseReturnValue:
         log.error("dashboard: the database is away: %s", type(error).__name__)

@@ -20,15 +20,19 @@ class Database:
     """Connections in autocommit mode: a transaction is opened in so many words.
 
     `prepare`: whether statements that are used often are prepared, which a transaction-mode pooler does not bear.
+    `wait_s`: for how long a webhook waits for a connection.
     """
 
-    def __init__(self, url: str, *, size: int, prepare: bool = True) -> None:
+    def __init__(self, url: str, *, size: int, prepare: bool = True, wait_s: float = _WAIT_S) -> None:
         self._size = size
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=min(2, size),
             max_size=size,
-            timeout=_WAIT_S,
+            timeout=wait_s,
+            # The pool's pauses between its own attempts double for five minutes: after a long outage the database would
+            # be well for minutes before anybody noticed. Given up this early, the next webhook makes it try at once.
+            reconnect_timeout=wait_s,
             kwargs={"autocommit": True} if prepare else {"autocommit": True, "prepare_threshold": None},
             open=True,
         )

@@ -69,6 +69,7 @@ def register(app: Flask) -> None:
         return answer
 
     @app.errorhandler(psycopg.OperationalError)
+    @app.errorhandler(psycopg.errors.ReadOnlySqlTransaction)  # a standby, or a disk that is full
     @app.errorhandler(psycopg_pool.PoolTimeout)
     @app.errorhandler(BotoCoreError)
     @app.errorhandler(ClientError)

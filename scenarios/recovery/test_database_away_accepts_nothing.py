@@ -18,7 +18,7 @@ def test_database_away_accepts_nothing(pipeline: Pipeline) -> None:
     # Given
     pipeline.network.must_have("database")
     ready = pipeline.info.target.paths.ready
-    orders = [pipeline.gateway().order() for _ in range(5)]
+    orders = [pipeline.gateway().order() for _ in range(2)]  # each waits for a connection as long as the target lets it
     # When
     with pipeline.network.arm("database", "down"):
         for order in orders:

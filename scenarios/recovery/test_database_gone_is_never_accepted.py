@@ -16,7 +16,7 @@ from harness.testing import Pipeline, wait_until
 def test_database_gone_is_never_accepted(pipeline: Pipeline) -> None:
     # Given
     gateway, ready = pipeline.gateway(), pipeline.info.target.paths.ready
-    orders = [gateway.order() for _ in range(5)]
+    orders = [gateway.order() for _ in range(2)]  # each waits for a connection as long as the target lets it
     before = gateway.order()
     assert before.deliver().status == 202
     with pipeline.fault("database.down"):
@@ -25,7 +25,7 @@ def test_database_gone_is_never_accepted(pipeline: Pipeline) -> None:
         health = pipeline.target.request("GET", ready).status
     # Then
     accepted = [status for status in answers if status is not None and status < 300]
-    assert not accepted, f"without a database nothing can be kept, and {len(accepted)} of 5 were accepted"
+    assert not accepted, f"without a database nothing can be kept, and {len(accepted)} of {len(orders)} were accepted"
     assert health != 200, f"{ready} said 200 without a database"
     wait_until(
         lambda: pipeline.target.request("GET", ready).status,
@@ -34,7 +34,7 @@ def test_database_gone_is_never_accepted(pipeline: Pipeline) -> None:
         within_s=pipeline.timings.start_s,
     )
     again = [order.deliver().status for order in orders]
-    assert again == [202] * 5, f"with the database back they were answered with {again}"
+    assert again == [202] * len(orders), f"with the database back they were answered with {again}"
     for order in (before, *orders):
         pipeline.meta.wait_until_counted(order)
     pipeline.settle()

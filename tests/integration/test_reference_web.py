@@ -24,6 +24,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from flask import Flask
+from psycopg_pool import PoolTimeout
 from werkzeug.test import TestResponse
 
 from reference_impl import logs
@@ -863,9 +864,10 @@ def client_error() -> ClientError:
         (client_error(), 503, "unavailable"),
         (EndpointConnectionError(endpoint_url="http://canary"), 503, "unavailable"),
         (psycopg.OperationalError("canary"), 503, "unavailable"),
+        (psycopg.errors.ReadOnlySqlTransaction("canary"), 503, "unavailable"),
         (RuntimeError("canary"), 500, "internal"),
     ],
-    ids=["secrets say no", "secrets away", "database away", "unforeseen"],
+    ids=["secrets say no", "secrets away", "database away", "database read-only", "unforeseen"],
 )
 def test_our_own_trouble_is_told_in_general(world: World, error: Exception, status: int, code: str) -> None:
     """So that the vendor comes again; no text of the error comes out, and nothing is stored."""
@@ -887,6 +889,29 @@ def test_a_pool_without_a_database(world: World) -> None:
     refused(world.track("click", {}), 503, "unavailable")
     client = world.app.test_client()
     assert (client.get("/health/live").status_code, client.get("/health/ready").status_code) == (200, 503)
+
+
+def test_a_database_that_is_back_is_noticed_at_once(world: World) -> None:
+    """However long it was away: the pool's own pauses would have grown to minutes."""
+    name = f"{world.name}_late"
+    database = Database(world.url.replace(world.name, name), size=2, wait_s=0.4)
+    try:
+        for _ in range(4):
+            with pytest.raises(PoolTimeout), database.connection():
+                pass
+        world.db.execute(f"CREATE DATABASE {name}")
+        with database.connection() as connection:
+            assert connection.execute("SELECT current_database()").fetchone() == (name,)
+    finally:
+        database.close()
+
+
+def test_a_sale_outlives_its_dedupe_row(world: World) -> None:
+    """Told again when the row is gone by its age, it is a duplicate still, and nothing of it is sent again."""
+    assert world.deliver().get_json() == {"status": "accepted"}
+    world.db.execute("DELETE FROM dedupe_registry")
+    assert world.deliver().get_json() == {"status": "duplicate"}
+    assert world.db.execute("SELECT count(*) FROM outbox").fetchone() == (1,)
 
 
 def test_all_or_nothing(world: World) -> None:
