@@ -1,7 +1,8 @@
 """The pytest side of a run: what a scenario is, which tenants it has, and what is told of it.
 
-In a `golive run` the plugin finds the stack by the file named in `GOLIVE_STACK`. The process that pytest was
-started in (never an xdist worker) reports every scenario to the owner of the stack as it ends.
+In a `golive run` the plugin finds the stack by the file named in `GOLIVE_STACK`; where that names several, each of
+xdist's workers has a stack of its own. The process that pytest was started in (never a worker) reports every scenario
+to the owner of the stack as it ends.
 """
 
 from __future__ import annotations
@@ -46,14 +47,23 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "each_gateway(only=(), dialects=None, events=None): run once for each gateway and dialect of the target",
     )
-    config.addinivalue_line("markers", "exclusive: breaks a part that others share; runs alone, in a second pass")
+    config.addinivalue_line(
+        "markers", "exclusive: breaks a part that others share; runs alone on its stack, in a second pass"
+    )
+    config.addinivalue_line("markers", "xdist_group(name): as xdist has it; known here too where xdist is not loaded")
     config.addinivalue_line(
         "markers",
         "time_travel(day, days): uses `travelling_pipeline`, on these days of its calendar (1: the day after the run's "
         "origin); needs `exclusive`, for there is one clock",
     )
-    path = os.environ.get(STACK_VARIABLE)
-    config.stash[_INFO] = StackInfo.read(Path(path)) if path else None
+    paths = [Path(one) for one in os.environ.get(STACK_VARIABLE, "").split(os.pathsep) if one]
+    config.stash[_INFO] = StackInfo.read(paths[_number_of(config) % len(paths)]) if paths else None
+
+
+def _number_of(config: pytest.Config) -> int:
+    """Of xdist's worker that this process is; 0 for the process that pytest was started in."""
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    return int(worker.get("workerid", "gw0").removeprefix("gw"))
 
 
 _INFO = pytest.StashKey[StackInfo | None]()
@@ -97,6 +107,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k 'S-07[hotmart-plan]'` choose a scenario by the name that reports call it."""
     if item.get_closest_marker("scenario"):
         item.extra_keyword_matches.add(scenario_key(item))
+    if period_of(item):
+        item.add_marker(pytest.mark.xdist_group("travellers"))  # there is one travelling instance, and one clock
 
 
 def scenario_key(item: pytest.Item) -> str:

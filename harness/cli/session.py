@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,9 +26,10 @@ from harness.probes.meta import MetaArrivals
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult, TimelineEvent
+from harness.stack.control import Handler
 from harness.stack.processes import Death, tail
 from harness.stack.stack import Stack
-from harness.stack.travelling import TravellingStack, why_not
+from harness.stack.travelling import TravellingStack, no_second, why_not
 from harness.target import Target
 from harness.tenants import Tenant
 from harness.testing.answers import NOT_APPLICABLE
@@ -38,6 +39,8 @@ _PYTEST_FINE = (0, 1, 5)
 _PYTEST_RED = 1
 _PYTEST_STOPPED = 2
 _PYTEST_NOTHING = 5
+#: Suites in which most scenarios break a part that others share.
+_MOSTLY_ALONE = {"recovery", "monitoring"}
 
 
 class Watcher(Protocol):
@@ -114,6 +117,7 @@ class Session:
         self._lock = threading.Lock()
         self._counted: dict[tuple[str, str], int] = {}
         self._told: dict[str, list[str]] = {}
+        self._lanes: list[Stack] = []
         self._second: TravellingStack | None = None
         self._second_lock = threading.Lock()
         self._second_failed: Exception | None = None
@@ -142,12 +146,15 @@ class Session:
         """Bring the stack up."""
         self.stack.start(
             operations={
-                "started": lambda request: self._watcher.started(request["nodeid"].rpartition("::")[2]),
+                "started": lambda request: self._watcher.started(_short(request["nodeid"])),
                 "finished": lambda request: self._finished(request["result"]),
-                "canaries": self._canaries,
-                "travelling": lambda _: self._travelling(),
+                **self._shared_operations(),
             }
         )
+
+    def _shared_operations(self) -> dict[str, Handler]:
+        """What every stack of this run answers alike."""
+        return {"canaries": self._canaries, "travelling": lambda _: self._travelling()}
 
     def _canaries(self, request: dict[str, Any]) -> None:
         self.findings.canaries.update(map(tuple, request["canaries"]))
@@ -176,7 +183,27 @@ class Session:
         return {"info": str(self._second.info_path)}
 
     def _stacks(self) -> list[Stack]:
-        return [self.stack, *([self._second] if self._second else [])]
+        return [self.stack, *self._lanes, *([self._second] if self._second else [])]
+
+    def _open_lanes(self, count: int) -> None:
+        """Bring up stacks beside the first, so that what must be alone is alone on one of them, and not in the run.
+
+        Raises:
+            PromiseBroken: the target does not start a second time. HarnessError: one of our parts does not.
+        """
+        began = time.monotonic()
+        for number in range(2, count + 1):
+            lane = Stack(
+                self.stack.wanted,
+                clock=self.stack.clock,
+                seed=self.stack.seed,
+                logs=self._folder / "logs" / f"lane-{number}",
+                on_death=self._died,
+                aws_faults=True,
+            )
+            self._lanes.append(lane)  # first: what goes wrong in its start is still stopped
+            lane.start(operations=self._shared_operations())
+        self.findings.timings["lanes up"] = time.monotonic() - began
 
     def check(self, selection: Selection) -> None:
         """Return if the selection holds a scenario; asked before anything is started, for nobody likes to wait for it.
@@ -199,15 +226,24 @@ class Session:
         )
 
     def run(self, selection: Selection) -> None:
-        """Both passes: what shares the stack in parallel, then what must be alone."""
+        """Both passes: what shares the stack in parallel, then what must be alone, each on a stack of its own."""
         began = time.monotonic()
-        parallel = self._pass("parallel", selection, workers=selection.workers, mark="not exclusive")
+        lanes = self._lanes_for(selection)
+        parallel = self._pass(
+            "parallel",
+            selection,
+            mark="not exclusive",
+            workers=selection.workers,
+            meanwhile=lambda: self._open_lanes(lanes),
+        )
         self.findings.timings["scenarios in parallel"] = time.monotonic() - began
         stop = selection.stop_at_first and any(one.outcome in ("failed", "error") for one in self.findings.scenarios)
         began = time.monotonic()
         alone = parallel
         if not (self._abort.is_set() or stop):
-            alone = self._pass("exclusive", selection, workers=0, mark="exclusive")
+            alone = self._pass(
+                "exclusive", selection, mark="exclusive", workers=lanes, stacks=[self.stack, *self._lanes]
+            )
             self.findings.timings["scenarios alone"] = time.monotonic() - began
         if parallel == alone == _PYTEST_NOTHING:
             raise UsageError(
@@ -215,17 +251,35 @@ class Session:
                 "`golive list scenarios` shows what there is."
             )
 
-    def _pass(self, name: str, selection: Selection, *, workers: int, mark: str) -> int:
+    def _lanes_for(self, selection: Selection) -> int:
+        """On how many stacks at a time what must be alone runs: one where there is little of it, or no second stack."""
+        picky = selection.expression or selection.last_failed or selection.stop_at_first
+        many = not selection.suites or set(selection.suites) & _MOSTLY_ALONE
+        return 1 if picky or not many or no_second(self.stack.wanted) else selection.workers
+
+    def _pass(
+        self,
+        name: str,
+        selection: Selection,
+        *,
+        mark: str,
+        workers: int,
+        stacks: Sequence[Stack] = (),
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Run pytest once; its exit code. With `stacks`, each worker has one of them to itself."""
         self._watcher.phase(f"scenarios, {name}")
         log = self._folder / "logs" / f"pytest-{name}.log"
+        paths = os.pathsep.join(str(one.info_path) for one in stacks or [self.stack])
         child = self.stack.nursery.start(
             f"pytest ({name})",
-            self._argv(selection, workers=workers, mark=mark),
+            self._argv(selection, workers=workers, mark=mark, apart=bool(stacks)),
             owner="harness",
-            env={**os.environ, STACK_VARIABLE: str(self.stack.info_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env={**os.environ, STACK_VARIABLE: paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             log=log,
         )
         child.expected = True
+        meanwhile()
         while child.running() and not self._abort.is_set():
             try:
                 child.process.wait(timeout=0.1)
@@ -243,14 +297,16 @@ class Session:
             raise HarnessError(f"pytest could not run the scenarios (exit code {code}). The end of {log}:\n{tail(log)}")
         return code
 
-    def _argv(self, selection: Selection, *, workers: int, mark: str) -> list[str]:
+    def _argv(self, selection: Selection, *, workers: int, mark: str, apart: bool = False) -> list[str]:
         home = scenarios_home()
         places = [str(home / suite) for suite in selection.suites] or [str(home / suite) for suite in suites()]
         argv = [sys.executable, "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)]
         argv += ["-q", "--no-header", *(["-m", mark] if mark else []), "-p", "harness.pytest_plugin"]
         argv += ["-o", f"cache_dir={self._folder.parent / '.pytest_cache'}"]
         if workers > 1:
-            argv += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "worksteal"]
+            argv += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "loadgroup" if apart else "worksteal"]
+            # A worker that is started again would have another's stack: a crash ends the run (exit 2).
+            argv += ["--max-worker-restart", "0"] if apart else []
         if selection.expression:
             argv += ["-k", selection.expression]
         if selection.stop_at_first:
@@ -380,6 +436,11 @@ class Session:
             stack.stop()
         self.findings.timings = {**self.stack.timings, **self.findings.timings}
         self.findings.timings.setdefault("shut down", time.monotonic() - began)
+
+
+def _short(nodeid: str) -> str:
+    """A scenario's function and variant, without its file and xdist's group."""
+    return nodeid.rpartition("::")[2].removesuffix("@travellers")
 
 
 def _places(stack: Stack) -> places.Places:

@@ -54,6 +54,7 @@ class QueueProbe:
             QueueUrl=self._url,
             MaxNumberOfMessages=most,
             VisibilityTimeout=0,
+            WaitTimeSeconds=0,
             MessageAttributeNames=["All"],
             AttributeNames=["MessageGroupId", "MessageDeduplicationId", "AWSTraceHeader"],
         )
@@ -67,6 +68,7 @@ class QueueProbe:
                 QueueUrl=self._url,
                 MaxNumberOfMessages=10,
                 VisibilityTimeout=hidden_s,
+                WaitTimeSeconds=0,  # whatever the queue itself says
                 MessageAttributeNames=["All"],
                 AttributeNames=["MessageGroupId", "MessageDeduplicationId", "AWSTraceHeader"],
             )

@@ -66,17 +66,24 @@ def _complaint(witness: Witness, now_s: Callable[[], float]) -> str | None:
     return None if abs(off_s) <= PROOF_TOLERANCE_S else f"{witness.name} is {off_s:+.0f} s off"
 
 
-def why_not(target: Target) -> str | None:
-    """Why no second instance of this target can travel; None if one can.
+def no_second(target: Target) -> str | None:
+    """Why there can be no second instance of this target beside the first; None if there can.
 
-    What shares a port or a database with the timed instance would change what is measured there.
+    What shares a port or a database with the first would change what is seen there.
     """
     if not target.start:
-        return "the harness does not start the target, so it cannot move its clock"
+        return "the harness does not start the target, so it cannot start it twice"
     if "${port}" not in target.base_url:
         return "the target's base_url says no ${port}, so there cannot be two of it on one machine"
     if target.probes.database_url and "${database_url}" not in target.probes.database_url:
-        return "the target's database is not one that the harness starts, so it cannot travel"
+        return "the target's database is not one that the harness starts"
+    return None
+
+
+def why_not(target: Target) -> str | None:
+    """Why no second instance of this target can travel; None if one can."""
+    if reason := no_second(target):
+        return f"{reason}, and its clock cannot be moved"
     try:
         faketime_library()
     except UsageError as error:
