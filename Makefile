@@ -109,5 +109,5 @@ bench-proxy: $(STAMP) ## the network proxy without toxics beside the direct way:
 	@$(BIN)/python benchmarks/proxy.py $(ARGS)
 
 .PHONY: bench-model
-bench-model: $(STAMP) ## in how many examples the model alone finds a broken pipeline (ARGS="--examples 40 --only refund_ignored")
+bench-model: $(STAMP) ## in how many examples the model alone finds a broken pipeline (ARGS="--examples 40 --only refund-ignored")
 	@$(BIN)/python benchmarks/model.py $(ARGS)

@@ -1,10 +1,10 @@
 """`make bench-model`: how soon the model alone, with every other scenario switched off, finds a broken pipeline.
 
-For each breakage of `model_breakages.py` one `golive run -k M-01`, against the reference that is broken so; said is in
-which example it was found, by which promise, and by how short a story. The clean reference goes first, and must be
-green for as many examples.
+For each of some saboteurs (`golive list saboteurs`) one `golive run -k M-01`, against the reference that is broken so;
+said is in which example it was found, by which promise, and by how short a story. The clean reference goes first, and
+must be green for as many examples.
 
-Exit 0: at least 8 of the first ten are found, and the clean reference is green. Exit 1: not so. Exit 2: a breakage
+Exit 0: at least 8 of the first ten are found, and the clean reference is green. Exit 1: not so. Exit 2: a saboteur
 never bit, so nothing can be said of it.
 """
 
@@ -19,10 +19,24 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_breakages import BREAKAGES
-
 ROOT = Path(__file__).resolve().parent.parent
 WANTED, OF = 8, 10
+SABOTEURS = (
+    "dedupe-by-payload",
+    "event-id-for-each-try",
+    "acknowledged-before-commit",
+    "delete-before-send",
+    "unknown-is-success",
+    "breaker-never-closes",
+    "refund-ignored",
+    "batch-lost-with-one-event",
+    "gives-up-on-what-is-transient",
+    "dedupe-across-tenants",
+    "breaker-never-opens",
+    "dead-token-kills-the-sale",
+    "consent-ignored",
+)
+"""The first ten are those of the number that was wanted; the others are told beside them."""
 _FOUND = re.compile(r"Broken in M-01: (.*?) \(example (\d+); (\d+) of (\d+) steps are needed: (.*?)\)\.", re.DOTALL)
 
 
@@ -39,13 +53,13 @@ class Result:
 
 
 def broken_target(name: str, folder: Path) -> Path:
-    """The reference's target file, whose processes start broken."""
+    """The reference's target file, whose processes start broken and say in `{name}.bites` that the broken code ran."""
     text = (ROOT / "reference_impl" / "target.toml").read_text(encoding="utf-8")
     start, end = text.index("[target.start]"), text.index("[target.env]")
-    wrapper = f'"{ROOT / "benchmarks" / "model_breakages.py"}", "{name}"'
-    broken = text[start:end].replace('"-m", "reference_impl"', wrapper)
+    broken = text[start:end].replace('"-m", "reference_impl"', f'"-m", "scenarios.saboteurs", "{name}", "--"')
     path = folder / f"{name}.toml"
-    path.write_text(text[:start] + broken + text[end:], encoding="utf-8")
+    bites = f'[target.env]\nGOLIVE_SABOTEUR_BITES = "{folder / name}.bites"'
+    path.write_text(text[:start] + broken + text[end:].replace("[target.env]", bites, 1), encoding="utf-8")
     return path
 
 
@@ -67,15 +81,15 @@ def try_it(name: str, *, seed: int, examples: int, folder: Path) -> Result:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
     report = json.loads((out / "report.json").read_text(encoding="utf-8")) if (out / "report.json").exists() else {}
     reasons = " ".join(report.get("reasons", []))
-    logs = "".join(path.read_text(encoding="utf-8", errors="replace") for path in out.glob("logs/target-*.log"))
+    bitten = (folder / f"{name}.bites").exists()
     found = _FOUND.search(reasons)
     if found is None:
-        return Result(name=name, exit_code=done.returncode, bitten="BREAKAGE" in logs, sentence=reasons[:160])
+        return Result(name=name, exit_code=done.returncode, bitten=bitten, sentence=reasons[:160])
     sentence, example, _, _, story = found.groups()
     return Result(
         name=name,
         exit_code=done.returncode,
-        bitten="BREAKAGE" in logs,
+        bitten=bitten,
         example=int(example),
         sentence=sentence,
         story=story,
@@ -87,7 +101,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", nargs="*", default=list(BREAKAGES))
+    parser.add_argument("--only", nargs="*", default=list(SABOTEURS))
     parser.add_argument("--without-clean", action="store_true")
     asked = parser.parse_args()
     results = []
@@ -98,8 +112,9 @@ def main() -> int:
             when = f"example {one.example}" if one.example else f"not in {asked.examples}, exit {one.exit_code}"
             bite = "" if one.bitten or not name else " (never bit)"
             print(f"| {name or 'clean reference'} | {when}{bite} | {one.sentence} | {one.story} |", flush=True)
-    ten = [one for one in results if one.name in list(BREAKAGES)[:OF]]
-    caught = sum(one.example is not None for one in ten)
+    ten = [one for one in results if one.name in SABOTEURS[:OF]]
+    # Counted strictly: an example that Hypothesis threw away has a number as well.
+    caught = sum(one.example is not None and one.example <= asked.examples for one in ten)
     print(f"{caught} of {len(ten)} found within {asked.examples} examples (seed {asked.seed}); wanted {WANTED} of {OF}")
     if any(not one.bitten for one in results if one.name):
         return 2

@@ -53,8 +53,9 @@ _VERDICTS = {True: "counted", False: "duplicate"}
 
 
 def _received(meta: Meta, count: int) -> Reply:
-    told = {"events_received": count, "messages": [], "fbtrace_id": meta.trace_id()}
-    return Reply(status=200, body=orjson.dumps(told))
+    # Written by hand, for a load run asks for little else: a number, and 23 characters that JSON takes as they are.
+    body = f'{{"events_received":{count},"messages":[],"fbtrace_id":"{meta.trace_id()}"}}'
+    return Reply(status=200, body=body.encode())
 
 
 def _last4(token: str | None) -> str | None:

@@ -31,7 +31,7 @@ LIMITS: Mapping[int, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Reply(wire.Reply):
     """An answer of Graph's; `error` is what a client reads in it."""
 

@@ -8,8 +8,9 @@ test holds that what is plain here is refused by no rule there.
 
 from __future__ import annotations
 
-import re
+from binascii import unhexlify
 from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,10 +22,10 @@ from simulators.meta.switches import Switches
 
 _Hash = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
 _Hashes = list[_Hash] | None
+_NONE: tuple[str, ...] = ()
 _Text = str | None
 _Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What orjson, and so the long way, reads as an integer."""
-_ARE_HEX = re.compile(r"[0-9a-fA-F]*").fullmatch
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -121,21 +122,23 @@ def _are_right(events: Sequence[_Event], now_s: float, switches: Switches) -> bo
     hashes: list[str] = []
     for event in events:
         user, custom, name = event.user_data, event.custom_data, event.event_name
-        for one in (user.em, user.ph, user.fn, user.ln, user.ct, user.st, user.zp, user.country):
-            if one is not None:
-                hashes += one
+        hashes += user.em or _NONE
+        hashes += user.ph or _NONE
+        if user.fn or user.ln or user.ct or user.st or user.zp or user.country:
+            hashes += chain(*filter(None, (user.fn, user.ln, user.ct, user.st, user.zp, user.country)))
         if not (
             oldest_s <= event.event_time <= newest_s
             and (user.em or user.ph or user.fbp or user.fbc or user.client_ip_address or user.external_id)
-            and name.strip()
+            and (name == "Purchase" or name.strip())
         ):
             return False
-        if custom is None:
+        if custom is None or not custom.currency:
             if name == "Purchase":
                 return False
-        elif custom.currency:
-            if custom.currency.upper() not in CURRENCIES or (custom.value is None and name == "Purchase"):
-                return False
-        elif name == "Purchase":
+        elif custom.currency.upper() not in CURRENCIES or (custom.value is None and name == "Purchase"):
             return False
-    return _ARE_HEX("".join(hashes)) is not None
+    try:
+        unhexlify("".join(hashes))  # as strict as the rules' own expression, and four times as fast
+    except ValueError:
+        return False
+    return True

@@ -35,7 +35,7 @@ class Echo:
     def at_once(self, raw_path: bytes, query: bytes, headers: wire.Headers, body: bytes) -> wire.Answer | None:
         if raw_path == b"/slow":
             return None
-        return wire.Reply(status=200, body=b"|".join([raw_path, query, dict(headers).get(b"x-told", b""), body])), ()
+        return wire.Reply(status=200, body=b"|".join([raw_path, query, dict(headers).get(b"x-told", b""), body])), b""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         assert scope["type"] == "http"

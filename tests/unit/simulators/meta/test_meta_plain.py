@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from simulators.meta import decode, rules
+from simulators import wire
+from simulators.meta import app, decode, rules
 from simulators.meta.app import create_app
 from simulators.meta.errors import GraphError
 from simulators.meta.events import EventsCall
@@ -20,6 +21,7 @@ from simulators.meta.plain import plain
 from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
 from simulators.meta.tokens import Token
+from simulators.meta.versions import served
 
 NOW_S = 1_772_366_400.5
 HASH = sha256(b"maria@example.com").hexdigest()
@@ -227,3 +229,17 @@ def test_a_refusal_goes_the_long_way(pixel: str, raw: bytes, code: int) -> None:
     assert found is not None
     assert json.loads(found[0].body)["error"]["code"] == code
     assert [one.code for one in _calls(meta, pixel)[0]] == [code]
+
+
+@pytest.mark.parametrize("path", ["/v26.0/900/events", "/v12.0/900/events", "/900/events"])
+@pytest.mark.parametrize("token", [TOKEN, "EAAdead00000000"])
+def test_the_head_of_a_quick_answer_is_that_of_a_slow_one(path: str, token: str) -> None:
+    """The same names and values in the same order, a warning about the version and a refusal's header among them."""
+    quick, slow = _meta(), _meta()
+    found = create_app(quick).at_once(path.encode(), b"", JSON, body(event(), access_token=token))  # type: ignore[attr-defined]
+    reply = found[0]
+    quick.rng, slow.rng = random.Random(7), random.Random(7)
+    target = served(path, "upgrade")
+    quick_lines = app._lines(quick, target, reply)
+    assert quick_lines == wire.as_lines(app._headers(slow, target, reply))
+    assert b"x-fb-trace-id: A" in quick_lines
