@@ -1,8 +1,7 @@
 """The pytest side of a run: what a scenario is, which tenants it has, and what is told of it.
 
-In a `golive run` the plugin finds the stack by the file named in `GOLIVE_STACK`; where that names several, each of
-xdist's workers has a stack of its own. The process that pytest was started in (never a worker) reports every scenario
-to the owner of the stack as it ends.
+In a `golive run` the plugin finds the stack by the file named in `GOLIVE_STACK`. The process that pytest was
+started in (never an xdist worker) reports every scenario to the owner of the stack as it ends.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ _STEP = re.compile(r"^(Given|When|Then)\s+(.*?)(?=^\S|\Z)", re.MULTILINE | re.DO
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `golive` itself asks of pytest."""
     parser.addoption("--golive-list", action="store_true", help="print every collected scenario as a JSON line")
+    parser.addoption("--golive-lane", help="run only what no other lane has taken; the name of this one")
     told = ModelOptions()
     parser.addoption("--model-examples", type=int, default=told.examples, help="stories that the model draws")
     parser.addoption("--model-steps", type=int, default=told.steps, help="the most steps of one story")
@@ -50,20 +50,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "exclusive: breaks a part that others share; runs alone on its stack, in a second pass"
     )
-    config.addinivalue_line("markers", "xdist_group(name): as xdist has it; known here too where xdist is not loaded")
     config.addinivalue_line(
         "markers",
         "time_travel(day, days): uses `travelling_pipeline`, on these days of its calendar (1: the day after the run's "
         "origin); needs `exclusive`, for there is one clock",
     )
-    paths = [Path(one) for one in os.environ.get(STACK_VARIABLE, "").split(os.pathsep) if one]
-    config.stash[_INFO] = StackInfo.read(paths[_number_of(config) % len(paths)]) if paths else None
-
-
-def _number_of(config: pytest.Config) -> int:
-    """Of xdist's worker that this process is; 0 for the process that pytest was started in."""
-    worker: dict[str, Any] = getattr(config, "workerinput", {})
-    return int(worker.get("workerid", "gw0").removeprefix("gw"))
+    path = os.environ.get(STACK_VARIABLE)
+    config.stash[_INFO] = StackInfo.read(Path(path)) if path else None
 
 
 _INFO = pytest.StashKey[StackInfo | None]()
@@ -107,8 +100,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k 'S-07[hotmart-plan]'` choose a scenario by the name that reports call it."""
     if item.get_closest_marker("scenario"):
         item.extra_keyword_matches.add(scenario_key(item))
-    if period_of(item):
-        item.add_marker(pytest.mark.xdist_group("travellers"))  # there is one travelling instance, and one clock
 
 
 def scenario_key(item: pytest.Item) -> str:
@@ -225,6 +216,22 @@ def model(request: pytest.FixtureRequest, pipeline: Pipeline) -> Model:
         replay=tuple(option("--model-replay")),
     )
     return Model(pipeline, options)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """In a lane: run what no other lane has taken. Who travels stays together, for there is one clock."""
+    lane, info = session.config.getoption("--golive-lane"), session.config.stash[_INFO]
+    if lane is None or info is None:
+        return None
+    if session.testsfailed:
+        raise session.Interrupted("a file of scenarios could not be read")
+    for item in session.items:
+        what = "travellers" if period_of(item) else scenario_key(item)
+        if info.control.call("claim", what=what, lane=lane):
+            # Nobody knows who comes next, so everything is torn down each time.
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+    return True
 
 
 @pytest.hookimpl(wrapper=True)

@@ -93,7 +93,8 @@ class WarmSession(Session):
                 self.run(Selection(workers=workers))
             elif saboteur.scenarios:
                 expression = " or ".join(saboteur.scenarios)
-                self._pass("scenarios", Selection(suites=tuple(suites), expression=expression), workers=0, mark="")
+                selection = Selection(suites=tuple(suites), expression=expression)
+                self._results([self._start_pytest("scenarios", selection, mark="")], selection)
             if (full or HUNT in saboteur.caught_by) and not self._abort.is_set():
                 self._look()
         except (HarnessError, PromiseBroken) as error:

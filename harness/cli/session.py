@@ -7,12 +7,14 @@ kills parts of the stack, notices when one dies, and leaves nothing behind.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +29,7 @@ from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult, TimelineEvent
 from harness.stack.control import Handler
-from harness.stack.processes import Death, tail
+from harness.stack.processes import Child, Death, tail
 from harness.stack.stack import Stack
 from harness.stack.travelling import TravellingStack, no_second, why_not
 from harness.target import Target
@@ -118,6 +120,8 @@ class Session:
         self._counted: dict[tuple[str, str], int] = {}
         self._told: dict[str, list[str]] = {}
         self._lanes: list[Stack] = []
+        self._claims: dict[str, str] = {}
+        self._red: dict[str, bool] = {}
         self._second: TravellingStack | None = None
         self._second_lock = threading.Lock()
         self._second_failed: Exception | None = None
@@ -144,17 +148,22 @@ class Session:
 
     def start(self) -> None:
         """Bring the stack up."""
-        self.stack.start(
-            operations={
-                "started": lambda request: self._watcher.started(_short(request["nodeid"])),
-                "finished": lambda request: self._finished(request["result"]),
-                **self._shared_operations(),
-            }
-        )
+        self.stack.start(operations=self._shared_operations())
 
     def _shared_operations(self) -> dict[str, Handler]:
         """What every stack of this run answers alike."""
-        return {"canaries": self._canaries, "travelling": lambda _: self._travelling()}
+        return {
+            "started": lambda request: self._watcher.started(request["nodeid"].rpartition("::")[2]),
+            "finished": lambda request: self._finished(request["result"]),
+            "canaries": self._canaries,
+            "travelling": lambda _: self._travelling(),
+            "claim": self._claim,
+        }
+
+    def _claim(self, request: dict[str, Any]) -> bool:
+        """Whether a scenario is that lane's to run: the first that asks has it."""
+        with self._lock:
+            return bool(self._claims.setdefault(request["what"], request["lane"]) == request["lane"])
 
     def _canaries(self, request: dict[str, Any]) -> None:
         self.findings.canaries.update(map(tuple, request["canaries"]))
@@ -226,26 +235,19 @@ class Session:
         )
 
     def run(self, selection: Selection) -> None:
-        """Both passes: what shares the stack in parallel, then what must be alone, each on a stack of its own."""
+        """Both passes: what shares the stack in parallel, then what must be alone, in as many lanes as there are."""
         began = time.monotonic()
         lanes = self._lanes_for(selection)
-        parallel = self._pass(
-            "parallel",
-            selection,
-            mark="not exclusive",
-            workers=selection.workers,
-            meanwhile=lambda: self._open_lanes(lanes),
-        )
+        parallel = self._start_pytest("parallel", selection, mark="not exclusive", workers=selection.workers)
+        self._open_lanes(lanes)
+        found = self._results([parallel], selection)
         self.findings.timings["scenarios in parallel"] = time.monotonic() - began
         stop = selection.stop_at_first and any(one.outcome in ("failed", "error") for one in self.findings.scenarios)
         began = time.monotonic()
-        alone = parallel
         if not (self._abort.is_set() or stop):
-            alone = self._pass(
-                "exclusive", selection, mark="exclusive", workers=lanes, stacks=[self.stack, *self._lanes]
-            )
+            found |= self._alone(selection)
             self.findings.timings["scenarios alone"] = time.monotonic() - began
-        if parallel == alone == _PYTEST_NOTHING:
+        if found == {_PYTEST_NOTHING}:
             raise UsageError(
                 f"No scenario matches {selection.expression!r} in {', '.join(selection.suites) or 'any suite'}. "
                 "`golive list scenarios` shows what there is."
@@ -257,56 +259,90 @@ class Session:
         many = not selection.suites or set(selection.suites) & _MOSTLY_ALONE
         return 1 if picky or not many or no_second(self.stack.wanted) else selection.workers
 
-    def _pass(
+    def _alone(self, selection: Selection) -> set[int]:
+        stacks = [self.stack, *self._lanes]
+        if len(stacks) == 1:
+            return self._results([self._start_pytest("exclusive", selection, mark="exclusive")], selection)
+        # Each lane collects all and runs what no other has taken. (xdist's groups do not work with pytest 9.2.)
+        lanes = [
+            self._start_pytest(
+                "exclusive" if number == 1 else f"exclusive, lane {number}",
+                selection,
+                mark="exclusive",
+                stack=stack,
+                lane=str(number),
+            )
+            for number, stack in enumerate(stacks, start=1)
+        ]
+        found = self._results(lanes, selection)
+        self._remember_red()
+        return found
+
+    def _start_pytest(
         self,
         name: str,
         selection: Selection,
         *,
         mark: str,
-        workers: int,
-        stacks: Sequence[Stack] = (),
-        meanwhile: Callable[[], None] = lambda: None,
-    ) -> int:
-        """Run pytest once; its exit code. With `stacks`, each worker has one of them to itself."""
-        self._watcher.phase(f"scenarios, {name}")
-        log = self._folder / "logs" / f"pytest-{name}.log"
-        paths = os.pathsep.join(str(one.info_path) for one in stacks or [self.stack])
+        workers: int = 0,
+        stack: Stack | None = None,
+        lane: str = "",
+    ) -> Child:
+        """Begin with a pass, or with one lane of it: then it runs what no other lane has taken."""
+        if lane in ("", "1"):
+            self._watcher.phase(f"scenarios, {name}")
+        info_path = (stack or self.stack).info_path
         child = self.stack.nursery.start(
             f"pytest ({name})",
-            self._argv(selection, workers=workers, mark=mark, apart=bool(stacks)),
+            self._argv(selection, workers=workers, mark=mark, lane=lane),
             owner="harness",
-            env={**os.environ, STACK_VARIABLE: paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            log=log,
+            env={**os.environ, STACK_VARIABLE: str(info_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            log=self._folder / "logs" / f"pytest-{name.replace(', ', '-').replace(' ', '-')}.log",
         )
         child.expected = True
-        meanwhile()
-        while child.running() and not self._abort.is_set():
-            try:
-                child.process.wait(timeout=0.1)
-            except subprocess.TimeoutExpired:
-                continue
+        return child
+
+    def _results(self, children: Sequence[Child], selection: Selection) -> set[int]:
+        """Wait for these; their exit codes.
+
+        Raises:
+            HarnessError: one could not run its scenarios, or found something red that nobody reported.
+        """
+        codes = set()
+        for child in children:
+            while child.running() and not self._abort.is_set():
+                with suppress(subprocess.TimeoutExpired):
+                    child.process.wait(timeout=0.1)
+            if not self._abort.is_set():
+                codes.add(self._checked(child, selection))
         if self._abort.is_set():
-            child.kill()
-            return 0
+            for child in children:
+                child.kill()
+            return set()
+        return codes
+
+    def _checked(self, child: Child, selection: Selection) -> int:
         code = child.process.wait()
         red = [one for one in self.findings.scenarios if one.outcome in ("failed", "error")]
+        end = f"The end of {child.log}:\n{tail(child.log)}"
         if code == _PYTEST_RED and not red:
-            raise HarnessError(f"pytest told of a red scenario that nobody reported. The end of {log}:\n{tail(log)}")
+            raise HarnessError(f"pytest told of a red scenario that nobody reported. {end}")
         stopped = code == _PYTEST_STOPPED and selection.stop_at_first and red  # pytest calls that an interruption
         if code not in _PYTEST_FINE and not stopped:
-            raise HarnessError(f"pytest could not run the scenarios (exit code {code}). The end of {log}:\n{tail(log)}")
+            raise HarnessError(f"pytest could not run the scenarios (exit code {code}). {end}")
         return code
 
-    def _argv(self, selection: Selection, *, workers: int, mark: str, apart: bool = False) -> list[str]:
+    def _argv(self, selection: Selection, *, workers: int, mark: str, lane: str = "") -> list[str]:
         home = scenarios_home()
         places = [str(home / suite) for suite in selection.suites] or [str(home / suite) for suite in suites()]
         argv = [sys.executable, "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)]
         argv += ["-q", "--no-header", *(["-m", mark] if mark else []), "-p", "harness.pytest_plugin"]
-        argv += ["-o", f"cache_dir={self._folder.parent / '.pytest_cache'}"]
+        if lane:
+            argv += ["--golive-lane", lane, "-p", "no:cacheprovider"]  # each would forget what the others saw fail
+        else:
+            argv += ["-o", f"cache_dir={self._cache}"]
         if workers > 1:
-            argv += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "loadgroup" if apart else "worksteal"]
-            # A worker that is started again would have another's stack: a crash ends the run (exit 2).
-            argv += ["--max-worker-restart", "0"] if apart else []
+            argv += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "worksteal"]
         if selection.expression:
             argv += ["-k", selection.expression]
         if selection.stop_at_first:
@@ -316,7 +352,22 @@ class Session:
         argv += [*selection.model, f"--model-found={self._folder / 'found'}"]
         return [*argv, *places]
 
+    @property
+    def _cache(self) -> Path:
+        return self._folder.parent / ".pytest_cache"
+
+    def _remember_red(self) -> None:
+        """Write down for `--last-failed` what pytest's own cache does not know of the lanes."""
+        path = self._cache / "v" / "cache" / "lastfailed"
+        known: dict[str, bool] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        for nodeid, red in self._red.items():
+            known.pop(nodeid, None)
+            known |= {nodeid: True} if red else {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(known, indent=2), encoding="utf-8")
+
     def _finished(self, told: dict[str, Any]) -> None:
+        self._red[told["nodeid"]] = told["outcome"] in ("failed", "error")
         if told["outcome"] == "skipped" and told.get("message", "").startswith(NOT_APPLICABLE):
             with self._lock:
                 self.findings.not_applicable.append(told.get("key", told["nodeid"]))
@@ -436,11 +487,6 @@ class Session:
             stack.stop()
         self.findings.timings = {**self.stack.timings, **self.findings.timings}
         self.findings.timings.setdefault("shut down", time.monotonic() - began)
-
-
-def _short(nodeid: str) -> str:
-    """A scenario's function and variant, without its file and xdist's group."""
-    return nodeid.rpartition("::")[2].removesuffix("@travellers")
 
 
 def _places(stack: Stack) -> places.Places:
