@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.records import TimelineEvent
 
@@ -17,6 +18,7 @@ _BACKLOG_HIGH = 64
 _LANE_HIGH = 22
 _AXIS_HIGH = 24
 _MOST_TICKS = 10
+_LETTER_WIDE = 6.2
 _STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 
 
@@ -29,8 +31,8 @@ class Bar:
     width: float
     label: str
     label_x: float
-    label_end: bool
-    """Whether the label ends at `label_x` instead of beginning there: it would not fit to the right."""
+    anchor: Literal["start", "end", "middle"]
+    """Which part of the label is at `label_x`; `middle`: it stands in the bar, for neither side has room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +91,15 @@ def draw(events: Sequence[TimelineEvent]) -> Drawing | None:
 
 def _bar(one: TimelineEvent, x: _Place, y: float) -> Bar:
     begin, end = x(one.t_s), x(max(one.until_s or one.t_s, one.t_s))
-    left = end > WIDTH / 2  # the more room is before it
+    long = _LETTER_WIDE * len(one.what) + 6
+    anchor: Literal["start", "end", "middle"] = "middle"
+    label_x = (begin + end) / 2
+    if end + long <= WIDTH:
+        anchor, label_x = "start", end + 6
+    elif begin - long >= 0:
+        anchor, label_x = "end", begin - 6
     return Bar(
-        x=begin,
-        y=y,
-        width=max(2.0, round(end - begin, 1)),
-        label=one.what,
-        label_x=begin - 6 if left else end + 6,
-        label_end=left,
+        x=begin, y=y, width=max(2.0, round(end - begin, 1)), label=one.what, label_x=round(label_x, 1), anchor=anchor
     )
 
 

@@ -131,7 +131,7 @@ class _Run:
                 answers.append(order.deliver().status)
             if answers[-1] != 202:
                 raise PromiseBroken(f"after the last fault sale {order.sale_id} was still answered with {answers}")
-        self._fact(f"{len(refused)} sales delivered again")
+        self._fact(f"{len(refused)} sale{'s' if len(refused) > 1 else ''} delivered again")
 
     def _recover(self, healed_s: float) -> None:
         limit_s = self._experiment.expect.recovers_within_s

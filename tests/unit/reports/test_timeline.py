@@ -3,6 +3,8 @@
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import pytest
+
 from harness.records import RunRecord, TimelineEvent
 from reports import html, timeline
 
@@ -30,6 +32,19 @@ def test_the_backlog_is_a_line_of_steps_with_its_peak_at_the_top() -> None:
     drawing = timeline.draw(EVENTS)
     assert drawing is not None
     assert drawing.line == "8,78 184,78 184,46 272,46 272,14 624,14 624,78 712,78"
+
+
+@pytest.mark.parametrize(("begin_s", "end_s", "anchor"), [(0.0, 1.0, "start"), (7.0, 8.0, "end"), (0.5, 7.5, "middle")])
+def test_a_label_is_never_cut_off_by_the_edge(begin_s: float, end_s: float, anchor: str) -> None:
+    """To the right of its bar where there is room, else to the left, else in it."""
+    fault = TimelineEvent(t_s=begin_s, kind="fault", what="meta.throttle (regain_minutes 0, code 80004)", until_s=end_s)
+    drawing = timeline.draw((EVENTS[0], fault, EVENTS[-1]))
+    assert drawing is not None
+    bar = drawing.bars[0]
+    assert bar.anchor == anchor
+    wide = 6 * len(bar.label)
+    left = bar.label_x - {"start": 0, "end": wide, "middle": wide / 2}[anchor]
+    assert 0 <= left <= left + wide <= timeline.WIDTH
 
 
 def test_nothing_happened_is_nothing_drawn() -> None:
