@@ -31,17 +31,17 @@ KINDS = ("pageview", "click", "checkout")
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def _options(parser: LocustArgumentParser) -> None:
-    group = parser.add_argument_group("golive", "what the users send, and as whose")
-    group.add_argument("--tenants-file", default="", help="JSON as the target's provision command is given it")
-    group.add_argument("--tenant", default="t-load", help="one tenant, where there is no file")
-    group.add_argument(
+    # Straight to the parser: Locust's groups do not know `is_secret`, which keeps it off the web page.
+    parser.add_argument("--tenants-file", default="", help="JSON as the target's provision command is given it")
+    parser.add_argument("--tenant", default="t-load", help="one tenant, where there is no file")
+    parser.add_argument(
         "--secret", default="", is_secret=True, help="its secret for all gateways (default: none shared)"
     )
-    group.add_argument("--dialect", default="vendor", choices=["vendor", "plan"])
-    group.add_argument("--webhook-path", default=WEBHOOK_PATH)
-    group.add_argument("--page-path", default=PAGE_PATH)
-    group.add_argument("--per-user", type=float, default=1.0, help="requests a second that one user sends at most")
-    group.add_argument("--order-seed", type=int, default=None, help="buyers and ids follow from it (default: new)")
+    parser.add_argument("--dialect", default="vendor", choices=["vendor", "plan"])
+    parser.add_argument("--webhook-path", default=WEBHOOK_PATH)
+    parser.add_argument("--page-path", default=PAGE_PATH)
+    parser.add_argument("--per-user", type=float, default=1.0, help="requests a second that one user sends at most")
+    parser.add_argument("--order-seed", type=int, default=None, help="buyers and ids follow from it (default: new)")
 
 
 @dataclass(slots=True)
