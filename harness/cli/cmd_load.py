@@ -194,7 +194,7 @@ def _judge(
         headline=judged.headline,
         reasons=(*judged.reasons, *findings.explanations[:20]),
         not_observed=judged.not_observed,
-        next_steps=judged.next_steps,
+        next_steps=(*_honest(seen, asked), *judged.next_steps),
         harness_errors=tuple(findings.harness_errors),
         broken=tuple(findings.broken),
         ledger=book,
@@ -204,6 +204,14 @@ def _judge(
         checklist=checklist,
         timings={name: round(seconds, 2) for name, seconds in findings.timings.items()},
     )
+
+
+def _honest(seen: load.Seen | None, asked: Profile) -> Iterator[str]:
+    """What to do where the generator could not offer what was planned."""
+    lag_ms = load.percentile([one.lag_ms for one in seen.samples], 0.99) if seen else None
+    if lag_ms is not None and lag_ms > load.LAG_MS and not asked.search:
+        lower = ", or a lower `--times`" if len(asked.shape) > 1 else ""
+        yield f"Offer it honestly: a machine that is less busy, `--processes 2`{lower}"
 
 
 def _result(findings: LoadFindings, asked: Profile, profile: str) -> LoadResult | None:
