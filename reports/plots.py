@@ -120,7 +120,9 @@ def latency(series: LoadSeries, marks: Sequence[LoadMark], *, target_ms: float) 
     x, x_ticks = _time_x(series)
     worst = max(one for one in series.max_ms if one is not None)
     quantiles = (("max", "slowest", series.max_ms), ("p95", "p95", series.p95_ms), ("p50", "p50", series.p50_ms))
-    steps = "second" if series.step_s == 1 else f"{series.step_s:g} seconds"
+    one_second = series.step_s == 1
+    steps = "second" if one_second else f"{series.step_s:g} seconds"
+    counted = f"{len(series.p95_ms)} seconds" if one_second else f"{len(series.p95_ms)} steps of {steps}"
     over = sum(one is not None and one > target_ms for one in series.p95_ms)
     wrong = "".join(f"; {one.what} from {one.from_s:.0f} to {one.until_s:.0f} s" for one in marks)
     return Picture(
@@ -129,7 +131,7 @@ def latency(series: LoadSeries, marks: Sequence[LoadMark], *, target_ms: float) 
         note=f"Quantiles of the webhooks that were due in each {steps}, counted from the moment each was due.",
         summary=(
             f"Webhook latency over {_end_s(series):.0f} seconds. The slowest answer took {ms(worst)}; the p95 was over "
-            f"{ms(target_ms)} in {over} of {len(series.p95_ms)} steps of {steps}{wrong}"
+            f"{ms(target_ms)} in {over} of {counted}{wrong}"
         ),
         x_ticks=x_ticks,
         y_ticks=y_ticks,
@@ -259,8 +261,10 @@ def _tail(
     points, beyond = [], total
     for number, edge in enumerate(edges):
         share = 100 * beyond / total
-        if within[0] <= edge <= within[1] and beyond:
+        if within[0] <= edge <= within[1]:
             points.append(f"{x(edge):g},{y(max(share, least)):g}")
+        if not beyond:
+            break
         beyond -= counts[number] if number < len(counts) else 0
     return " ".join(points)
 

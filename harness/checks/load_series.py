@@ -18,6 +18,8 @@ _FIRST_MS, _LAST_MS = 1.0, 60_000.0
 #: A target that answers nothing for so long, although it was asked so often, has stalled.
 STALL_S = 1.0
 STALL_REQUESTS = 5
+#: A reading is believed for so long where no other came.
+HOLDS_S = 3.0
 
 Readings = Sequence[tuple[float, float]]
 """(seconds from the start, value), in order."""
@@ -64,13 +66,15 @@ def _backlog(samples: Sequence[Sample], counted_at_s: Mapping[str, float], ends:
 
 
 def _at(readings: Readings, ends: Sequence[float]) -> tuple[float | None, ...]:
-    """The highest reading of each step; None where nobody looked."""
+    """The highest reading of each step; one holds until the next look, but not for long: then nothing is known."""
     if not readings:
         return ()
     found: list[float | None] = [None] * len(ends)
-    for at_s, value in readings:
-        number = min(bisect_right(ends, at_s), len(ends) - 1)
-        found[number] = max(value, found[number] or 0.0)
+    for (at_s, value), (next_s, _) in zip(readings, [*readings[1:], (math.inf, 0.0)], strict=True):
+        first = min(bisect_right(ends, at_s), len(ends) - 1)
+        last = min(bisect_right(ends, min(next_s, at_s + HOLDS_S)), len(ends) - 1)
+        for number in range(first, max(first + 1, last)):
+            found[number] = max(value, found[number] or 0.0)
     return tuple(found)
 
 

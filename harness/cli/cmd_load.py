@@ -280,10 +280,15 @@ def _pieces(asked: Profile, samples: Sequence[load.Sample]) -> Iterator[str]:
         yield (
             f"From {began_s:.0f} to {began_s + lasts_s:.0f} s {len(within) / lasts_s:.4g}/s were planned "
             f"({rate_per_s / base:g} times {base:g}/s) and {len(within) / sent_s:.4g}/s sent; webhook p95 "
-            f"{'none' if p95_ms is None else 'unanswered' if math.isinf(p95_ms) else f'{p95_ms:.4g} ms'}; "
-            f"the generator was late by {lag_ms:.2g} ms at p99{late}."
+            f"{_ms(p95_ms)}; the generator was late by {_ms(lag_ms)} at p99{late}."
         )
         began_s += lasts_s
+
+
+def _ms(value: float | None) -> str:
+    if value is None or math.isinf(value):
+        return "not known" if value is None else "unanswered"
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def _storm(asked: Profile, samples: Sequence[load.Sample]) -> Iterator[str]:

@@ -210,7 +210,7 @@ def _load_lines(load: LoadResult) -> Iterator[str]:
     """Whether the generator can be believed, both ways to count a latency, and what else was seen."""
     yield (
         f"generator: {load.achieved_per_s:g}/s of {load.planned_per_s:g}/s planned, "
-        f"late by {load.scheduler_lag_p99_ms:.2g} ms at p99 (10 allowed)"
+        f"late by {_ms(load.scheduler_lag_p99_ms)} at p99 (10 allowed)"
     )
     pairs = (("p95", load.ack_p95_ms, load.uncorrected_p95_ms), ("p99", load.ack_p99_ms, load.uncorrected_p99_ms))
     told = [f"{name} {_ms(corrected)} corrected, {_ms(other)} uncorrected" for name, corrected, other in pairs]
@@ -221,7 +221,7 @@ def _load_lines(load: LoadResult) -> Iterator[str]:
 
 
 def _ms(value: float | None) -> str:
-    return "no answer" if value is None else f"{value:.4g} ms"
+    return "no answer" if value is None else f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def _knee_table(knee: LoadKnee) -> Table:

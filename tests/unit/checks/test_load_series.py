@@ -49,10 +49,10 @@ def test_what_waits_is_what_was_accepted_and_not_yet_counted() -> None:
 
 
 def test_readings_keep_their_highest_of_each_step() -> None:
-    """A peak between two steps is not averaged away; a second without a look has no value."""
-    samples = [sample(n, n / 10) for n in range(50)]
-    found = load_series.series(samples, {}, queue=[(0.2, 5), (0.8, 9), (2.5, 1)])
-    assert found.queue[:3] == (9, None, 1)
+    """A peak between two steps is not averaged away; where nobody looked for long there is no value."""
+    samples = [sample(n, n / 10) for n in range(150)]
+    found = load_series.series(samples, {}, queue=[(0.2, 5), (0.8, 9), (2.5, 1), (9.5, 4)])
+    assert found.queue[:10] == (9, 9, 1, 1, 1, None, None, None, None, 4)
 
 
 def test_every_webhook_is_in_the_distribution_once() -> None:

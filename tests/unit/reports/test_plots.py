@@ -76,7 +76,7 @@ def test_a_slow_second_is_drawn_higher_and_above_the_target() -> None:
     drawn = points(next(one for one in made.lines if one.tone == "p95"))
     target_y = made.rules[0].at
     assert [y < target_y for _, y in drawn] == [one == 4 for one in range(10)]
-    assert "over 200 ms in 1 of 10 steps" in made.summary
+    assert "over 200 ms in 1 of 10 seconds" in made.summary
 
 
 def test_a_line_is_broken_where_nothing_is_known() -> None:
