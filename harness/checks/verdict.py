@@ -65,8 +65,8 @@ def decide(
     missing += [
         f"{one.id} ({one.title}) was skipped." for one in scenarios if one.outcome == "skipped" and not one.proves
     ]
-    if not required:
-        missing = [*unknown, "Nothing that ran proves a line of the launch plan, so nothing can be said of it."]
+    if not required and not unknown:
+        missing = ["Nothing that ran proves a line of the launch plan, so nothing can be said of it."]
     not_observed = tuple(f"{row.id}: {row.text}" for row in plan if row.state in _OPEN)
     if ours:
         # What was broken is still told: it may be why we failed, but it is no verdict.

@@ -21,7 +21,7 @@ from harness.cli.load_session import LoadFindings, LoadSession
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import rows
-from harness.records import Ledger, LoadResult, PrivacyResult, RunRecord, SloResult, TargetInfo, Verdict
+from harness.records import Ledger, LoadKnee, LoadResult, PrivacyResult, RunRecord, SloResult, TargetInfo, Verdict
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -194,7 +194,7 @@ def _judge(
         headline=judged.headline,
         reasons=(*judged.reasons, *findings.explanations[:20]),
         not_observed=judged.not_observed,
-        next_steps=(*_honest(seen, asked), *judged.next_steps),
+        next_steps=(*_honest(seen, asked), *_again(findings.knee), *(() if findings.knee else judged.next_steps)),
         harness_errors=tuple(findings.harness_errors),
         broken=tuple(findings.broken),
         ledger=book,
@@ -206,11 +206,18 @@ def _judge(
     )
 
 
+def _again(found: LoadKnee | None) -> Iterator[str]:
+    """What to do where a knee was looked for."""
+    if found is not None:
+        once_more = "Search again where nothing else runs, with more time: `golive load stress --duration 900`"
+        yield "Judge the plan's own day: `golive load baseline`" if found.decided else once_more
+
+
 def _honest(seen: load.Seen | None, asked: Profile) -> Iterator[str]:
     """What to do where the generator could not offer what was planned."""
     lag_ms = load.percentile([one.lag_ms for one in seen.samples], 0.99) if seen else None
     if lag_ms is not None and lag_ms > load.LAG_MS and not asked.search:
-        lower = ", or a lower `--times`" if len(asked.shape) > 1 else ""
+        lower = ", or a lower `--times`" if max(times for times, _ in asked.shape) > 1 else ""
         yield f"Offer it honestly: a machine that is less busy, `--processes 2`{lower}"
 
 
@@ -271,7 +278,8 @@ def _pieces(asked: Profile, samples: Sequence[load.Sample]) -> Iterator[str]:
     if len(asked.pieces) == 1 or asked.search:
         return
     began_s, base = 0.0, asked.rate_per_s
-    for rate_per_s, lasts_s in asked.pieces:
+    for number, (rate_per_s, lasts_s) in enumerate(asked.pieces):
+        storm = ", and the storm" if asked.storm and number == asked.storm[0] else ""
         within = [one for one in samples if began_s <= one.due_s < began_s + lasts_s]
         sent_s = max([one.sent_s - began_s for one in within] + [lasts_s])
         p95_ms = load.percentile([one.corrected_ms for one in within if one.is_webhook], 0.95)
@@ -279,7 +287,7 @@ def _pieces(asked: Profile, samples: Sequence[load.Sample]) -> Iterator[str]:
         late = f", which is more than {load.LAG_MS:.0f}: it cannot honestly offer that" if lag_ms > load.LAG_MS else ""
         yield (
             f"From {began_s:.0f} to {began_s + lasts_s:.0f} s {len(within) / lasts_s:.4g}/s were planned "
-            f"({rate_per_s / base:g} times {base:g}/s) and {len(within) / sent_s:.4g}/s sent; webhook p95 "
+            f"({rate_per_s / base:g} times {base:g}/s{storm}) and {len(within) / sent_s:.4g}/s sent; webhook p95 "
             f"{_ms(p95_ms)}; the generator was late by {_ms(lag_ms)} at p99{late}."
         )
         began_s += lasts_s
