@@ -289,7 +289,7 @@ def knee(found: LoadKnee, *, target_ms: float) -> Picture | None:
     x = _log(min(rates) / 1.15, max(rates) * 1.15, _LEFT, WIDTH - _RIGHT)
     y, y_ticks = _log_y(min(latencies), max(*latencies, target_ms))
     rules = [Rule(at=y(target_ms), label=f"target {ms(target_ms)} (p95)")]
-    if found.low_per_s:
+    if found.low_per_s and found.decided:
         right = x(found.low_per_s) > WIDTH / 2
         rules.append(Rule(at=x(found.low_per_s), label=f"held {found.low_per_s:.4g}/s", upright=True, label_end=right))
     return Picture(
@@ -297,7 +297,7 @@ def knee(found: LoadKnee, *, target_ms: float) -> Picture | None:
         title="Throughput against latency",
         note="Each mark is one step: the p95 of its webhooks. Filled: every service level was met. Hollow: not. "
         "The rate goes by factors.",
-        summary=found.sentence,
+        summary=found.sentence.removesuffix("."),
         x_ticks=tuple(Tick(at=x(rate), label=f"{rate:g}/s") for rate in _rates(rates)),
         y_ticks=y_ticks,
         x_label="webhooks a second, planned",

@@ -128,6 +128,9 @@ def test_the_knee_shows_every_step_and_what_held(no_go: RunRecord) -> None:
     assert [one.good for one in made.dots] == [True, False] * 3
     (claimed,) = [one for one in made.rules if one.upright]
     assert claimed.at == made.dots[0].x
+    undecided = plots.knee(replace(found, decided=False), target_ms=200.0)
+    assert undecided is not None
+    assert not [one for one in undecided.rules if one.upright]  # no line for what is not claimed
 
 
 def test_a_run_without_load_has_no_pictures(go: RunRecord) -> None:
