@@ -231,6 +231,92 @@ class TargetInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSeries:
+    """The course of a load run in steps of time: quantiles for each step, nothing smoothed. All have one length."""
+
+    step_s: float
+    due: tuple[int, ...]
+    """Webhooks due in each step."""
+    failed: tuple[int, ...]
+    p50_ms: tuple[float | None, ...]
+    """Of the webhooks due in the step, from the moment each was due; None where none was."""
+    p95_ms: tuple[float | None, ...]
+    max_ms: tuple[float | None, ...]
+    backlog: tuple[int, ...]
+    """Sales accepted and not yet counted by Meta, at the end of the step."""
+    queue: tuple[float | None, ...] = ()
+    """Messages in the target's queue, the highest reading of the step; empty where nobody could look."""
+    memory_mb: tuple[float | None, ...] = ()
+    """Of the target's processes together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadDistribution:
+    """How many webhooks took how long."""
+
+    edges_ms: tuple[float, ...]
+    """One more than there are counts; the first and the last count hold what lies outside, too."""
+    corrected: tuple[int, ...]
+    """From the moment each was due."""
+    uncorrected: tuple[int, ...]
+    """As a tool that waits for its answers would have written down: from the sending, and without what it omits."""
+    unanswered: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadMark:
+    """Something that lasted: a fault that was put in place, or a stall that was seen."""
+
+    what: str
+    from_s: float
+    until_s: float
+    kind: Literal["fault", "stall"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadStep:
+    """One step of a search for the knee."""
+
+    repeat: int
+    """Which search, counted from 1; 0: the claimed rate, asked for once more at the end."""
+    planned_per_s: float
+    achieved_per_s: float
+    requests: int
+    failures: int
+    ack_p95_ms: float | None
+    ack_p99_ms: float | None
+    uncorrected_p95_ms: float | None
+    uncorrected_p99_ms: float | None
+    dispatch_p95_s: float | None
+    scheduler_lag_p99_ms: float
+    held: bool
+    """Every service level was met, not merely not refuted."""
+    limited_by: Literal["", "target", "generator", "unclear"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadKnee:
+    """The highest rate inside every service level, looked for several times over."""
+
+    steps: tuple[LoadStep, ...]
+    knees_per_s: tuple[float, ...]
+    """One for each search that came to its end: the highest rate that held below the lowest that did not."""
+    knee_per_s: float | None
+    """Their median."""
+    low_per_s: float | None
+    """What held in every search: what is claimed."""
+    high_per_s: float | None
+    """The highest of the rates that did not hold."""
+    spread_percent: float | None
+    """How far the knees lie apart; over 15 there is none."""
+    limited_by: Literal["", "target", "generator", "unclear"]
+    times_average_day: float | None
+    decided: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
     """What a load profile asked for and got."""
 
@@ -244,8 +330,18 @@ class LoadResult:
     meta_latency_median_ms: float
     meta_latency_p95_ms: float
     ack_p50_ms: float | None = None
+    ack_p95_ms: float | None = None
+    """Corrected, as all of these: from the moment a webhook was due."""
     ack_p99_ms: float | None = None
     uncorrected_p95_ms: float | None = None
+    """As a tool that waits for its answers would have said."""
+    uncorrected_p99_ms: float | None = None
+    facts: tuple[str, ...] = ()
+    """What else was seen, in sentences."""
+    marks: tuple[LoadMark, ...] = ()
+    series: LoadSeries | None = None
+    distribution: LoadDistribution | None = None
+    knee: LoadKnee | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,10 +402,20 @@ class RunRecord:
         kept["ledger"] = Ledger(**data["ledger"])
         kept["privacy"] = PrivacyResult(**_tuples(data["privacy"]))
         kept["slo"] = tuple(SloResult(**{**one, "ci95": _pair(one["ci95"])}) for one in data["slo"])
-        kept["load"] = LoadResult(**data["load"]) if data.get("load") else None
+        kept["load"] = _load(data["load"]) if data.get("load") else None
         for name in ("stories", "checklist"):
             kept[name] = tuple(PlanRow(**{**_tuples(row), "state": RowState(row["state"])}) for row in data[name])
         return cls(**_tuples(kept))
+
+
+def _load(data: Mapping[str, Any]) -> LoadResult:
+    kept = _tuples(data)  # older runs have neither series nor knee
+    kept["marks"] = tuple(LoadMark(**one) for one in data.get("marks", ()))
+    for name, kind in (("series", LoadSeries), ("distribution", LoadDistribution)):
+        kept[name] = kind(**_tuples(data[name])) if data.get(name) else None
+    if knee := data.get("knee"):
+        kept["knee"] = LoadKnee(**{**_tuples(knee), "steps": tuple(LoadStep(**one) for one in knee["steps"])})
+    return LoadResult(**kept)
 
 
 def _scenario(data: Mapping[str, Any]) -> ScenarioResult:

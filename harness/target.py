@@ -78,6 +78,8 @@ class Probes(_Section):
     """SQL with %(tenant)s: one value, closed, open or half_open."""
     match_method: str | None = None
     """SQL with %(tenant)s: one value, how the last purchase was matched, or null."""
+    matched: str | None = None
+    """SQL with %(tenant)s: one value, how many of its purchases were matched to a click."""
     dashboard_purchases: str | None = None
     """A regular expression whose one group is the number of purchases, as the dashboard's HTML says it."""
     queue: str | None = None

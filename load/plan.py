@@ -32,8 +32,8 @@ class LoadPlan:
     tenants: Sequence[Mapping[str, Any]] = field(repr=False)
     """As the target's provision command got them: tenant, gateways: {name: {dialect, secret}}."""
     seed: int
-    rate_per_s: float
-    duration_s: float
+    pieces: Sequence[Sequence[float]]
+    """Requests a second, and for how many seconds: one after the other."""
     origin_s: int
     """The run's time at its start, in seconds since 1970: what the webhooks are stamped from."""
     processes: int
@@ -44,6 +44,17 @@ class LoadPlan:
     """The share of requests that pages send: of ten six page views, three clicks, one checkout."""
     page_paths: Mapping[str, str] = field(default_factory=dict)
     """Where they go, by kind, with {tenant}."""
+    first: int = 0
+    """The number of the first request: several plans of one run share no sale."""
+    storm_after: int = 0
+    """After so many pieces every webhook from before is sent once more ..."""
+    storm_over_s: float = 0.0
+    """... within so many seconds; 0: never."""
+    reads_per_s: float = 0.0
+    """How often somebody who is logged in opens the dashboard, beside all that."""
+    dashboard_path: str = ""
+    cookies: Sequence[str] = field(default=(), repr=False)
+    """One for each reader, as the header says it."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> tuple[Self, int]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from load.plan import LoadPlan
+from load.schedule import Slot
 from simulators import gateways as fakes
 from simulators.people import order
 
 #: In the place of a gateway: a page of the customer's site.
 SITE = "site"
+#: In the place of a gateway: somebody reads the dashboard.
+READER = "dashboard"
 _KINDS = ("pageview", "click", "pageview", "pageview", "checkout", "pageview", "click", "pageview", "click", "pageview")
 
 
@@ -27,7 +30,37 @@ class Due:
     sale: str
     path: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes | None
+    """None: it is only asked for."""
+
+
+def prepare(plan: LoadPlan, slot: Slot) -> Due:
+    """A slot of the schedule as a request."""
+    if slot.what == "read":
+        return _read(plan, slot)
+    if slot.what == "again":
+        return replace(_again(plan, slot), number=slot.number)
+    return render(plan, slot.number, slot.due_s)
+
+
+def _read(plan: LoadPlan, slot: Slot) -> Due:
+    """Readers take turns; each sees the page of their own customer."""
+    return Due(
+        number=slot.number,
+        due_s=slot.due_s,
+        gateway=READER,
+        dialect="page",
+        tenant=plan.tenants[slot.turn % len(plan.cookies)]["tenant"],
+        sale=f"read-{slot.number}",
+        path=plan.dashboard_path,
+        headers={"Cookie": plan.cookies[slot.turn % len(plan.cookies)], "User-Agent": "Mozilla/5.0"},
+        body=None,
+    )
+
+
+def _again(plan: LoadPlan, slot: Slot) -> Due:
+    """A vendor's retry: the same bytes and ids; what a vendor signs anew for each attempt (Stripe) is signed anew."""
+    return _webhook(plan, slot.turn, slot.due_s, slot.turn, rendered_s=slot.first_due_s)
 
 
 def render(plan: LoadPlan, number: int, due_s: float) -> Due:
@@ -36,6 +69,11 @@ def render(plan: LoadPlan, number: int, due_s: float) -> Due:
     if int((number + 1) * plan.pages) > pages:
         return _page(plan, number, due_s, pages)
     return _webhook(plan, number, due_s, number - pages)
+
+
+def page_turn(plan: LoadPlan, number: int, due_s: float) -> Due:
+    """The `number`th page event, where pages are all that is sent."""
+    return _page(plan, number, due_s, number)
 
 
 def _page(plan: LoadPlan, number: int, due_s: float, turn: int) -> Due:
@@ -64,24 +102,21 @@ def _page(plan: LoadPlan, number: int, due_s: float, turn: int) -> Due:
     )
 
 
-def _webhook(plan: LoadPlan, number: int, due_s: float, turn: int) -> Due:
-    """Stamped with the moment it is due, so that a long run's signatures are as fresh as a short one's."""
+def _webhook(plan: LoadPlan, number: int, due_s: float, turn: int, *, rendered_s: float | None = None) -> Due:
+    """Stamped with the moment it is due, so that a long run's signatures are as fresh as a short one's.
+
+    `rendered_s` is when the body was first rendered, where that was earlier.
+    """
     name = plan.gateways[turn % len(plan.gateways)]
     customer = plan.tenants[turn // len(plan.gateways) % len(plan.tenants)]
     account = customer["gateways"][name]
     path = plan.webhook_path.format(gateway=name, tenant=customer["tenant"])
     fake = fakes.gateway(name)
-    now_s = plan.origin_s + int(due_s)
-    sale = order(f"{plan.seed}/load/{number}", now_s=now_s)
-    webhook = fakes.webhook(
-        fake,
-        sale,
-        "approved",
-        dialect=account["dialect"],
-        secret=account["secret"],
-        url=plan.public_url + path,
-        now_s=now_s,
-    )
+    told_s = plan.origin_s + int(due_s if rendered_s is None else rendered_s)
+    sale = order(f"{plan.seed}/load/{number}", now_s=told_s)
+    with_account = {"dialect": account["dialect"], "secret": account["secret"], "url": plan.public_url + path}
+    body = fake.render(sale, "approved", now_s=told_s, **with_account)
+    webhook = fake.sign(body, now_s=plan.origin_s + int(due_s), **with_account)
     query = webhook.url.partition("?")[2]
     return Due(
         number=number,

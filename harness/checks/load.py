@@ -7,6 +7,7 @@ would otherwise not see the stall (coordinated omission). The uncorrected figure
 from __future__ import annotations
 
 import csv
+import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +20,15 @@ from harness.records import Arrival, Delivery, Ledger, SloResult
 WEBHOOK_MS = 200.0
 DISPATCH_S = 2.0
 SUCCESS_PERCENT = 99.0
+Span = tuple[float, float]
+"""From when until when, in seconds from the start of the run."""
 DLQ_MESSAGES = 50.0
 LAG_MS = 10.0
+DASHBOARD_MS = 1_000.0
 SITE = "site"
 """In the place of a gateway: a page told of a visitor (load/webhooks.py)."""
+READER = "dashboard"
+"""In the place of a gateway: somebody opened the dashboard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +54,12 @@ class Sample:
     @property
     def is_webhook(self) -> bool:
         """Whether a gateway sent it; else a page did."""
-        return self.gateway != SITE
+        return self.gateway not in (SITE, READER)
 
     @property
     def is_page_event(self) -> bool:
         """Whether Meta is to hear of it as a PageView or an InitiateCheckout."""
-        return not self.is_webhook and self.dialect != "click"
+        return self.gateway == SITE and self.dialect != "click"
 
     @property
     def corrected_ms(self) -> float:
@@ -84,6 +90,10 @@ class Seen:
     """One reading a second; empty where nobody could look."""
     settled: frozenset[str] = frozenset()
     """Sales that rightly end without Meta (suppressed, expired, held)."""
+    excluded: Span | None = None
+    """What was accepted in these seconds is no dispatch latency: Meta was gone, or the backlog of that drained."""
+    matched: int | None = None
+    """Purchases that the target matched to a click; None where it cannot be asked."""
 
 
 def read(texts: Iterable[str], *, planned: int) -> list[Sample]:
@@ -161,7 +171,8 @@ def judge(seen: Seen, *, seed: int) -> tuple[SloResult, ...]:
     latencies = [
         slo.p95(slo.WEBHOOK_P95, [one.corrected_ms for one in webhooks], target=WEBHOOK_MS, seed=seed),
         *_by_gateway(webhooks, seed),
-        slo.p95(slo.DISPATCH_P95, _dispatch_s(seen), target=DISPATCH_S, unit="s", seed=seed),
+        _dispatch(seen, seed),
+        *_dashboard(seen.samples, seed),
     ]
     book = seen.ledger
     return (
@@ -177,7 +188,21 @@ def judge(seen: Seen, *, seed: int) -> tuple[SloResult, ...]:
         slo.availability(
             requests=len(seen.samples), failures=sum(not one.accepted for one in seen.samples), target=99.9
         ),
+        _match_rate(seen),
     )
+
+
+def _match_rate(seen: Seen) -> SloResult:
+    if seen.matched is None:
+        shown = slo.match_rate(matched=0, conversions=0)
+        return replace(shown, note="the target file gives no probes.matched; only real traffic can meet this target")
+    return slo.match_rate(matched=min(seen.matched, seen.ledger.conversions), conversions=seen.ledger.conversions)
+
+
+def _dashboard(samples: Iterable[Sample], seed: int) -> list[SloResult]:
+    """Where somebody read it: from the moment the page was asked for until it was there, whole."""
+    took_ms = [one.corrected_ms if one.accepted else math.inf for one in samples if one.gateway == READER]
+    return [slo.p95(slo.DASHBOARD_P95, took_ms, target=DASHBOARD_MS, seed=seed)] if took_ms else []
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -197,13 +222,50 @@ def _by_gateway(samples: Sequence[Sample], seed: int) -> list[SloResult]:
     ]
 
 
-def _dispatch_s(seen: Seen) -> list[float]:
+def accepted_at_s(samples: Iterable[Sample]) -> dict[str, float]:
+    """By sale: when the target first took responsibility for it."""
+    found: dict[str, float] = {}
+    for one in samples:
+        if one.is_webhook and one.accepted:
+            found[one.sale] = min(one.answered_s, found.get(one.sale, math.inf))
+    return found
+
+
+def _dispatch(seen: Seen, seed: int) -> SloResult:
     """From the first acceptance of a sale until Meta had answered for it; infinite where it never did."""
-    accepted: dict[str, float] = {}
-    for one in seen.samples:
-        if one.is_webhook and one.accepted and one.sale not in seen.settled:
-            accepted.setdefault(one.sale, one.answered_s)
-    return [max(0.0, seen.counted_at_s.get(sale, math.inf) - at_s) for sale, at_s in accepted.items()]
+    accepted = {sale: at_s for sale, at_s in accepted_at_s(seen.samples).items() if sale not in seen.settled}
+    from_s, until_s = seen.excluded or (math.inf, -math.inf)
+    judged = {sale: at_s for sale, at_s in accepted.items() if not from_s <= at_s <= until_s}
+    took_s = [max(0.0, seen.counted_at_s.get(sale, math.inf) - at_s) for sale, at_s in judged.items()]
+    found = slo.p95(slo.DISPATCH_P95, took_s, target=DISPATCH_S, unit="s", seed=seed)
+    if seen.excluded is None:
+        return found
+    why = (
+        f"of what was accepted outside of the outage and its drain ({from_s:.1f} to {until_s:.1f} s): "
+        f"{len(judged):,} of {len(accepted):,}"
+    )
+    return replace(found, note="; ".join(filter(None, (why, found.note))))
+
+
+def uncorrected_ms(samples: Sequence[Sample]) -> list[float]:
+    """What a tool that waits for its answers would have written down, of the same run.
+
+    It has so many users that they suffice at the median, each with one request open at a time. What is due while all
+    of them wait is not sent, so nobody measures it (coordinated omission). Latencies count from the sending.
+    """
+    answered = [one.uncorrected_ms for one in samples if one.status is not None]
+    if not answered:
+        return []
+    lasts_s = max(samples[-1].due_s - samples[0].due_s, 0.001)
+    users = math.ceil(len(samples) / lasts_s * (percentile(answered, 0.5) or 0.0) / 1000) or 1
+    free_at_s = [-math.inf] * users
+    measured: list[float] = []
+    for one in samples:
+        if free_at_s[0] <= one.sent_s:
+            heapq.heapreplace(free_at_s, one.answered_s)
+            if one.status is not None:
+                measured.append(one.uncorrected_ms)
+    return measured
 
 
 def _believed(one: SloResult, lag_ms: float | None) -> SloResult:

@@ -47,6 +47,7 @@ def decide(
     waivers: Mapping[str, str] | None = None,
     options: str = "",
     whole: bool = False,
+    unknown: Sequence[str] = (),
 ) -> Judgement:
     """Judge a run.
 
@@ -54,15 +55,17 @@ def decide(
     run has to settle; one that the plan does not know counts as not observed. `waivers` maps a row's id to its
     reason: it excuses a row that is not known, never one that is broken. `options` are those that every next command
     needs to be about the same target (` --target mine.toml`); `whole` says that every scenario there is has run.
+    `unknown` are sentences about what else this run had to see and could not.
     """
     ours = _harness_errors(harness_errors, scenarios, ledger)
     red = _broken(broken, scenarios, ledger, privacy) + _refuted(slo, plan, scenarios)
     missing, excused = _gaps(plan, required, waivers or {})
-    unknown = len(missing)
+    gaps = len(missing)
+    missing += unknown
     missing += [
         f"{one.id} ({one.title}) was skipped." for one in scenarios if one.outcome == "skipped" and not one.proves
     ]
-    if not required:
+    if not required and not unknown:
         missing = ["Nothing that ran proves a line of the launch plan, so nothing can be said of it."]
     not_observed = tuple(f"{row.id}: {row.text}" for row in plan if row.state in _OPEN)
     if ours:
@@ -79,7 +82,7 @@ def decide(
     return Judgement(
         verdict=verdict,
         exit_code=verdict.exit_code if verdict else HARNESS_ERROR_EXIT,
-        headline=_headline(verdict, reasons, plan, required, unknown),
+        headline=_headline(verdict, reasons, plan, required, gaps),
         reasons=tuple(reasons),
         not_observed=not_observed,
         next_steps=tuple(_next_steps(verdict, scenarios, plan, required, options, whole=whole)),

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.checks import load
+from harness.checks import load, load_series
 from harness.checks.verdict import decide
 from harness.cli import common, terminal
-from harness.cli.load_session import LoadFindings, LoadSession, Profile, profile_named
+from harness.cli.load_profile import Profile, profile_named
+from harness.cli.load_search import KneeHunt
+from harness.cli.load_session import LoadFindings, LoadSession
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import rows
-from harness.records import Ledger, LoadResult, PrivacyResult, RunRecord, TargetInfo, Verdict
+from harness.records import Ledger, LoadKnee, LoadResult, PrivacyResult, RunRecord, SloResult, TargetInfo, Verdict
 
 EXAMPLES = """
 [bold]Examples[/]
 
   golive load baseline                          the plan's average day, six minutes, judged
   golive load smoke                             ten seconds: does it work at all (too short to judge)
+  golive load launch                            an average day, twenty times that for a minute, an average day
+  golive load outage                            Meta is gone for a minute
+  golive load stress --duration 600             the highest rate inside every service level, found three times
   golive load baseline --rate 100 --duration 60 --processes 2
   golive load baseline --target ../mine/golive.toml --json
 
@@ -36,12 +44,15 @@ def register(app: typer.Typer) -> None:
 
 
 def load_profile(
-    profile: Annotated[str, typer.Argument(help="A section of load/profiles.toml: baseline, smoke.")],
+    profile: Annotated[str, typer.Argument(help="A section of load/profiles.toml: smoke, baseline, launch …")],
     target: Annotated[
         str | None, typer.Option(help="A target file; without one golive.toml, else the reference.")
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Webhooks a second, instead of the profile's.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Seconds, instead of the profile's.")] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds, instead of the profile's; of stress: what all steps may take.")
+    ] = None,
+    times: Annotated[float | None, typer.Option(help="Of launch: how many times the rate the spike is.")] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Locust processes that share the schedule.")] = 1,
     seed: Annotated[int | None, typer.Option(help="The schedule and every buyer follow from it.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the report.")] = None,
@@ -58,16 +69,23 @@ def load_profile(
     Exit code: 0 go · 1 no go · 2 usage or harness error · 3 inconclusive.
     """
     with common.exit_codes():
-        asked = profile_named(profile, rate_per_s=rate, duration_s=duration)
+        asked = profile_named(profile, rate_per_s=rate, duration_s=duration, times=times)
         path, wanted = common.find_target(target)
         common.check_host(wanted.base_url, allow_host, what="Load is sent")
         clock, number = common.clock_of(None), common.seed_of(seed)
         run_id, folder = common.new_run_folder(out)
-        command = _command(profile, rate, duration, processes, number, target)
+        told = {
+            "--rate": rate,
+            "--duration": duration,
+            "--times": times,
+            "--target": target,
+            "--allow-host": allow_host,
+        }
+        command = _command(profile, told, processes, number)
         screen = terminal.console()
         screen.print(f"golive load {run_id}: {profile} ({asked.title}), target {wanted.name} ({path}), seed {number}")
         screen.print(
-            f"{asked.planned} requests in {asked.duration_s:g} s ({asked.rate_per_s:g}/s); "
+            f"{_offered(asked)}; "
             f"the fake Meta answers in {asked.meta_median_ms:g} ms (median), {asked.meta_p95_ms:g} ms (p95)"
         )
         began, started_at = time.monotonic(), common.wall_clock_iso()
@@ -81,7 +99,9 @@ def load_profile(
                 processes=processes,
                 watcher=progress,
             )
-            findings = _observe(session)
+            hunt = KneeHunt(session, asked, seed=number, folder=folder, watcher=progress) if asked.search else None
+            findings = _observe(session, hunt)
+        seen = findings.seen
         record = _judge(
             findings,
             asked,
@@ -93,6 +113,7 @@ def load_profile(
             command=command,
             started_at=started_at,
             duration_s=time.monotonic() - began,
+            slo=hunt.results if hunt else load.judge(seen, seed=number) if seen else (),
         )
         common.publish(record, folder)
         terminal.show(record, folder, screen)
@@ -102,17 +123,23 @@ def load_profile(
         raise typer.Exit(0 if undecided else record.exit_code)
 
 
-def _command(
-    profile: str, rate: float | None, duration: float | None, processes: int, seed: int, target: str | None
-) -> str:
-    options = {"--rate": rate, "--duration": duration, "--target": target}
-    told = "".join(f" {name} {value}" for name, value in options.items() if value is not None)
-    return f"golive load {profile}{told} --processes {processes} --seed {seed}"
+def _offered(asked: Profile) -> str:
+    """What will be sent, in one line."""
+    if asked.search:
+        steps = f"steps of at least {asked.search.samples} webhooks, from {asked.rate_per_s:g}/s"
+        return f"{steps}, {asked.duration_s:g} s in all"
+    rates = ", ".join(f"{rate:.4g}/s for {lasts:.4g} s" for rate, lasts in asked.pieces)
+    return f"{asked.planned} requests: {rates}"
 
 
-def _observe(session: LoadSession) -> LoadFindings:
+def _command(profile: str, told: Mapping[str, object], processes: int, seed: int) -> str:
+    options = "".join(f" {name} {shlex.quote(str(value))}" for name, value in told.items() if value is not None)
+    return f"golive load {profile}{options} --processes {processes} --seed {seed}"
+
+
+def _observe(session: LoadSession, hunt: KneeHunt | None) -> LoadFindings:
     try:
-        session.run()
+        (hunt or session).run()
     except PromiseBroken as error:
         session.findings.broken.append(str(error))
     except UsageError:
@@ -136,10 +163,10 @@ def _judge(
     command: str,
     started_at: str,
     duration_s: float,
+    slo: Sequence[SloResult],
 ) -> RunRecord:
     seen = findings.seen
-    slo = load.judge(seen, seed=seed) if seen else ()
-    book = seen.ledger if seen else Ledger()
+    book = findings.ledger or (seen.ledger if seen else Ledger())
     plan = rows.load()
     stories, checklist = rows.judge(plan, (), slo, reproduce=command, benchmarks=common.benchmarks_of(target))
     judged = decide(
@@ -150,6 +177,7 @@ def _judge(
         slo=slo,
         plan=(*stories, *checklist),
         required=rows.required_by(plan, slo),
+        unknown=findings.unknown,
     )
     return RunRecord(
         run_id=run_id,
@@ -166,34 +194,124 @@ def _judge(
         headline=judged.headline,
         reasons=(*judged.reasons, *findings.explanations[:20]),
         not_observed=judged.not_observed,
-        next_steps=judged.next_steps,
+        next_steps=(*_honest(seen, asked), *_again(findings.knee), *(() if findings.knee else judged.next_steps)),
         harness_errors=tuple(findings.harness_errors),
         broken=tuple(findings.broken),
         ledger=book,
-        slo=slo,
-        load=_result(seen, asked, profile) if seen else None,
+        slo=tuple(slo),
+        load=_result(findings, asked, profile),
         stories=stories,
         checklist=checklist,
         timings={name: round(seconds, 2) for name, seconds in findings.timings.items()},
     )
 
 
-def _result(seen: load.Seen, asked: Profile, profile: str) -> LoadResult:
-    samples = seen.samples
-    corrected = [one.corrected_ms for one in samples if one.status is not None]
-    uncorrected = [one.uncorrected_ms for one in samples if one.status is not None]
-    spread_s = max(one.sent_s for one in samples)
+def _again(found: LoadKnee | None) -> Iterator[str]:
+    """What to do where a knee was looked for."""
+    if found is not None:
+        once_more = "Search again where nothing else runs, with more time: `golive load stress --duration 900`"
+        yield "Judge the plan's own day: `golive load baseline`" if found.decided else once_more
+
+
+def _honest(seen: load.Seen | None, asked: Profile) -> Iterator[str]:
+    """What to do where the generator could not offer what was planned."""
+    lag_ms = load.percentile([one.lag_ms for one in seen.samples], 0.99) if seen else None
+    if lag_ms is not None and lag_ms > load.LAG_MS and not asked.search:
+        lower = ", or a lower `--times`" if max(times for times, _ in asked.shape) > 1 else ""
+        yield f"Offer it honestly: a machine that is less busy, `--processes 2`{lower}"
+
+
+def _result(findings: LoadFindings, asked: Profile, profile: str) -> LoadResult | None:
+    """What was offered and how it was taken; of a search, that of its last step, at the claimed rate."""
+    seen = findings.seen
+    if seen is None:
+        return _nothing_but_steps(findings, asked, profile) if findings.knee else None
+    samples, readings = seen.samples, findings.readings
+    webhooks = [one for one in samples if one.is_webhook]
+    corrected = [one.corrected_ms for one in webhooks]
+    uncorrected = load.uncorrected_ms(webhooks)
+    lasts_s = max(samples[-1].due_s, *(one.sent_s for one in samples))
+    planned_s = asked.duration_s if asked.search is None else lasts_s
     return LoadResult(
         profile=profile,
-        planned_per_s=asked.rate_per_s,
-        achieved_per_s=round(len(samples) / max(spread_s, asked.duration_s), 3),
-        duration_s=asked.duration_s,
+        planned_per_s=round(len(samples) / planned_s, 3),
+        achieved_per_s=round(len(samples) / max(lasts_s, planned_s), 3),
+        duration_s=round(planned_s, 2),
         requests=len(samples),
         failures=sum(not one.accepted for one in samples),
         scheduler_lag_p99_ms=round(load.percentile([one.lag_ms for one in samples], 0.99) or 0.0, 3),
         meta_latency_median_ms=asked.meta_median_ms,
         meta_latency_p95_ms=asked.meta_p95_ms,
-        ack_p50_ms=load.percentile(corrected, 0.5),
-        ack_p99_ms=load.percentile(corrected, 0.99),
-        uncorrected_p95_ms=load.percentile(uncorrected, 0.95),
+        ack_p50_ms=_finite(load.percentile(corrected, 0.5)),
+        ack_p95_ms=_finite(load.percentile(corrected, 0.95)),
+        ack_p99_ms=_finite(load.percentile(corrected, 0.99)),
+        uncorrected_p95_ms=_finite(load.percentile(uncorrected, 0.95)),
+        uncorrected_p99_ms=_finite(load.percentile(uncorrected, 0.99)),
+        facts=(*_pieces(asked, samples), *_storm(asked, samples), *findings.facts),
+        marks=tuple(findings.marks),
+        series=load_series.series(samples, seen.counted_at_s, queue=readings.queue, memory_mb=readings.memory_mb),
+        distribution=load_series.distribution(samples),
+        knee=findings.knee,
     )
+
+
+def _nothing_but_steps(findings: LoadFindings, asked: Profile, profile: str) -> LoadResult:
+    """A search that found nothing to claim: its steps are all that there is."""
+    steps = findings.knee.steps if findings.knee else ()
+    return LoadResult(
+        profile=profile,
+        planned_per_s=max((one.planned_per_s for one in steps), default=0.0),
+        achieved_per_s=max((one.achieved_per_s for one in steps), default=0.0),
+        duration_s=asked.duration_s,
+        requests=sum(one.requests for one in steps),
+        failures=sum(one.failures for one in steps),
+        scheduler_lag_p99_ms=max((one.scheduler_lag_p99_ms for one in steps), default=0.0),
+        meta_latency_median_ms=asked.meta_median_ms,
+        meta_latency_p95_ms=asked.meta_p95_ms,
+        facts=tuple(findings.facts),
+        knee=findings.knee,
+    )
+
+
+def _pieces(asked: Profile, samples: Sequence[load.Sample]) -> Iterator[str]:
+    """Of a rate over time: what each piece asked for and got."""
+    if len(asked.pieces) == 1 or asked.search:
+        return
+    began_s, base = 0.0, asked.rate_per_s
+    for number, (rate_per_s, lasts_s) in enumerate(asked.pieces):
+        storm = ", and the storm" if asked.storm and number == asked.storm[0] else ""
+        within = [one for one in samples if began_s <= one.due_s < began_s + lasts_s]
+        sent_s = max([one.sent_s - began_s for one in within] + [lasts_s])
+        p95_ms = load.percentile([one.corrected_ms for one in within if one.is_webhook], 0.95)
+        lag_ms = load.percentile([one.lag_ms for one in within], 0.99) or 0.0
+        late = f", which is more than {load.LAG_MS:.0f}: it cannot honestly offer that" if lag_ms > load.LAG_MS else ""
+        yield (
+            f"From {began_s:.0f} to {began_s + lasts_s:.0f} s {len(within) / lasts_s:.4g}/s were planned "
+            f"({rate_per_s / base:g} times {base:g}/s{storm}) and {len(within) / sent_s:.4g}/s sent; webhook p95 "
+            f"{_ms(p95_ms)}; the generator was late by {_ms(lag_ms)} at p99{late}."
+        )
+        began_s += lasts_s
+
+
+def _ms(value: float | None) -> str:
+    if value is None or math.isinf(value):
+        return "not known" if value is None else "unanswered"
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
+def _storm(asked: Profile, samples: Sequence[load.Sample]) -> Iterator[str]:
+    if asked.storm is None:
+        return
+    seen: set[str] = set()
+    again = []
+    for one in samples:
+        if one.is_webhook:
+            again += [one] if one.sale in seen else []
+            seen.add(one.sale)
+    accepted = sum(one.accepted for one in again)
+    yield f"{len(again):,} deliveries came a second time, within {asked.storm[1]:g} s; {accepted:,} were accepted."
+
+
+def _finite(value: float | None) -> float | None:
+    """As JSON can hold it: what was never answered has no figure."""
+    return None if value is None or math.isinf(value) else value

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.markup import escape as _escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.records import LoadResult, RowState, RunRecord, ScenarioResult, Verdict
+from harness.records import LoadKnee, LoadResult, RowState, RunRecord, ScenarioResult, Verdict
 from reports.words import printable
 
 _MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "error": "[magenta]![/]"}
@@ -114,7 +115,7 @@ def show(record: RunRecord, folder: Path, out: Console, *, not_applicable: int =
     if record.slo:
         out.print(_slo_table(record))
     if record.load:
-        out.print(f"[dim]{escape(_load_line(record.load))}[/]")
+        _show_load(record.load, out)
     if record.timings:
         spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in record.timings.items())
         out.print(f"[dim]time: {escape(spent)}  total {record.duration_s:.1f} s[/]")
@@ -197,15 +198,47 @@ def _slo_table(record: RunRecord) -> Table:
     return table
 
 
-def _load_line(load: LoadResult) -> str:
-    """Whether the generator can be believed, in one line."""
-    uncorrected = (
-        "" if load.uncorrected_p95_ms is None else f" · uncorrected webhook p95 {load.uncorrected_p95_ms:.4g} ms"
-    )
-    return (
+def _show_load(load: LoadResult, out: Console) -> None:
+    for line in _load_lines(load):
+        out.print(f"[dim]{escape(line)}[/]")
+    if load.knee:
+        out.print(_knee_table(load.knee))
+        out.print(f"[bold]{escape(load.knee.sentence)}[/]")
+
+
+def _load_lines(load: LoadResult) -> Iterator[str]:
+    """Whether the generator can be believed, both ways to count a latency, and what else was seen."""
+    yield (
         f"generator: {load.achieved_per_s:g}/s of {load.planned_per_s:g}/s planned, "
-        f"late by {load.scheduler_lag_p99_ms:.2g} ms at p99 (10 allowed){uncorrected}"
+        f"late by {_ms(load.scheduler_lag_p99_ms)} at p99 (10 allowed)"
     )
+    pairs = (("p95", load.ack_p95_ms, load.uncorrected_p95_ms), ("p99", load.ack_p99_ms, load.uncorrected_p99_ms))
+    told = [f"{name} {_ms(corrected)} corrected, {_ms(other)} uncorrected" for name, corrected, other in pairs]
+    if load.ack_p50_ms is not None:
+        yield f"webhooks: p50 {_ms(load.ack_p50_ms)} · {' · '.join(told)}"
+    yield from load.facts
+    yield from (f"{one.from_s:.1f} to {one.until_s:.1f} s: {one.what}" for one in load.marks if one.kind == "stall")
+
+
+def _ms(value: float | None) -> str:
+    return "no answer" if value is None else f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
+def _knee_table(knee: LoadKnee) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("search", "planned", "sent", "p95", "p99", "uncorrected p95", "p99", "dispatch p95", "late p99", ""):
+        table.add_column(title, justify="right" if title else "left")
+    for one in knee.steps:
+        table.add_row(
+            str(one.repeat or "again"),
+            f"{one.planned_per_s:.4g}/s",
+            f"{one.achieved_per_s:.4g}/s",
+            *(_ms(ms) for ms in (one.ack_p95_ms, one.ack_p99_ms, one.uncorrected_p95_ms, one.uncorrected_p99_ms)),
+            "–" if one.dispatch_p95_s is None else f"{one.dispatch_p95_s:.3g} s",
+            _ms(one.scheduler_lag_p99_ms),
+            "[green]held[/]" if one.held else f"[yellow]{escape(one.why)}[/]",
+        )
+    return table
 
 
 def print_json(text: str) -> None:

@@ -48,6 +48,10 @@ class DashboardView:
         self._http.post(urljoin(page.url, form.action), data=given, timeout=PAGE_LIMIT_S)
         return self.page() is not None
 
+    def cookies(self) -> str:
+        """What this browser sends with each request, as the header says it."""
+        return "; ".join(f"{one.name}={one.value}" for one in self._http.cookies)
+
     def page(self) -> str | None:
         """The dashboard's HTML; None where it asks to log in."""
         answer = self._http.get(self._url, timeout=PAGE_LIMIT_S)

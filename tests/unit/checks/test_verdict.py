@@ -299,3 +299,23 @@ def test_a_skipped_promise_is_no_row_that_is_missing() -> None:
     assert judged.verdict is Verdict.INCONCLUSIVE
     assert "1 promise was not looked at" in judged.headline
     assert "target file" in judged.next_steps[0]
+
+
+def test_what_a_run_had_to_see_and_could_not_is_inconclusive() -> None:
+    """Also where every required row is met: unknown is never a pass. What is broken still comes first."""
+
+    def judged(unknown: Sequence[str], broken: Sequence[str] = ()) -> Judgement:
+        return decide(
+            ledger=Ledger(),
+            privacy=PrivacyResult(),
+            plan=[row(RowState.MET)],
+            required={"a/1"},
+            unknown=unknown,
+            broken=broken,
+        )
+
+    assert judged([]).verdict is Verdict.GO
+    found = judged(["Nobody saw the breaker."])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "Nobody saw the breaker." in found.reasons
+    assert judged(["x"], ["it died"]).verdict is Verdict.NO_GO

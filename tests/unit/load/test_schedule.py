@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load.plan import LoadPlan, NoPlan
-from load.schedule import due_times
-from load.webhooks import SITE, render
+from load.schedule import due_times, slots
+from load.webhooks import READER, SITE, prepare, render
 from simulators import gateways as fakes
 
 
@@ -36,8 +36,7 @@ def a_plan(**changes: object) -> LoadPlan:
         "gateways": names,
         "tenants": tenants,
         "seed": 5,
-        "rate_per_s": 10.0,
-        "duration_s": 4.0,
+        "pieces": [(10.0, 4.0)],
         "origin_s": 1_780_000_000,
         "processes": 1,
         "timeout_s": 1.0,
@@ -49,18 +48,19 @@ def a_plan(**changes: object) -> LoadPlan:
 @given(st.integers(0, 9), st.floats(0.5, 200), st.floats(0.5, 60))
 def test_the_schedule_has_the_rate_and_is_the_same_again(seed: int, rate: float, duration: float) -> None:
     """As many requests as were asked for, in order, within the duration; another seed, another schedule."""
-    times = due_times(seed=seed, rate_per_s=rate, duration_s=duration)
+    pieces = [(rate, duration)]
+    times = due_times(seed=seed, pieces=pieces)
     assert len(times) == round(rate * duration)
     assert all(0 <= one <= duration for one in times)
     assert all(earlier <= later for earlier, later in pairwise(times))
-    assert times == due_times(seed=seed, rate_per_s=rate, duration_s=duration)
+    assert times == due_times(seed=seed, pieces=pieces)
     if times:
-        assert times != due_times(seed=seed + 1, rate_per_s=rate, duration_s=duration)
+        assert times != due_times(seed=seed + 1, pieces=pieces)
 
 
 def test_arrivals_bunch_as_those_of_strangers_do() -> None:
     """A Poisson process: the gaps vary as much as they are long, and do not come like a metronome."""
-    times = due_times(seed=1, rate_per_s=50, duration_s=100)
+    times = due_times(seed=1, pieces=[(50, 100)])
     gaps = [later - earlier for earlier, later in pairwise(times)]
     mean = sum(gaps) / len(gaps)
     spread = (sum((one - mean) ** 2 for one in gaps) / len(gaps)) ** 0.5
@@ -104,3 +104,56 @@ def test_pages_have_their_share_and_gateways_still_take_turns() -> None:
     assert Counter(one.gateway for one in due if one.gateway != SITE) == dict.fromkeys(sorted(fakes.known()), 5)
     assert len({one.sale for one in due}) == 100
     assert due == [render(plan, number, number / 10) for number in range(100)]
+
+
+def test_a_spike_is_as_high_and_as_long_as_it_was_asked_for() -> None:
+    """A rate over time: each piece has exactly its share, in its own time."""
+    times = due_times(seed=1, pieces=[(5, 10), (100, 4), (5, 10)])
+    assert [sum(begin <= one < end for one in times) for begin, end in ((0, 10), (10, 14), (14, 24))] == [50, 400, 50]
+    assert all(earlier <= later for earlier, later in pairwise(times))
+
+
+def test_in_a_storm_everything_comes_once_more_with_the_same_bytes() -> None:
+    """Within the storm's seconds, beside what is new; only what a vendor signs anew for each attempt differs."""
+    plan = a_plan(pieces=[(10.0, 400.0), (10.0, 60.0)], storm_after=1, storm_over_s=15.0)
+    due = [prepare(plan, one) for one in slots(plan)]
+    assert len({one.number for one in due}) == len(due) == 4_000 + 600 + 4_000
+    assert [one.due_s for one in due] == sorted(one.due_s for one in due)
+    firsts, again = {}, []
+    for one in due:
+        if one.sale in firsts:
+            again.append(one)
+        else:
+            firsts[one.sale] = one
+    assert len(again) == 4_000
+    assert all(400 <= one.due_s <= 415 for one in again)
+    assert all(one.body == firsts[one.sale].body and one.path == firsts[one.sale].path for one in again)
+    stripe = [one for one in again if one.gateway == "stripe"]
+    assert stripe
+    assert all(f"t={plan.origin_s + int(one.due_s)}," in one.headers["Stripe-Signature"] for one in stripe)
+    others = [one for one in again if one.gateway != "stripe"]
+    assert all(one.headers == firsts[one.sale].headers for one in others)
+
+
+def test_readers_come_besides_each_with_their_own_cookie() -> None:
+    """They change nothing of what is sent, and each sees the page of their own customer."""
+    plan = a_plan(reads_per_s=5.0, dashboard_path="/dashboard", cookies=["session=a", "session=b"])
+    due = [prepare(plan, one) for one in slots(plan)]
+    reads = [one for one in due if one.gateway == READER]
+    assert len(reads) == 20
+    assert {(one.tenant, one.headers["Cookie"]) for one in reads} == {
+        ("t-vendor", "session=a"),
+        ("t-plan", "session=b"),
+    }
+    assert all(one.body is None and one.path == "/dashboard" for one in reads)
+    without = [prepare(a_plan(), one) for one in slots(a_plan())]
+    assert [one for one in due if one.gateway != READER] == without
+    assert len({one.number for one in due}) == len(due)
+
+
+def test_several_plans_of_one_run_share_no_sale() -> None:
+    """A search sends one schedule after the other; a sale that came twice would be a duplicate."""
+    one, two = a_plan(), a_plan(first=40)
+    sales = [{prepare(plan, slot).sale for slot in slots(plan)} for plan in (one, two)]
+    assert len(sales[0]) == len(sales[1]) == 40
+    assert not sales[0] & sales[1]

@@ -11,7 +11,12 @@ from harness.checks.verdict import decide
 from harness.readiness import rows
 from harness.records import (
     Ledger,
+    LoadDistribution,
+    LoadKnee,
+    LoadMark,
     LoadResult,
+    LoadSeries,
+    LoadStep,
     PrivacyResult,
     RunRecord,
     ScenarioResult,
@@ -138,6 +143,58 @@ def numbers() -> tuple[SloResult, ...]:
     )
 
 
+def series() -> LoadSeries:
+    """Two minutes, with a second in which nothing was due and one in which everything was slow."""
+    p95 = tuple(None if one == 40 else 900.0 if one == 50 else 100.0 + one for one in range(120))
+    return LoadSeries(
+        step_s=1.0,
+        due=(12,) * 120,
+        failed=(0,) * 120,
+        p50_ms=tuple(one and one / 2 for one in p95),
+        p95_ms=p95,
+        max_ms=tuple(one and one * 2 for one in p95),
+        backlog=tuple(range(120)),
+        queue=tuple(None if one % 2 else float(one) for one in range(120)),
+        memory_mb=(101.5,) * 120,
+    )
+
+
+def knee() -> LoadKnee:
+    """Three searches that agree, of two steps each."""
+    steps = [
+        LoadStep(
+            repeat=repeat,
+            planned_per_s=rate,
+            achieved_per_s=rate,
+            requests=1_050,
+            failures=0,
+            ack_p95_ms=50.0 if held else 700.0,
+            ack_p99_ms=None,
+            uncorrected_p95_ms=40.0,
+            uncorrected_p99_ms=80.0,
+            dispatch_p95_s=0.9,
+            scheduler_lag_p99_ms=2.0,
+            held=held,
+            limited_by="" if held else "target",
+            why="" if held else HOSTILE,
+        )
+        for repeat in (1, 2, 3)
+        for rate, held in ((200.0, True), (220.0, False))
+    ]
+    return LoadKnee(
+        steps=tuple(steps),
+        knees_per_s=(200.0, 200.0, 200.0),
+        knee_per_s=200.0,
+        low_per_s=200.0,
+        high_per_s=220.0,
+        spread_percent=0.0,
+        limited_by="target",
+        times_average_day=17.28,
+        decided=True,
+        sentence="The target holds 17.3× the plan's average day",
+    )
+
+
 @pytest.fixture
 def go() -> RunRecord:
     """Everything that was tested is kept."""
@@ -161,8 +218,20 @@ def no_go() -> RunRecord:
         meta_latency_median_ms=150,
         meta_latency_p95_ms=600,
         ack_p50_ms=81.2,
+        ack_p95_ms=180.5,
         ack_p99_ms=203.4,
         uncorrected_p95_ms=149.5,
+        uncorrected_p99_ms=151,
+        facts=(HOSTILE,),
+        marks=(LoadMark(what=HOSTILE, from_s=30.0, until_s=60.0, kind="fault"),),
+        series=series(),
+        distribution=LoadDistribution(
+            edges_ms=(1.0, 10.0, 100.0, 1_000.0),
+            corrected=(200, 1_100, 90),
+            uncorrected=(210, 1_100, 20),
+            unanswered=10,
+        ),
+        knee=knee(),
     )
     leaks = ("table public.conversions: a plain email",)
     return record(

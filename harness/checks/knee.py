@@ -1,0 +1,166 @@
+"""The knee: the highest rate at which every service level holds, looked for several times over. Pure.
+
+One search raises the rate by steps until a step does not hold, then halves the gap until it is small enough. A step
+*holds* when its numbers are met, not merely not refuted: unknown is never a pass. The knee of one search is the highest
+rate that held below the lowest that did not. What is claimed is what held in every search.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.checks import slo
+from harness.checks.load import LAG_MS, Seen, percentile, uncorrected_ms
+from harness.records import LoadKnee, LoadStep, SloResult
+
+Limit = Literal["", "target", "generator", "unclear"]
+
+#: Knees of one machine that lie further apart than this are none.
+SPREAD_PERCENT = 15.0
+#: What a step has to meet by itself; the availability's 3,000 requests are judged over all steps that held.
+_DECISIVE = (slo.WEBHOOK_P95, slo.DISPATCH_P95, slo.SUCCESS_RATE)
+#: What stood in the way: the least certain of the searches speaks for all.
+_LIMITS: tuple[Limit, ...] = ("generator", "unclear", "target")
+_RISE = 2.0
+_LEAST_PER_S = 1.0
+
+
+@dataclass(slots=True)
+class KneeSearch:
+    """One search: which rate comes next, and what is known so far."""
+
+    begin_per_s: float
+    resolution: float
+    low_per_s: float = 0.0
+    """The highest rate that held."""
+    high_per_s: float = math.inf
+    """The lowest that did not."""
+
+    def next_per_s(self) -> float | None:
+        """The rate of the next step; None once the gap is small enough, or nothing holds at all."""
+        if not self.low_per_s and math.isinf(self.high_per_s):
+            return self.begin_per_s
+        if math.isinf(self.high_per_s):
+            return self.low_per_s * _RISE
+        if not self.low_per_s:
+            lower = self.high_per_s / _RISE
+            return lower if lower >= _LEAST_PER_S else None
+        if self.high_per_s / self.low_per_s <= 1 + self.resolution:
+            return None
+        return math.sqrt(self.low_per_s * self.high_per_s)  # half-way in proportion: rates differ by factors
+
+    def told(self, rate_per_s: float, *, held: bool) -> None:
+        """Learn from one step. What does not hold after more did is believed: the lower one counts."""
+        if held and rate_per_s < self.high_per_s:
+            self.low_per_s = max(self.low_per_s, rate_per_s)
+        elif not held:
+            self.high_per_s = min(self.high_per_s, rate_per_s)
+            self.low_per_s = self.low_per_s if self.low_per_s < rate_per_s else 0.0
+
+
+def begin_again(knee_per_s: float, resolution: float) -> float:
+    """Where the next search begins: a little under the last knee, so that it needs few steps and not the same ones."""
+    below: float = (1 + resolution) ** 1.5
+    return knee_per_s / below
+
+
+def step(seen: Seen, results: Sequence[SloResult], *, repeat: int, rate_per_s: float, duration_s: float) -> LoadStep:
+    """One step, judged: `results` are those of `load.judge`."""
+    samples = seen.samples
+    webhooks = [one for one in samples if one.is_webhook]
+    lag_ms = percentile([one.lag_ms for one in samples], 0.99) or 0.0
+    by_name = {one.name: one for one in results}
+    missed = [one for name, one in by_name.items() if "," not in name and one.met is False]
+    undecided = [by_name[name] for name in _DECISIVE if name in by_name and by_name[name].met is None]
+    generator = lag_ms > LAG_MS
+    if generator:
+        why = f"the generator was late itself: {lag_ms:.1f} ms at p99, {LAG_MS:.0f} allowed"
+    elif missed:
+        why = "; ".join(f"{one.name} {_figure(one)}" for one in missed)
+    elif undecided:
+        why = "not shown to hold: " + "; ".join(f"{one.name} {_figure(one)}" for one in undecided)
+    else:
+        why = ""
+    dispatch = by_name.get(slo.DISPATCH_P95)
+    corrected = [one.corrected_ms for one in webhooks]
+    return LoadStep(
+        repeat=repeat,
+        planned_per_s=round(rate_per_s, 2),
+        achieved_per_s=round(len(samples) / max(duration_s, *(one.sent_s for one in samples)), 2),
+        requests=len(samples),
+        failures=sum(not one.accepted for one in samples),
+        ack_p95_ms=_finite(percentile(corrected, 0.95)),
+        ack_p99_ms=_finite(percentile(corrected, 0.99)),
+        uncorrected_p95_ms=_finite(percentile(uncorrected_ms(webhooks), 0.95)),
+        uncorrected_p99_ms=_finite(percentile(uncorrected_ms(webhooks), 0.99)),
+        dispatch_p95_s=dispatch.measured if dispatch else None,
+        scheduler_lag_p99_ms=round(lag_ms, 3),
+        held=not why,
+        limited_by="" if not why else "generator" if generator else "target" if missed else "unclear",
+        why=why,
+    )
+
+
+def _figure(one: SloResult) -> str:
+    if one.measured is None:
+        return "was not measured" if not one.samples else "was not answered in time"
+    return f"{one.measured:.4g} {one.unit}"
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or math.isinf(value) else round(value, 3)
+
+
+def conclude(steps: Sequence[LoadStep], *, repeats: int, average_day_per_s: float, finished: int) -> LoadKnee:
+    """What all searches say together; `finished` of the `repeats` came to their end."""
+    knees = [_knee_of([one for one in steps if one.repeat == number]) for number in range(1, finished + 1)]
+    found = [low for low, _, _ in knees]
+    low, middle = (min(found), sorted(found)[(len(found) - 1) // 2]) if found else (0.0, 0.0)
+    highs = [high for _, high, _ in knees if high is not None]
+    spread = 100 * (max(found) - low) / middle if middle else None
+    limits = [limit for _, _, limit in knees]
+    known = LoadKnee(
+        steps=tuple(steps),
+        knees_per_s=tuple(found),
+        knee_per_s=middle or None,
+        low_per_s=low or None,
+        high_per_s=max(highs) if highs else None,
+        spread_percent=None if spread is None else round(spread, 1),
+        limited_by=next((one for one in _LIMITS if one in limits), ""),
+        times_average_day=round(low / average_day_per_s, 2) if low else None,
+        decided=finished >= max(repeats, 3) and low > 0 and spread is not None and spread <= SPREAD_PERCENT,
+        sentence="",
+    )
+    return replace(known, sentence=_sentence(known, finished, max(repeats, 3)))
+
+
+def _knee_of(steps: Sequence[LoadStep]) -> tuple[float, float | None, Limit]:
+    """The highest rate that held under the lowest that did not; that one; and what stood in its way."""
+    failed = sorted((one for one in steps if not one.held), key=lambda one: one.planned_per_s)
+    ceiling = failed[0].planned_per_s if failed else math.inf
+    held = [one.planned_per_s for one in steps if one.held and one.planned_per_s < ceiling]
+    return max(held, default=0.0), failed[0].planned_per_s if failed else None, failed[0].limited_by if failed else ""
+
+
+def _sentence(found: LoadKnee, finished: int, repeats: int) -> str:
+    if not finished:
+        return "The knee was not found: no search came to its end in the time that there was."
+    if found.low_per_s is None or found.knee_per_s is None:
+        return "The knee was not found: in one search or more no rate held at all."
+    low = f"{found.low_per_s:.4g}/s"
+    apart = f"{finished} of {repeats} searches, {found.spread_percent or 0:.0f} % apart"
+    if found.spread_percent is not None and found.spread_percent > SPREAD_PERCENT:
+        return f"The knee is not known: {apart}, and {SPREAD_PERCENT:.0f} % are allowed. It held {low} in each."
+    if not found.decided:
+        return f"The knee is not known: {apart}. It held {low} in each that came to its end."
+    upper = f" and did not at {found.high_per_s:.4g}/s" if found.high_per_s is not None else ""
+    told = f"it held {low} in every search{upper}; knee {found.knee_per_s:.4g}/s; {apart}"
+    whose = {
+        "generator": " This is the generator's limit, not the target's.",
+        "unclear": " At the next rate nothing was refuted, and nothing shown.",
+    }
+    times = found.times_average_day or 0.0
+    return f"The target holds {times:.1f}× the plan's average day: {told}.{whose.get(found.limited_by, '')}"

@@ -1,0 +1,176 @@
+"""The search for the knee finds it, says when it has not, and whose limit it is."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.checks import knee, load, slo
+from harness.records import LoadKnee, LoadStep, SloResult
+
+DAY = 1_000_000 / 86_400
+
+
+def one_step(repeat: int, rate: float, *, held: bool, limited_by: str = "target") -> LoadStep:
+    """A step that held, or did not."""
+    return LoadStep(
+        repeat=repeat,
+        planned_per_s=rate,
+        achieved_per_s=rate,
+        requests=1_050,
+        failures=0,
+        ack_p95_ms=50.0 if held else 500.0,
+        ack_p99_ms=90.0,
+        uncorrected_p95_ms=40.0,
+        uncorrected_p99_ms=80.0,
+        dispatch_p95_s=0.9,
+        scheduler_lag_p99_ms=2.0,
+        held=held,
+        limited_by="" if held else limited_by,  # type: ignore[arg-type]  # the test's own words
+        why="" if held else "webhook latency p95 500 ms",
+    )
+
+
+def searched(capacity: float, begin: float = 60.0, resolution: float = 0.1) -> tuple[knee.KneeSearch, list[float]]:
+    """A search of a target that holds everything up to its capacity; and the rates that were asked for."""
+    search = knee.KneeSearch(begin_per_s=begin, resolution=resolution)
+    asked = []
+    while (rate := search.next_per_s()) is not None:
+        asked.append(rate)
+        search.told(rate, held=rate <= capacity)
+        assert len(asked) < 60
+    return search, asked
+
+
+@given(st.floats(2.1, 5_000), st.floats(2, 500))
+def test_a_search_ends_with_the_capacity_between_its_bounds(capacity: float, begin: float) -> None:
+    """Whatever the target can do, and wherever the search began; in few steps."""
+    search, asked = searched(capacity, begin)
+    assert search.low_per_s <= capacity < search.high_per_s
+    assert search.high_per_s / search.low_per_s <= 1.1 + 1e-9
+    assert len(asked) <= 4 + abs(math.log2(capacity / begin)) + math.ceil(math.log2(math.log(2) / math.log(1.1)))
+
+
+def test_a_target_that_holds_nothing_is_not_asked_for_ever() -> None:
+    """Down to less than one a second, then it is over, and nothing held."""
+    search, asked = searched(0.0)
+    assert search.low_per_s == 0
+    assert min(asked) >= 1
+
+
+def test_a_second_search_begins_near_the_first_knee_and_asks_other_rates() -> None:
+    """It is a repeat and no echo: the same rates would give the same knee by arithmetic alone."""
+    first, rates = searched(300.0)
+    again, others = searched(300.0, knee.begin_again(first.low_per_s, 0.1))
+    assert len(others) <= len(rates)
+    assert not set(others) & set(rates)
+    assert again.low_per_s == pytest.approx(first.low_per_s, rel=0.1)
+
+
+def concluded(*knees: float, limited_by: str = "target", repeats: int = 3) -> LoadKnee:
+    """What searches with these knees say together."""
+    steps = []
+    for number, low in enumerate(knees, 1):
+        steps += [one_step(number, low, held=True), one_step(number, low * 1.1, held=False, limited_by=limited_by)]
+    return knee.conclude(steps, repeats=repeats, average_day_per_s=DAY, finished=len(knees))
+
+
+def test_three_searches_that_agree_claim_what_held_in_all_of_them() -> None:
+    """The multiple of the average day is that of the lowest."""
+    found = concluded(300.0, 310.0, 295.0)
+    assert found.decided
+    assert (found.low_per_s, found.knee_per_s) == (295.0, 300.0)
+    assert found.high_per_s == pytest.approx(341.0)
+    assert found.times_average_day == pytest.approx(295 / DAY, abs=0.01)
+    assert "holds 25.5× the plan's average day" in found.sentence
+    assert "generator" not in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("knees", "said"),
+    [
+        ((300.0, 310.0, 250.0), "20 % apart, and 15 % are allowed"),
+        ((300.0, 310.0), "2 of 3 searches"),
+        ((300.0, 310.0, 0.0), "no rate held at all"),
+        ((), "no search came to its end"),
+    ],
+)
+def test_searches_that_do_not_agree_or_do_not_end_decide_nothing(knees: tuple[float, ...], said: str) -> None:
+    """Unknown is never a pass: no sentence says that it holds anything."""
+    found = concluded(*knees)
+    assert not found.decided
+    assert said in found.sentence
+    assert "average day" not in found.sentence
+
+
+def test_where_the_generator_was_late_it_is_the_generators_limit() -> None:
+    """Nobody may read it as the target's."""
+    found = concluded(300.0, 301.0, 302.0, limited_by="generator")
+    assert found.limited_by == "generator"
+    assert "the generator's limit, not the target's" in found.sentence
+
+
+def test_a_rate_that_held_above_one_that_did_not_is_not_claimed() -> None:
+    """The lower of the two is believed."""
+    steps = [one_step(1, 100, held=True), one_step(1, 200, held=False), one_step(1, 300, held=True)]
+    found = knee.conclude(steps, repeats=3, average_day_per_s=DAY, finished=1)
+    assert found.knees_per_s == (100,)
+
+
+# -- one step ------------------------------------------------------------------------------------------------------
+
+
+def told(*results: SloResult, lag_s: float = 0.001) -> LoadStep:
+    """A step with these results."""
+    samples = [
+        load.Sample(
+            number=number,
+            due_s=number / 100,
+            sent_s=number / 100 + lag_s,
+            answered_s=number / 100 + lag_s + 0.02,
+            status=202,
+            gateway="stripe",
+            dialect="vendor",
+            tenant="t",
+            sale=str(number),
+        )
+        for number in range(1_000)
+    ]
+    seen = load.Seen(samples=samples, counted_at_s={}, ledger=concluded_ledger(), dlq_depths=[0])
+    return knee.step(seen, results, repeat=1, rate_per_s=100.0, duration_s=10.0)
+
+
+def concluded_ledger() -> load.Ledger:
+    """Of no interest here."""
+    return load.Ledger()
+
+
+def result(name: str, met: bool | None) -> SloResult:
+    """A number that was met, refuted, or undecided."""
+    return SloResult(name=name, target=200, unit="ms", measured=150.0, samples=1_000, ci95=None, met=met)
+
+
+GOOD = [result(name, True) for name in (slo.WEBHOOK_P95, slo.DISPATCH_P95, slo.SUCCESS_RATE)]
+
+
+def test_a_step_holds_when_everything_decisive_is_met() -> None:
+    """An availability that 1,000 requests cannot decide does not stand in the way; one that is refuted does."""
+    assert told(*GOOD, result(slo.AVAILABILITY, None)).held
+    refuted = told(*GOOD, result(slo.AVAILABILITY, False))
+    assert (refuted.held, refuted.limited_by) == (False, "target")
+    assert slo.AVAILABILITY in refuted.why
+
+
+@pytest.mark.parametrize("name", [slo.WEBHOOK_P95, slo.DISPATCH_P95, slo.SUCCESS_RATE])
+def test_a_step_that_is_undecided_has_not_held(name: str) -> None:
+    """Unknown is never a pass."""
+    found = told(*(one for one in GOOD if one.name != name), result(name, None))
+    assert (found.held, found.limited_by) == (False, "unclear")
+    assert "not shown to hold" in found.why
+
+
+def test_a_late_generator_says_nothing_of_the_target() -> None:
+    """Even where everything looks met."""
+    found = told(*GOOD, lag_s=0.02)
+    assert (found.held, found.limited_by) == (False, "generator")
