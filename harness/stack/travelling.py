@@ -71,16 +71,25 @@ def why_not(target: Target) -> str | None:
 
     What shares a port or a database with the timed instance would change what is measured there.
     """
-    if not target.start:
-        return "the harness does not start the target, so it cannot move its clock"
-    if "${port}" not in target.base_url:
-        return "the target's base_url says no ${port}, so there cannot be two of it on one machine"
-    if target.probes.database_url and "${database_url}" not in target.probes.database_url:
-        return "the target's database is not one that the harness starts, so it cannot travel"
+    if reason := tied_down(target):
+        return reason
     try:
         faketime_library()
     except UsageError as error:
         return str(error)
+    return None
+
+
+def tied_down(target: Target) -> str | None:
+    """What in the target file keeps it from travelling; None if nothing does."""
+    if not target.start:
+        return "the harness does not start the target, so it cannot move its clock"
+    if target.meta_port:
+        return "the fake Meta has a port of its own (meta_port), so there cannot be two of it"
+    if "${port}" not in target.base_url:
+        return "the target's base_url says no ${port}, so there cannot be two of it on one machine"
+    if target.probes.database_url and "${database_url}" not in target.probes.database_url:
+        return "the target's database is not one that the harness starts, so it cannot travel"
     return None
 
 
