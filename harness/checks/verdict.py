@@ -293,10 +293,11 @@ def _next_steps(
     wanted = [row for row in plan if row.state in _OPEN and (verdict is Verdict.GO or row.id in required)]
     if verdict is Verdict.INCONCLUSIVE and not wanted:
         return ["Let the target file name what golive has to look into (docs/contracts.md), and run again."]
-    return _how_to_see(wanted, options, whole=whole) or ["Nothing is left to do for this verdict."]
+    beyond = undeclared_rows(scenarios)
+    return _how_to_see(wanted, options, whole=whole, beyond=beyond) or ["Nothing is left to do for this verdict."]
 
 
-def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool) -> list[str]:
+def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool, beyond: Collection[str]) -> list[str]:
     run_all = f"Run every scenario against a target whose file names its probes: `golive run{options}`"
     ways = {
         "scenario": "No scenario of this golive looks at these; somebody has to" if whole else run_all,
@@ -306,8 +307,11 @@ def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool) -> list[s
         "attestation": "Ask those whom `golive readiness` names",
     }
     steps = []
+    if hidden := [row.id for row in rows if row.id in beyond]:
+        told = f"Let the target file say more: `golive doctor{options}` says what"
+        steps.append(f"{told} ({_count(len(hidden), '', '', 'row').strip()}: {_some(hidden)})")
     for how, words in ways.items():
-        of_kind = [row.id for row in rows if row.how == how]
+        of_kind = [row.id for row in rows if row.how == how and row.id not in beyond]
         if of_kind:
             steps.append(f"{words} ({_count(len(of_kind), '', '', 'row').strip()}: {_some(of_kind)})")
     return steps

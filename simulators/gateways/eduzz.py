@@ -114,8 +114,8 @@ class Gateway:
         return _EVENTS
 
     def sale_id(self, order: Order) -> str:
-        """`data.id`, the invoice's: eight digits, as a text."""
-        return str(shapes.number(8, "eduzz/invoice", order.key))
+        """`data.id`, the invoice's: digits, as a text (examples have eight; with 14, none of ours meets another)."""
+        return str(shapes.number(14, "eduzz/invoice", order.key))
 
     def new_secret(self, seed: str) -> str:
         """An access key of a webhook configuration; its shape is not public."""
