@@ -80,6 +80,10 @@ prove-change: $(STAMP) ## deployments under load: canary, rollback, rolling rest
 	@$(BIN)/python -m pytest -q -n 0 --durations=5 tests/change
 	@$(BIN)/golive run -k "R-20 or R-21" $(ARGS)
 
+.PHONY: package
+package: $(STAMP) ## build wheel and sdist, and prove the wheel in a clean environment and a foreign folder
+	@.ci/package
+
 .PHONY: clean
 clean: ## remove what was built or run here
 	@rm -rf $(VENV) reports/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -291,7 +292,12 @@ def _gateway_fixture(name: str) -> Any:
     return fixture
 
 
-perfectpay_gateway = _gateway_fixture("perfectpay")
-hotmart_gateway = _gateway_fixture("hotmart")
-kiwify_gateway = _gateway_fixture("kiwify")
-stripe_gateway = _gateway_fixture("stripe")
+def _gateway_names() -> list[str]:
+    """The files in the folder of the fake gateways; none is imported."""
+    spec = find_spec("simulators")
+    home = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path()
+    return sorted(path.stem for path in (home / "gateways").glob("[!_]*.py"))
+
+
+#: `stripe_gateway`, `hotmart_gateway` … for every fake gateway that there is.
+globals().update({f"{name}_gateway": _gateway_fixture(name) for name in _gateway_names()})

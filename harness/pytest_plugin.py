@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.readiness.rows import expand
+from harness.sharding import Shard
 from harness.target import Target
 from harness.tenants import Tenant, make_tenant
 from harness.testing import Model, ModelOptions, Pipeline, StackInfo, TravellingPipeline
@@ -33,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What `golive` itself asks of pytest."""
     parser.addoption("--golive-list", action="store_true", help="print every collected scenario as a JSON line")
     parser.addoption("--golive-lane", help="run only what no other lane has taken; the name of this one")
+    parser.addoption("--golive-gateways", default="", help="with --golive-list: the gateways of a target, as JSON")
+    parser.addoption("--golive-shard", default="", help="only this part of the scenarios, like 2/3")
     told = ModelOptions()
     parser.addoption("--model-examples", type=int, default=told.examples, help="stories that the model draws")
     parser.addoption("--model-steps", type=int, default=told.steps, help="the most steps of one story")
@@ -72,8 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("story", stories, ids=[path.stem for path in stories])
     if mark is None:
         return
-    info = metafunc.config.stash[_INFO]
-    spoken = info.target.gateways if info else Target.model_fields["gateways"].get_default(call_default_factory=True)
+    spoken = _spoken(metafunc.config)
     only, dialects = mark.kwargs.get("only") or tuple(spoken), mark.kwargs.get("dialects")
     pairs = [
         (name, dialect)
@@ -86,9 +88,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("_variant", [*pairs] or [None], ids=ids or ["none"], indirect=True)
 
 
+def _spoken(config: pytest.Config) -> Mapping[str, Sequence[str]]:
+    info = config.stash[_INFO]
+    if info:
+        return info.target.gateways
+    if named := config.getoption("--golive-gateways"):
+        told: dict[str, list[str]] = json.loads(named)
+        return told
+    default: dict[str, list[str]] = Target.model_fields["gateways"].get_default(call_default_factory=True)
+    return default
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the target's gateways have no part in."""
-    out = [item for item in items if item.get_closest_marker("each_gateway") and variant_of(item) is None]
+    """Leave out what the target's gateways have no part in, and what another shard looks at."""
+    shard = Shard.parse(text) if (text := config.getoption("--golive-shard")) else None
+    out = [
+        item
+        for item in items
+        if (item.get_closest_marker("each_gateway") and variant_of(item) is None)
+        or (shard and not shard.holds(scenario_key(item)))
+    ]
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]

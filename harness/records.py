@@ -13,6 +13,10 @@ from typing import Any, Literal, Self
 
 SCHEMA = 1
 
+#: How a scenario that the target file leaves no room for says so. Every other skip is something that should have been
+#: seen and was not.
+NOT_DECLARED = "not observable: "
+
 
 class Verdict(StrEnum):
     """The one word of a run; `exit_code` is what the shell sees."""
@@ -180,6 +184,11 @@ class ScenarioResult:
     wire_sha256: str = ""
     """Digest over all deliveries of the scenario, in order."""
 
+    @property
+    def undeclared(self) -> bool:
+        """Whether it was left out because of what the target file does not say: known before anything ran."""
+        return self.outcome == "skipped" and self.message.startswith(NOT_DECLARED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SloResult:
@@ -345,8 +354,34 @@ class LoadResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A scenario that a sharded run has to look at, whichever of its shards does."""
+
+    id: str
+    title: str
+    suite: str
+    proves: tuple[str, ...]
+    shard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardInfo:
+    """Which part of a run this is, and what the whole of it is: so that a part that is missing can be missed."""
+
+    index: int
+    """From 1."""
+    count: int
+    selection: str
+    """`--suite …` and `-k …` as they were given: shards of one run have the same."""
+    planned: tuple[Planned, ...]
+    """Of all shards."""
+    not_applicable: tuple[str, ...] = ()
+    """Of this one: what turned out to mean nothing for its vendor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One run, whole."""
+    """One run, whole; or a shard of one."""
 
     run_id: str
     kind: Literal["run", "load", "readiness"]
@@ -380,6 +415,8 @@ class RunRecord:
     checklist: tuple[PlanRow, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     """Where the time went, in seconds, by phase."""
+    shard: ShardInfo | None = None
+    """None: a whole run, or one that was merged."""
 
     def to_json(self) -> dict[str, Any]:
         """The content of `report.json`."""
@@ -403,6 +440,7 @@ class RunRecord:
         kept["privacy"] = PrivacyResult(**_tuples(data["privacy"]))
         kept["slo"] = tuple(SloResult(**{**one, "ci95": _pair(one["ci95"])}) for one in data["slo"])
         kept["load"] = _load(data["load"]) if data.get("load") else None
+        kept["shard"] = _shard(data["shard"]) if data.get("shard") else None
         for name in ("stories", "checklist"):
             kept[name] = tuple(PlanRow(**{**_tuples(row), "state": RowState(row["state"])}) for row in data[name])
         return cls(**_tuples(kept))
@@ -421,6 +459,10 @@ def _load(data: Mapping[str, Any]) -> LoadResult:
 def _scenario(data: Mapping[str, Any]) -> ScenarioResult:
     timeline = tuple(TimelineEvent(**one) for one in data.get("timeline", ()))  # older runs have none
     return ScenarioResult(**{**_tuples(data), "ledger": Ledger(**data["ledger"]), "timeline": timeline})
+
+
+def _shard(data: Mapping[str, Any]) -> ShardInfo:
+    return ShardInfo(**{**_tuples(data), "planned": tuple(Planned(**_tuples(one)) for one in data["planned"])})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import UsageError
+from simulators import gateways as fakes
 
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
@@ -27,6 +28,18 @@ PLACEHOLDERS: Mapping[str, str] = {
     "aws_url": "an AWS endpoint of this run's own (SQS, SNS, Secrets Manager)",
     "meta_url": "the fake Meta",
 }
+
+
+Command = list[str] | str
+"""What is run with JSON on its standard input, or an http(s) URL that the JSON is posted to; JSON comes back."""
+
+
+def _command(given: Command) -> Command:
+    if isinstance(given, str) and not given.startswith(("http://", "https://")):
+        raise ValueError('a command is a list of words, like ["node", "provision.mjs"], or a URL to post to')
+    if not given:
+        raise ValueError("an empty command")
+    return given
 
 
 class _Section(BaseModel):
@@ -119,7 +132,11 @@ class Travel(_Section):
 class Tenants(_Section):
     """How a tenant is made; docs/contracts.md says what goes in and out."""
 
-    provision: list[str]
+    provision: Annotated[Command, AfterValidator(_command)]
+
+
+def _all_gateways() -> dict[str, list[str]]:
+    return {name: list(fake.dialects) for name, fake in sorted(fakes.known().items())}
 
 
 class Target(_Section):
@@ -129,6 +146,8 @@ class Target(_Section):
     base_url: str
     public_url: str | None = None
     """What the outside world would call it; vendors print it into their bodies. Default: base_url."""
+    meta_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where the fake Meta listens on 127.0.0.1, for a target that runs already and was told so. Default: any port."""
     prepare: list[list[str]] = Field(default_factory=list)
     start: dict[str, list[str]] = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
@@ -138,15 +157,22 @@ class Target(_Section):
     keeps: Keeps = Keeps()
     travel: Travel = Travel()
     tenants: Tenants
-    actions: dict[str, list[str]] = Field(default_factory=dict)
-    gateways: dict[str, list[str]] = Field(
-        default_factory=lambda: {
-            "perfectpay": ["plan", "vendor"],
-            "hotmart": ["plan", "vendor"],
-            "kiwify": ["plan", "vendor"],
-            "stripe": ["vendor"],
-        }
-    )
+    actions: dict[str, Annotated[Command, AfterValidator(_command)]] = Field(default_factory=dict)
+    gateways: dict[str, list[str]] = Field(default_factory=_all_gateways)
+    """Which gateways it speaks, each in which dialects. Default: every one that golive has a fake of."""
+
+    @field_validator("gateways")
+    @classmethod
+    def _spoken(cls, gateways: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name, dialects in gateways.items():
+            if name not in fakes.known():
+                close = difflib.get_close_matches(name, fakes.known(), n=1)
+                guess = f" Did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"no gateway is called {name!r}.{guess} Known: {', '.join(fakes.known())}")
+            known = fakes.known()[name].dialects
+            if unknown := set(dialects) - set(known) or (not dialects and {"nothing"}):
+                raise ValueError(f"{name} speaks {', '.join(known)}, not {', '.join(sorted(unknown))}")
+        return gateways
 
     @classmethod
     def load(cls, path: Path) -> Self:

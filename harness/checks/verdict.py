@@ -57,13 +57,16 @@ def decide(
     needs to be about the same target (` --target mine.toml`); `whole` says that every scenario there is has run.
     `unknown` are sentences about what else this run had to see and could not.
     """
+    beyond = undeclared_rows(scenarios)
     ours = _harness_errors(harness_errors, scenarios, ledger)
     red = _broken(broken, scenarios, ledger, privacy) + _refuted(slo, plan, scenarios)
     missing, excused = _gaps(plan, required, waivers or {})
     gaps = len(missing)
     missing += unknown
     missing += [
-        f"{one.id} ({one.title}) was skipped." for one in scenarios if one.outcome == "skipped" and not one.proves
+        f"{one.id} ({one.title}) was skipped."
+        for one in scenarios
+        if one.outcome == "skipped" and not one.proves and not one.undeclared
     ]
     if not required and not unknown:
         missing = ["Nothing that ran proves a line of the launch plan, so nothing can be said of it."]
@@ -82,11 +85,28 @@ def decide(
     return Judgement(
         verdict=verdict,
         exit_code=verdict.exit_code if verdict else HARNESS_ERROR_EXIT,
-        headline=_headline(verdict, reasons, plan, required, gaps),
+        headline=_headline(verdict, reasons, plan, required, gaps, beyond=len(beyond)),
         reasons=tuple(reasons),
         not_observed=not_observed,
         next_steps=tuple(_next_steps(verdict, scenarios, plan, required, options, whole=whole)),
     )
+
+
+def undeclared_rows(scenarios: Sequence[ScenarioResult]) -> frozenset[str]:
+    """Rows that cannot be settled with this target file, or in part only: something that proves them was left out."""
+    return frozenset(row for one in scenarios if one.undeclared for row in one.proves)
+
+
+def required_of(scenarios: Sequence[ScenarioResult]) -> frozenset[str]:
+    """The rows that a run of these scenarios has to settle: what its target file lets golive look at.
+
+    A row that is left out in part is still required where something else about it should have been seen and was not.
+    """
+    claimed = {row for one in scenarios for row in one.proves}
+    unseen = {
+        row for one in scenarios if one.outcome in ("skipped", "error") and not one.undeclared for row in one.proves
+    }
+    return frozenset((claimed - undeclared_rows(scenarios)) | unseen)
 
 
 # -- what is wrong -------------------------------------------------------------------------------------------------
@@ -198,11 +218,21 @@ def _gaps(
 
 
 def _headline(
-    verdict: Verdict | None, reasons: Sequence[str], plan: Sequence[PlanRow], required: Collection[str], unknown: int
+    verdict: Verdict | None,
+    reasons: Sequence[str],
+    plan: Sequence[PlanRow],
+    required: Collection[str],
+    unknown: int,
+    *,
+    beyond: int,
 ) -> str:
     in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
     seen = [row for row in in_scope if row.state in _OBSERVED]
     of_plan = f"{len(seen)} of {len(in_scope)} rows of the launch plan were observed"
+    if beyond:
+        # A target that shows little must not look like one that has shown all.
+        tail = "not, or only in part, to be seen with this target file (`golive doctor` says what to add)"
+        of_plan += f", {beyond} more are {tail}"
     if verdict is None:
         return f"HARNESS ERROR: golive itself failed, so nothing can be said of the target. {reasons[0]}"
     if verdict is Verdict.NO_GO:
@@ -212,7 +242,7 @@ def _headline(
         if not required:
             return f"INCONCLUSIVE: nothing that ran proves a line of the launch plan; {of_plan}"
         return f"INCONCLUSIVE: nothing is broken, but {_unknown(unknown, reasons, required)}; {of_plan}"
-    all_met = f"{of_plan}, all of them met"
+    all_met = of_plan.replace(" were observed", " were observed, all of them met", 1)
     if verdict is Verdict.GO_WITH_CONCERNS:
         return f"GO WITH CONCERNS: {all_met}; {_count(len(reasons), 'is', 'are', 'required row')} waived"
     return f"GO: {all_met}"
@@ -231,6 +261,8 @@ def _good_reasons(
     passed = sum(one.outcome == "passed" for one in scenarios)
     if passed:
         said.append(f"Every promise that was tested was kept: {passed} scenarios passed, none failed.")
+    if beyond := sum(one.undeclared for one in scenarios):
+        said.append(f"{beyond} scenarios were left out: the target file does not let golive see what they look at.")
     if ledger.accepted:
         said.append(
             f"Of {ledger.conversions:,} accepted conversions none is lost, none counted twice, none still on its way."
@@ -264,10 +296,11 @@ def _next_steps(
     wanted = [row for row in plan if row.state in _OPEN and (verdict is Verdict.GO or row.id in required)]
     if verdict is Verdict.INCONCLUSIVE and not wanted:
         return ["Let the target file name what golive has to look into (docs/contracts.md), and run again."]
-    return _how_to_see(wanted, options, whole=whole) or ["Nothing is left to do for this verdict."]
+    beyond = undeclared_rows(scenarios)
+    return _how_to_see(wanted, options, whole=whole, beyond=beyond) or ["Nothing is left to do for this verdict."]
 
 
-def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool) -> list[str]:
+def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool, beyond: Collection[str]) -> list[str]:
     run_all = f"Run every scenario against a target whose file names its probes: `golive run{options}`"
     ways = {
         "scenario": "No scenario of this golive looks at these; somebody has to" if whole else run_all,
@@ -277,8 +310,11 @@ def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool) -> list[s
         "attestation": "Ask those whom `golive readiness` names",
     }
     steps = []
+    if hidden := [row.id for row in rows if row.id in beyond]:
+        told = f"Let the target file say more: `golive doctor{options}` says what"
+        steps.append(f"{told} ({_count(len(hidden), '', '', 'row').strip()}: {_some(hidden)})")
     for how, words in ways.items():
-        of_kind = [row.id for row in rows if row.how == how]
+        of_kind = [row.id for row in rows if row.how == how and row.id not in beyond]
         if of_kind:
             steps.append(f"{words} ({_count(len(of_kind), '', '', 'row').strip()}: {_some(of_kind)})")
     return steps

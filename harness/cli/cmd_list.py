@@ -17,6 +17,7 @@ from harness.cli.saboteurs import registry
 from harness.cli.session import scenarios_home, suites
 from harness.errors import HarnessError, UsageError
 from harness.faults import names as fault_names
+from harness.target import Target
 from simulators.gateways import _catalogue, known
 from simulators.gateways._switches import switches
 from simulators.gateways._tamper import TAMPERINGS
@@ -58,12 +59,16 @@ def _suites(_: str) -> Iterator[dict[str, Any]]:
         yield {"suite": name, "promises": len(files), "about": text.strip().strip('"')}
 
 
-def collected() -> list[dict[str, Any]]:
-    """Every scenario in every variant, as pytest collects it: `describe` of the plugin says what is in it."""
+def collected(target: Target | None = None) -> list[dict[str, Any]]:
+    """Every scenario in every variant, as pytest collects it: `describe` of the plugin says what is in it.
+
+    With a target, the variants of its gateways; else of all that the reference speaks.
+    """
+    spoken = json.dumps(target.gateways) if target else ""
     home = scenarios_home()
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)),
+            *(sys.executable, "-P", "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)),
             *(
                 "--collect-only",
                 "-q",
@@ -72,6 +77,7 @@ def collected() -> list[dict[str, Any]]:
                 "-p",
                 "no:cacheprovider",
                 "--golive-list",
+                f"--golive-gateways={spoken}",
                 str(home),
             ),
         ],

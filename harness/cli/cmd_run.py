@@ -14,14 +14,15 @@ from typing import Annotated
 
 import typer
 
-from harness.checks.verdict import decide
+from harness.checks.verdict import decide, required_of
 from harness.cli import common, terminal
 from harness.cli.saboteurs import PROOF, last_proof
 from harness.cli.session import Findings, Selection, Session, suites
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import rows
-from harness.records import RunRecord, TargetInfo
+from harness.records import Planned, RunRecord, ShardInfo, TargetInfo
+from harness.sharding import Shard
 from harness.stack.stack import Stack
 
 EXAMPLES = """
@@ -32,6 +33,7 @@ EXAMPLES = """
   golive run -k duplicate                      scenarios whose name says so
   golive run --seed 7 --at 2026-03-01T12:00:00Z --json     the same bytes again, for a program
   golive run --target ../mine/golive.toml      your own pipeline
+  golive run --seed 7 --shard 2/3              the second of three parts; then `golive merge`
 """
 
 
@@ -66,6 +68,9 @@ def run(
     model_replay: Annotated[
         list[Path] | None, typer.Option(help="A story that M-02 tells again, instead of the kept ones.", exists=True)
     ] = None,
+    shard: Annotated[
+        str, typer.Option(help="Only this part of the run, like 2/3; `golive merge` makes one report of all parts.")
+    ] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
@@ -77,6 +82,7 @@ def run(
         _known_suites(suite or [])
         path, wanted = common.find_target(target)
         common.check_host(wanted.base_url, allow_host, what="Bad signatures, faults and invented people are sent")
+        part = _part(shard, seed=seed, last_failed=last_failed)
         clock, number = common.clock_of(at), common.seed_of(seed)
         run_id, folder = common.new_run_folder(out)
         selection = Selection(
@@ -85,6 +91,7 @@ def run(
             workers=workers,
             stop_at_first=stop,
             last_failed=last_failed,
+            shard=part,
             model=_about_the_model(model_examples, model_steps, model_replay or []),
         )
         again = common.reproduce_command("run", seed=number, clock=clock, target=target, allow_host=allow_host)
@@ -96,6 +103,7 @@ def run(
             session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
             try:
                 session.check(selection)
+                planned = session.plan(selection) if part else ()
             except UsageError:
                 session.stop()
                 shutil.rmtree(folder)  # a folder without a report would look like a run
@@ -107,7 +115,7 @@ def run(
             session.stop()
         duration_s = time.monotonic() - began
         judged = partial(
-            _judge,
+            judge,
             findings,
             run_id=run_id,
             seed=number,
@@ -115,9 +123,11 @@ def run(
             target=TargetInfo(name=wanted.name, commit=common.commit_here()),
             command=again
             + "".join(f" --suite {one}" for one in suite or ())
-            + (f" -k '{expression}'" if expression else ""),
+            + (f" -k {shlex.quote(expression)}" if expression else "")
+            + (f" --shard {part}" if part else ""),
             options=common.target_option(target, allow_host),
-            whole=not (suite or expression or last_failed or stop),
+            whole=not (suite or expression or last_failed or stop or part),
+            shard=_shard_info(part, selection, planned, findings),
             started_at=started_at,
             duration_s=duration_s,
         )
@@ -137,6 +147,30 @@ def _about_the_model(examples: int | None, steps: int | None, replay: list[Path]
     told = [f"--model-examples={examples}"] if examples else []
     told += [f"--model-steps={steps}"] if steps else []
     return (*told, *(f"--model-replay={path.resolve()}" for path in replay))
+
+
+def _part(shard: str, *, seed: int | None, last_failed: bool) -> Shard | None:
+    if not shard:
+        return None
+    if last_failed:
+        raise UsageError("--last-failed and --shard do not go together: each machine remembers its own failures.")
+    if seed is None:
+        raise UsageError("--shard wants --seed too, the same on every machine: the parts are to be one run.")
+    return Shard.parse(shard)
+
+
+def _shard_info(
+    part: Shard | None, selection: Selection, planned: tuple[Planned, ...], findings: Findings
+) -> ShardInfo | None:
+    if part is None:
+        return None
+    return ShardInfo(
+        index=part.index,
+        count=part.count,
+        selection=" ".join([_as_asked(selection), *selection.model]).strip(),
+        planned=planned,
+        not_applicable=tuple(findings.not_applicable),
+    )
 
 
 def _as_asked(selection: Selection) -> str:
@@ -171,7 +205,7 @@ def _observe(session: Session, selection: Selection) -> Findings:
     return session.findings
 
 
-def _judge(
+def judge(
     findings: Findings,
     *,
     run_id: str,
@@ -183,7 +217,9 @@ def _judge(
     whole: bool,
     started_at: str,
     duration_s: float,
+    shard: ShardInfo | None,
 ) -> RunRecord:
+    """The record of a run, or of one that was merged from its parts."""
     scenarios = tuple(sorted(findings.scenarios, key=lambda one: (_place(one.suite), one.suite, one.id)))
     stories, checklist = rows.judge(
         rows.load(), scenarios, (), reproduce=command, benchmarks=common.benchmarks_of(target)
@@ -197,7 +233,7 @@ def _judge(
         privacy=findings.privacy,
         slo=(),
         plan=plan,
-        required={row for one in scenarios for row in one.proves},
+        required=required_of(scenarios),
         options=options,
         whole=whole,
     )
@@ -226,6 +262,7 @@ def _judge(
         stories=stories,
         checklist=checklist,
         timings={name: round(seconds, 2) for name, seconds in findings.timings.items()},
+        shard=shard,
     )
 
 

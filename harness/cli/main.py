@@ -15,7 +15,6 @@ app = typer.Typer(
     name="golive",
     help="Prove a conversion-tracking pipeline before it lets its first customer in.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

@@ -43,7 +43,9 @@ def sabotaged(target: Target, saboteur: Saboteur | None, *, bites: Path) -> Targ
     start = {role: _broken(argv, saboteur.name) for role, argv in target.start.items()}
     if start == target.start:
         raise HarnessError("golive prove breaks the reference, and this target file does not start it.")
-    actions = {name: _broken(argv, saboteur.name) for name, argv in target.actions.items()}
+    actions = {
+        name: argv if isinstance(argv, str) else _broken(argv, saboteur.name) for name, argv in target.actions.items()
+    }
     env = {**target.env, BITES: str(bites)}
     return target.model_copy(update={"start": start, "actions": actions, "env": env})
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,11 +27,12 @@ from harness.probes import places
 from harness.probes.meta import MetaArrivals
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
-from harness.records import Ledger, PrivacyResult, ScenarioResult, TimelineEvent
+from harness.records import Ledger, Planned, PrivacyResult, ScenarioResult, TimelineEvent
+from harness.sharding import Shard, shard_of
 from harness.stack.control import Handler
 from harness.stack.processes import Child, Death, tail
 from harness.stack.stack import Stack
-from harness.stack.travelling import TravellingStack, no_second, why_not
+from harness.stack.travelling import TravellingStack, no_second, tied_down, why_not
 from harness.target import Target
 from harness.tenants import Tenant
 from harness.testing.answers import NOT_APPLICABLE
@@ -67,6 +68,7 @@ class Selection:
     workers: int = 3
     stop_at_first: bool = False
     last_failed: bool = False
+    shard: Shard | None = None
     model: tuple[str, ...] = ()
     """What pytest is told about the model: `--model-examples=40` and the like."""
 
@@ -172,7 +174,7 @@ class Session:
         """Where the second instance, whose clock jumps, is described; started when the first scenario travels."""
         wanted = self.stack.wanted
         if reason := why_not(wanted):
-            return {"not_observed": reason}
+            return {"not_observed": reason, "declared": tied_down(wanted) or ""}
         with self._second_lock:
             if self._second_failed:
                 raise self._second_failed
@@ -220,7 +222,7 @@ class Session:
         Raises:
             UsageError: it holds none.
         """
-        if not (selection.expression or selection.last_failed):
+        if selection.shard or not (selection.expression or selection.last_failed):
             return
         argv = [*self._argv(selection, workers=0, mark=""), "--collect-only"]
         env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -232,6 +234,37 @@ class Session:
         raise UsageError(
             f"No scenario matches {selection.expression!r} in {', '.join(selection.suites) or 'any suite'}. "
             "`golive list scenarios` shows what there is."
+        )
+
+    def plan(self, selection: Selection) -> tuple[Planned, ...]:
+        """What all shards of that selection have to look at together.
+
+        Raises:
+            HarnessError: the scenarios cannot be collected.
+        """
+        shard = selection.shard
+        assert shard is not None
+        argv = [*self._argv(replace(selection, shard=None), workers=0, mark=""), "--collect-only", "--golive-list"]
+        argv += [f"--golive-gateways={json.dumps(self.stack.wanted.gateways)}"]
+        env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        env.pop(STACK_VARIABLE, None)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
+        told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"key"')]
+        if not told and done.returncode != _PYTEST_NOTHING:
+            raise HarnessError(f"the scenarios cannot be listed: {done.stdout[-500:]}{done.stderr[-500:]}")
+        if not told:
+            raise UsageError(
+                f"No scenario matches {selection.expression!r}. `golive list scenarios` shows what there is."
+            )
+        return tuple(
+            Planned(
+                id=one["key"],
+                title=one["title"],
+                suite=one["suite"],
+                proves=tuple(row for claim in one["proves"] for row in expand(claim, one["gateway"])),
+                shard=shard_of(one["key"], shard.count),
+            )
+            for one in told
         )
 
     def run(self, selection: Selection) -> None:
@@ -247,7 +280,7 @@ class Session:
         if not (self._abort.is_set() or stop):
             found |= self._alone(selection)
             self.findings.timings["scenarios alone"] = time.monotonic() - began
-        if found == {_PYTEST_NOTHING}:
+        if found == {_PYTEST_NOTHING} and not selection.shard:  # a part of a run may be empty
             raise UsageError(
                 f"No scenario matches {selection.expression!r} in {', '.join(selection.suites) or 'any suite'}. "
                 "`golive list scenarios` shows what there is."
@@ -335,7 +368,7 @@ class Session:
     def _argv(self, selection: Selection, *, workers: int, mark: str, lane: str = "") -> list[str]:
         home = scenarios_home()
         places = [str(home / suite) for suite in selection.suites] or [str(home / suite) for suite in suites()]
-        argv = [sys.executable, "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)]
+        argv = [sys.executable, "-P", "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)]
         argv += ["-q", "--no-header", *(["-m", mark] if mark else []), "-p", "harness.pytest_plugin"]
         if lane:
             argv += ["--golive-lane", lane, "-p", "no:cacheprovider"]  # each would forget what the others saw fail
@@ -349,6 +382,8 @@ class Session:
             argv += ["-x"]
         if selection.last_failed:
             argv += ["--last-failed", "--last-failed-no-failures", "none"]
+        if selection.shard:
+            argv += [f"--golive-shard={selection.shard}"]
         argv += [*selection.model, f"--model-found={self._folder / 'found'}"]
         return [*argv, *places]
 

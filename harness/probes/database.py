@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args
 
 import psycopg
 from psycopg import sql
 
-from harness.errors import HarnessError
-from harness.records import Conversion
+from harness.errors import HarnessError, UsageError
+from harness.records import Conversion, ConversionState
+
+#: What the target file's query has to say of each conversion.
+_CONVERSION = frozenset(one.name for one in fields(Conversion))
 
 
 class NoSuchTable(HarnessError):
@@ -55,7 +59,18 @@ class DatabaseProbe:
         with self._cursor() as cursor:
             cursor.execute(self._conversions.encode(), {"tenant": tenant})
             names = [column.name for column in cursor.description or ()]
-            return [Conversion(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+            if set(names) != _CONVERSION:
+                raise UsageError(
+                    f"probes.conversions must give the columns {', '.join(sorted(_CONVERSION))}; "
+                    f"it gives {', '.join(names) or 'none'}. Name yours with AS (docs/bring-your-own.md)."
+                )
+            found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if strange := sorted({str(one["state"]) for one in found} - set(get_args(ConversionState))):
+            raise UsageError(
+                f"probes.conversions calls a state {strange[0]!r}. golive's own words are "
+                f"{', '.join(get_args(ConversionState))}: translate yours with CASE (docs/bring-your-own.md)."
+            )
+        return [Conversion(**one) for one in found]
 
     def tables(self) -> list[tuple[str, str]]:
         """Every table and materialised view that is not PostgreSQL's own: (schema, name)."""

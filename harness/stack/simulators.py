@@ -17,9 +17,12 @@ class LocalSimulator:
         self.name = name
         self.url = ""
 
-    def start(self, nursery: Nursery, *, env: Mapping[str, str], log: Path, options: tuple[str, ...] = ()) -> Child:
-        """Start it on a port that the kernel picks."""
-        argv = [sys.executable, "-m", "simulators", self.name, "--port", "0", *options]
+    def start(
+        self, nursery: Nursery, *, env: Mapping[str, str], log: Path, options: tuple[str, ...] = (), port: int = 0
+    ) -> Child:
+        """Start it on that port, or on one that the kernel picks."""
+        # -P: a file of the same name where golive was called is not ours.
+        argv = [sys.executable, "-P", "-m", "simulators", self.name, "--port", str(port), *options]
         return nursery.start(f"fake {self.name}", argv, owner="harness", env=env, log=log)
 
     def wait_ready(self, child: Child, *, within_s: float) -> None:

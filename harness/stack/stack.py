@@ -34,11 +34,14 @@ from harness.stack.ports import free_port
 from harness.stack.postgres import LocalPostgres
 from harness.stack.processes import Child, Death, Nursery, how_it_ended, tail, wait_ready
 from harness.stack.simulators import LocalSimulator
-from harness.target import Target
+from harness.target import Command, Target
 from harness.tenants import Tenant
 
 #: A part of ours that is not up after this long will not come up.
 PART_READY_S = 30
+
+#: For so long a command of the target's may run, or a URL of its keep us waiting.
+COMMAND_LIMIT_S = 90
 
 #: How far a travelling target's clock may be from the run's.
 CLOCK_TOLERANCE_S = 10
@@ -125,7 +128,11 @@ class Stack:
         waits: list[Callable[[], None]] = []
         offset = ("--clock-offset-s", str(self.clock.offset_s)) if self.clock.offset_s else ()
         meta_child = meta.start(
-            self.nursery, env=env, log=self.logs / "fake-meta.log", options=(*offset, *self._meta_options)
+            self.nursery,
+            env=env,
+            log=self.logs / "fake-meta.log",
+            options=(*offset, *self._meta_options),
+            port=wanted.meta_port or 0,
         )
         waits.append(lambda: meta.wait_ready(meta_child, within_s=PART_READY_S))
         if wanted.needs("aws_url"):
@@ -171,6 +178,25 @@ class Stack:
         for argv in self.target.prepare:
             self.command(argv, what="prepare")
 
+    def ask(self, command: Command, *, what: str, given: str) -> str:
+        """JSON in, JSON out: by a command, or by a POST to a URL.
+
+        Raises:
+            PromiseBroken: it failed or took too long; with the end of what it said.
+        """
+        if not isinstance(command, str):
+            return self.command(command, what=what, given=given)
+        headers = {"Content-Type": "application/json"}
+        try:
+            with requests.Session() as http:
+                http.trust_env = False
+                answer = http.post(command, data=given.encode(), headers=headers, timeout=COMMAND_LIMIT_S)
+        except requests.RequestException as error:
+            raise PromiseBroken(f"the target's {what} could not be asked at {command}: {_why(error)}") from None
+        if not answer.ok:
+            raise PromiseBroken(f"the target's {what} at {command} answered {answer.status_code}: {answer.text[:800]}")
+        return answer.text
+
     def command(self, argv: Sequence[str], *, what: str, given: str = "") -> str:
         """Run one of the target's commands to its end; its standard output.
 
@@ -180,7 +206,13 @@ class Stack:
         log = self.logs / f"target-{what}.log"
         try:
             done = subprocess.run(
-                list(argv), input=given, capture_output=True, text=True, env=self.target_env(), timeout=90, check=False
+                list(argv),
+                input=given,
+                capture_output=True,
+                text=True,
+                env=self.target_env(),
+                timeout=COMMAND_LIMIT_S,
+                check=False,
             )
         except (FileNotFoundError, subprocess.TimeoutExpired) as error:
             raise PromiseBroken(f"the target's {what} command could not be run: {error}") from None
@@ -312,7 +344,7 @@ class Stack:
             if not new:
                 return
             given = json.dumps({"tenants": [one.to_json() for one in new]})
-            self.command(self.target.tenants.provision, what="provision", given=given)
+            self.ask(self.target.tenants.provision, what="provision", given=given)
             with requests.Session() as session:
                 for one in new:
                     body = {"tokens": [{"token": one.meta_token, "expires_at_s": None, "state": "valid"}]}
@@ -330,7 +362,7 @@ class Stack:
         """
         if name not in self.target.actions:
             raise HarnessError(f"the target file declares no action {name!r}; add it under [target.actions]")
-        return self.command(self.target.actions[name], what=name, given=json.dumps(given))
+        return self.ask(self.target.actions[name], what=name, given=json.dumps(given))
 
     def kill(self, role: str) -> None:
         """Kill one of the target's processes as `kill -9` does, and wait until it is gone."""
@@ -440,3 +472,9 @@ class Stack:
         for role in self.target.start:
             if not self.nursery.get(role).running():
                 self.restart(role)
+
+
+def _why(error: requests.RequestException) -> str:
+    if isinstance(error, requests.ConnectionError):
+        return "nothing answers there"
+    return f"no answer within {COMMAND_LIMIT_S} s" if isinstance(error, requests.Timeout) else type(error).__name__

@@ -73,6 +73,8 @@ def no_second(target: Target) -> str | None:
     """
     if not target.start:
         return "the harness does not start the target, so it cannot start it twice"
+    if target.meta_port:
+        return "the fake Meta has a port of its own (meta_port), so there cannot be two of it"
     if "${port}" not in target.base_url:
         return "the target's base_url says no ${port}, so there cannot be two of it on one machine"
     if target.probes.database_url and "${database_url}" not in target.probes.database_url:
@@ -80,10 +82,16 @@ def no_second(target: Target) -> str | None:
     return None
 
 
+def tied_down(target: Target) -> str | None:
+    """What in the target file keeps its clock where it is; None if nothing does."""
+    reason = no_second(target)
+    return f"{reason}, and its clock cannot be moved" if reason else None
+
+
 def why_not(target: Target) -> str | None:
-    """Why no second instance of this target can travel; None if one can."""
-    if reason := no_second(target):
-        return f"{reason}, and its clock cannot be moved"
+    """Why no second instance of this target can travel here; None if one can."""
+    if reason := tied_down(target):
+        return reason
     try:
         faketime_library()
     except UsageError as error:

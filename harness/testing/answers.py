@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from harness.errors import PromiseBroken
+from harness.records import NOT_DECLARED
 
 
 def sha256(text: str) -> str:
@@ -63,6 +64,13 @@ def not_observable(reason: str) -> NoReturn:
     import pytest  # noqa: PLC0415 -- scenarios run under pytest; the words themselves do not need it
 
     pytest.skip(f"not observed: {reason}")
+
+
+def not_declared(reason: str) -> NoReturn:
+    """End the scenario as one that this target file leaves no room for: `golive doctor` says what to add to it."""
+    import pytest  # noqa: PLC0415 -- as above
+
+    pytest.skip(f"{NOT_DECLARED}{reason}")
 
 
 #: How a variant that means nothing for its vendor says so; the run leaves it out of its results.

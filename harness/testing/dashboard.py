@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import requests
 
 from harness.errors import PromiseBroken
-from harness.testing.answers import not_observable
+from harness.testing.answers import not_declared
 from harness.testing.stack_info import StackInfo
 
 #: A page that takes longer is a broken promise of its own (the plan: p95 < 1 s).
@@ -22,9 +22,9 @@ class DashboardView:
 
     def __init__(self, info: StackInfo, tenant: str) -> None:
         if info.target.paths.dashboard is None:
-            not_observable("the target file names no paths.dashboard")
+            not_declared("the target file names no paths.dashboard")
         if "create_user" not in info.target.actions:
-            not_observable("the target file declares no action create_user")
+            not_declared("the target file declares no action create_user")
         self._info = info
         self._url = info.target.base_url + info.target.paths.dashboard
         self._tenant = tenant
@@ -61,7 +61,7 @@ class DashboardView:
         """The number of purchases that the page says; None where it says none yet."""
         pattern = self._info.target.probes.dashboard_purchases
         if pattern is None:
-            not_observable("the target file gives no probes.dashboard_purchases")
+            not_declared("the target file gives no probes.dashboard_purchases")
         found = re.search(pattern, self.page() or "")
         return int(re.sub(r"\D", "", found.group(1))) if found else None
 

@@ -9,7 +9,7 @@ from harness.checks import privacy
 from harness.errors import PromiseBroken
 from harness.probes.database import DatabaseProbe, NoSuchTable
 from harness.records import Conversion, ConversionState
-from harness.testing.answers import not_observable
+from harness.testing.answers import not_declared, not_observable
 from harness.testing.gateway import PlacedOrder
 from harness.waiting import wait_until
 
@@ -29,7 +29,7 @@ class DatabaseView:
         """All conversions of this tenant, or of another one of the scenario's."""
         found = self._probe.conversions((tenant or self._pipeline.tenant).tenant)
         if found is None:
-            not_observable("the target file gives no probes.conversions query")
+            not_declared("the target file gives no probes.conversions query")
         return found
 
     def conversion(self, order: PlacedOrder) -> Conversion | None:

@@ -12,7 +12,7 @@ from harness.errors import HarnessError, PromiseBroken
 from harness.faults.base import InPlace, NothingToBreak, Reach
 from harness.faults.experiment import Experiment, TimedFault, load, seen_in_order
 from harness.faults.meta import MetaFault
-from harness.testing.answers import not_observable
+from harness.testing.answers import not_declared
 from harness.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _Run:
         if wanted.compress > 1:
             pipeline.note(f"time is compressed: one second of the run is {wanted.compress:g} s of the story")
         if wanted.expect.breaker and pipeline.info.target.probes.breaker is None:
-            not_observable("the target file gives no probes.breaker query")
+            not_declared("the target file gives no probes.breaker query")
         pipeline.database.conversions()  # without it nobody sees the backlog: then it is not observed
         gateway = pipeline.gateway(wanted.steady.gateway)
         with ExitStack() as whatever_happens:
@@ -86,7 +86,7 @@ class _Run:
         try:
             self._placed[id(timed)] = InPlace(timed.fault.begin(self._reach()))
         except NothingToBreak as error:
-            not_observable(f"{error}, so it cannot break it")
+            not_declared(f"{error}, so it cannot break it")
         until_s = self._now_s() + timed.lasts_s / self._experiment.compress
         self._drawn[id(timed)] = self._tell(kind="fault", what=timed.sentence(), until_s=until_s)
 

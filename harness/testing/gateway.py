@@ -133,11 +133,15 @@ class PlacedOrder:
     @property
     def product_ids(self) -> frozenset[str]:
         """By what the vendor's webhook calls the product; empty where it tells none."""
-        root = json.loads(self.webhook().body)
+        body = self.webhook().body
+        root = json.loads(body)
         data = root.get("data", {})
         product = root.get("product") or root.get("Product") or data.get("product") or root
         names = ("product_id", "external_reference", "ucode", *(() if product is root else ("id", "code")))
-        return frozenset(str(product[name]) for name in names if product.get(name))
+        found = frozenset(str(product[name]) for name in names if product.get(name))
+        # A vendor that puts it elsewhere, in a list of items say, writes the order's own id.
+        mine = self.order.product_id
+        return found or (frozenset({mine}) if json.dumps(mine).encode() in body else frozenset())
 
     @property
     def carries_phone(self) -> bool:

@@ -170,7 +170,11 @@ class MetaView:
         )
 
     def renew_token(self) -> str:
-        """Meta gives out a new token for the pixel; the old one stays dead. The target learns of it by its action."""
+        """Meta gives out a new token for the pixel; the old one stays dead. The target learns of it by its action.
+
+        Not observable where the target declares no such action.
+        """
+        self._pipeline.target.must_be_able_to("set_meta_token")
         token = "EAA" + sha256(self._tenant.meta_token)[:60]
         self.probe.set_tokens([token])
         given = {"tenant": self._tenant.tenant, "meta_token": token, "meta_token_expires_at_s": None}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.faults.network import ArmedToxic, LinkControl, Stream, make
-from harness.testing.answers import not_observable
+from harness.testing.answers import not_declared
 
 if TYPE_CHECKING:
     from harness.testing.pipeline import Pipeline
@@ -64,7 +64,7 @@ class NetworkView:
         """End the scenario as not observed unless these links are there; before anything is done."""
         for link in links:
             if link not in self._urls:
-                not_observable(self._why_not or f"the target does not reach its {link} through a link of ours")
+                not_declared(self._why_not or f"the target does not reach its {link} through a link of ours")
 
     def url(self, link: str) -> str:
         """Where a link is entered: `order.deliver(via=pipeline.network.url("target"))`."""

@@ -22,7 +22,7 @@ from harness.probes.queue import QueueProbe
 from harness.records import Delivery, Ledger
 from harness.target import Timings
 from harness.tenants import Tenant
-from harness.testing.answers import Answer, Click, Visitor, not_applicable, not_observable
+from harness.testing.answers import Answer, Click, Visitor, not_applicable, not_declared
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
@@ -79,7 +79,7 @@ class Pipeline:
     def database(self) -> DatabaseView:
         """The target's tables; the scenario is skipped as not observed where they cannot be seen."""
         if self._database is None:
-            not_observable("the target file names no probes.database_url")
+            not_declared("the target file names no probes.database_url")
         return DatabaseView(self._database, self)
 
     @property
@@ -106,7 +106,7 @@ class Pipeline:
     def _queue(self, name: str | None, probe: str) -> QueueProbe:
         aws_url = self.info.target.probes.aws_url
         if not (name and aws_url):
-            not_observable(f"the target file names no probes.{probe} and probes.aws_url")
+            not_declared(f"the target file names no probes.{probe} and probes.aws_url")
         return QueueProbe(aws_url, name)
 
     def gateway(self, name: str | None = None, *, tenant: Tenant | None = None) -> Gateway:
@@ -114,7 +114,7 @@ class Pipeline:
         chosen = name or self._default_gateway or next(iter(self.tenant.gateways))
         owner = tenant or self.tenant
         if chosen not in owner.gateways:
-            not_observable(f"the target does not speak {chosen}")
+            not_declared(f"the target does not speak {chosen}")
         return Gateway(self, chosen, owner)
 
     @property
@@ -201,7 +201,7 @@ class Pipeline:
         """Where the target listens for a click, pageview, checkout or change of consent of that tenant."""
         template = getattr(self.info.target.paths, what)
         if template is None:
-            not_observable(f"the target file names no paths.{what}")
+            not_declared(f"the target file names no paths.{what}")
         path: str = template.format(tenant=tenant)
         return path
 
@@ -257,7 +257,7 @@ class Pipeline:
         except NothingToBreak as error:
             if began:
                 raise
-            not_observable(f"{error}, so it cannot break it")
+            not_declared(f"{error}, so it cannot break it")
 
     def nothing_is_sent_about(self, order: PlacedOrder) -> None:
         """A broken promise if Meta hears of this order, even after a later one has gone through."""
@@ -276,7 +276,7 @@ class Pipeline:
         """The state of a tenant's circuit breaker: closed, open, half_open; None: it never had a reason to be."""
         query = self.info.target.probes.breaker
         if query is None:
-            not_observable("the target file gives no probes.breaker query")
+            not_declared("the target file gives no probes.breaker query")
         state = self.database.value(query, tenant=tenant)
         return None if state is None else str(state)
 
@@ -296,7 +296,7 @@ class Pipeline:
         """
         query = self.info.target.probes.match_method
         if query is None:
-            not_observable("the target file gives no probes.match_method query")
+            not_declared("the target file gives no probes.match_method query")
         method = self.database.value(query, tenant=tenant)
         return None if method is None else str(method)
 

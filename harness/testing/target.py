@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from harness.testing.answers import Answer, not_observable
+from harness.testing.answers import Answer, not_declared, not_observable
 from simulators.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -131,12 +131,12 @@ class TargetView:
         """End the scenario as not observed unless the target has these commands; before anything is done."""
         for action in actions:
             if action not in self._pipeline.info.target.actions:
-                not_observable(f"the target file declares no action {action}")
+                not_declared(f"the target file declares no action {action}")
 
     def event_id_of(self, order: PlacedOrder) -> str:
         """What a new process of the target computes as the event id of an order's purchase."""
         if "event_id" not in self._pipeline.info.target.actions:
-            not_observable("the target file declares no action event_id")
+            not_declared("the target file declares no action event_id")
         sale = {
             "tenant": order.gateway.tenant.tenant,
             "gateway": order.gateway.name,
@@ -149,7 +149,7 @@ class TargetView:
     def redrive(self) -> None:
         """The operator's command: out of the dead letters, back into the pipeline."""
         if "redrive" not in self._pipeline.info.target.actions:
-            not_observable("the target file declares no action redrive")
+            not_declared("the target file declares no action redrive")
         self._pipeline.info.control.call("action", name="redrive", input={})
 
     def kill(self, role: str) -> None:
@@ -182,7 +182,7 @@ class TargetView:
         self._roles(role)
         url = self._pipeline.info.control.call("replica", role=role, name=name)
         if url is None:
-            not_observable(f"the target's {role} says no ${{port}}, so there cannot be two of it on one machine")
+            not_declared(f"the target's {role} says no ${{port}}, so there cannot be two of it on one machine")
         self._replicas.add(name)
         return str(url)
 
@@ -194,8 +194,8 @@ class TargetView:
     def crash_database(self) -> None:
         """`kill -9` its database, which recovers from its log and is there again; not observed if it is not ours."""
         if not self._pipeline.info.control.call("crash_database"):
-            not_observable("the target's database is not one that the harness started, so it cannot crash it")
+            not_declared("the target's database is not one that the harness started, so it cannot crash it")
 
     def _roles(self, role: str) -> None:
         if role not in self._pipeline.info.target.start:
-            not_observable(f"the harness does not start the target's {role}, so it cannot kill it")
+            not_declared(f"the harness does not start the target's {role}, so it cannot kill it")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from harness.clock import RunClock
 from harness.errors import HarnessError
 from harness.tenants import Tenant
-from harness.testing.answers import not_observable
+from harness.testing.answers import not_declared, not_observable
 from harness.testing.pipeline import Pipeline
 from harness.testing.stack_info import StackInfo
 from harness.waiting import wait_until
@@ -57,6 +57,8 @@ def travelling_info(info: StackInfo) -> StackInfo:
         PromiseBroken: the target does not start there. HarnessError: one of our parts does not.
     """
     answer = info.control.call("travelling")
+    if reason := answer.get("declared"):
+        not_declared(reason)
     if reason := answer.get("not_observed"):
         not_observable(reason)
     return StackInfo.read(Path(answer["info"]))
@@ -117,7 +119,7 @@ class TravellingPipeline(Pipeline):
         """For how long the target says that it keeps something (`hashes_days`, …); without a word, not observed."""
         days: float | None = getattr(self.info.target.keeps, what)
         if days is None:
-            not_observable(f"the target file states no keeps.{what}")
+            not_declared(f"the target file states no keeps.{what}")
         return days
 
     def _wait_for_rest(self) -> None:

@@ -132,12 +132,12 @@ def test_the_same_value_in_other_bytes(name: str, dialect: str, kind: str) -> No
 def test_missing_signature_takes_it_away_and_nothing_else(name: str, dialect: str) -> None:
     """One header, one parameter or one key fewer; the rest of the query and of the body stays."""
     before, after = genuine(name, dialect), tamper("missing_signature", genuine(name, dialect), signing(name, dialect))
-    headers = set(before.headers) - set(after.headers)
+    headers = {header.title() for header in set(before.headers) - set(after.headers)}
     keys = set(json.loads(before.body)) - set(json.loads(after.body))
     assert "tenant=t-1" in after.url
     gone = (headers, "signature=" in before.url and "signature=" not in after.url, keys)
     assert gone == {
-        ("hotmart", "vendor"): ({"X-HOTMART-HOTTOK"}, False, set()),
+        ("hotmart", "vendor"): ({"X-Hotmart-Hottok"}, False, set()),
         ("kiwify", "vendor"): (set(), True, set()),
         ("perfectpay", "vendor"): (set(), False, {"token"}),
         ("stripe", "vendor"): ({"Stripe-Signature"}, False, set()),
