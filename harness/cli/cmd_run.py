@@ -222,6 +222,7 @@ def _judge(
         scenarios=scenarios,
         ledger=findings.ledger(),
         privacy=findings.privacy,
+        alarms=tuple(findings.alarms),
         saboteurs=last_proof(common.OUT / PROOF, commit=target.commit),
         stories=stories,
         checklist=checklist,

@@ -26,6 +26,7 @@ from harness.probes.meta import MetaArrivals
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult, TimelineEvent
+from harness.stack import monitoring
 from harness.stack.processes import Death, tail
 from harness.stack.stack import Stack
 from harness.stack.travelling import TravellingStack, why_not
@@ -80,6 +81,8 @@ class Findings:
     not_applicable: list[str] = field(default_factory=list)
     """Variants that mean nothing for their vendor: neither kept nor broken, and no proof of anything."""
     timings: dict[str, float] = field(default_factory=dict)
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    """The alarms' table, as a scenario has filled it."""
 
     def ledger(self) -> Ledger:
         """Over all scenarios."""
@@ -114,9 +117,10 @@ class Session:
         self._lock = threading.Lock()
         self._counted: dict[tuple[str, str], int] = {}
         self._told: dict[str, list[str]] = {}
-        self._second: TravellingStack | None = None
-        self._second_lock = threading.Lock()
-        self._second_failed: Exception | None = None
+        self._others: dict[str, TravellingStack] = {}
+        """Instances whose clocks jump, by what they are for; each is started when the first scenario wants it."""
+        self._others_lock = threading.Lock()
+        self._failed: dict[str, Exception] = {}
         self._hunt: privacy.Hunt | None = None
         self._began_s = time.time()  # files have the machine's own time, wherever the run's clock is
         self.stack = Stack(
@@ -145,38 +149,52 @@ class Session:
                 "started": lambda request: self._watcher.started(request["nodeid"].rpartition("::")[2]),
                 "finished": lambda request: self._finished(request["result"]),
                 "canaries": self._canaries,
-                "travelling": lambda _: self._travelling(),
+                "travelling": lambda _: self._another("travelling", TravellingStack, why_not(self.stack.wanted)),
+                "monitored": lambda _: self._another(
+                    "monitored",
+                    monitoring.MonitoredStack,
+                    why_not(self.stack.wanted) or monitoring.why_not(self.stack.wanted),
+                ),
+                "alarms_table": lambda _: self._alarms_table(),
             }
         )
 
     def _canaries(self, request: dict[str, Any]) -> None:
         self.findings.canaries.update(map(tuple, request["canaries"]))
 
-    def _travelling(self) -> dict[str, str]:
-        """Where the second instance, whose clock jumps, is described; started when the first scenario travels."""
-        wanted = self.stack.wanted
-        if reason := why_not(wanted):
+    def _another(self, name: str, make: type[TravellingStack], reason: str | None) -> dict[str, str]:
+        """Where an instance of its own, whose clock jumps, is described; started when the first scenario wants it."""
+        if reason:
             return {"not_observed": reason}
-        with self._second_lock:
-            if self._second_failed:
-                raise self._second_failed
-            if self._second is None:
+        with self._others_lock:
+            if failed := self._failed.get(name):
+                raise failed
+            if name not in self._others:
                 began = time.monotonic()
-                logs = self._folder / "logs" / "travelling"
+                logs = self._folder / "logs" / name
                 clock, seed = self.stack.clock, self.stack.seed
-                second = TravellingStack(wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
+                made = make(self.stack.wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
                 try:
-                    second.start(operations={"canaries": self._canaries})
+                    made.start(operations={"canaries": self._canaries})
                 except Exception as error:
-                    self._second_failed = error
-                    second.stop()  # there is nothing on it to look into
+                    self._failed[name] = error
+                    made.stop()  # there is nothing on it to look into
                     raise
-                self._second = second
-                self.findings.timings["travelling instance up"] = time.monotonic() - began
-        return {"info": str(self._second.info_path)}
+                self._others[name] = made
+                self.findings.timings[f"{name} instance up"] = time.monotonic() - began
+        return {"info": str(self._others[name].info_path)}
+
+    def _alarms_table(self) -> dict[str, Any]:
+        """Every alarm of the target's template against its own signals; it is told in the report, too."""
+        wanted = self.stack.wanted
+        if wanted.monitoring is None:
+            return {"not_observed": monitoring.why_not(wanted)}
+        rows = monitoring.Deployed(wanted.monitoring).table()
+        self.findings.alarms[:] = [one.to_json() for one in rows]
+        return {"rows": self.findings.alarms, "complaints": [text for one in rows for text in one.complaints()]}
 
     def _stacks(self) -> list[Stack]:
-        return [self.stack, *([self._second] if self._second else [])]
+        return [self.stack, *self._others.values()]
 
     def check(self, selection: Selection) -> None:
         """Return if the selection holds a scenario; asked before anything is started, for nobody likes to wait for it.
@@ -391,6 +409,8 @@ def _places(stack: Stack) -> places.Places:
     if aws_url := target.probes.aws_url:
         named = [one for one in (target.probes.queue, target.probes.dead_letters) if one]
         found |= places.queues(aws_url, named) | places.metrics(aws_url)
+    if stack.cloudwatch_url:
+        found |= places.put_metrics(stack.cloudwatch_url)
     found |= places.told_to_meta(stack.meta_url, stack.tenants.values())
     if target.start:
         found |= places.files(stack.scratch, since_s=0, called="$TMPDIR/")

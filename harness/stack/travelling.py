@@ -94,6 +94,9 @@ class TravellingStack(Stack):
     def _part_env(self) -> dict[str, str]:
         return {**super()._part_env(), **self.travelling.child_env()}
 
+    def _parts_travel(self) -> bool:
+        return True
+
     def target_env(self) -> dict[str, str]:
         """What the target's processes and commands see: they all live in the instance's time."""
         env = {**super().target_env(), **self.travelling.child_env()}

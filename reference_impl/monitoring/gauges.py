@@ -22,8 +22,9 @@ _LOCK = 4_906_014
 """Any number, the same in every scheduler: what is summed up must be told by one of them only."""
 FOR_EVER_S = 90 * 86_400.0
 """Told of a token that ends later than that, or never: an alarm resolves only on a value."""
-_LOOK_AGAIN_S = 3600.0
-"""How soon a token's end is read again; those that end within `_SOON_S`, with every period."""
+_LOOK_AGAIN_S = 240.0
+"""How soon a far end is read again: who gives a tenant a short-lived token is heard of within five minutes. What ends
+within `_SOON_S` is read with every period."""
 _SOON_S = 2 * 86_400.0
 _LONGEST_S = 3600.0
 """A scheduler that was away for longer does not count what it has missed."""
@@ -66,7 +67,7 @@ class StoredToken(Protocol):
 
 @dataclass(slots=True)
 class TokenEnds:
-    """When each tenant's token ends. A far end is believed for an hour, a near one is read with each look."""
+    """When each tenant's token ends. A far end is believed for some minutes, a near one is read with each look."""
 
     read: Callable[[str], StoredToken | None]
     now_s: Callable[[], float]
