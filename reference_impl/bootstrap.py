@@ -93,9 +93,10 @@ def published(
     *,
     sources: Sequence[Source] = (),
     alive: Callable[[], bool] = lambda: True,
+    settle: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """What the process counts goes to CloudWatch for as long as the block lasts."""
-    publisher = _publisher(settings, process, meter, sources=sources, alive=alive)
+    publisher = _publisher(settings, process, meter, sources=sources, alive=alive, settle=settle)
     if publisher is None:
         yield
         return
@@ -113,6 +114,7 @@ def _publisher(
     *,
     sources: Sequence[Source] = (),
     alive: Callable[[], bool] = lambda: True,
+    settle: Callable[[], None] = lambda: None,
 ) -> Publisher | None:
     if not settings.metrics_every_s:
         return None
@@ -126,6 +128,7 @@ def _publisher(
         look_s=settings.metrics_look_s,
         sources=sources,
         alive=alive,
+        settle=settle,
     )
 
 

@@ -33,6 +33,7 @@
 | `ANALYTICS_REFRESH_S` | 240 | between two refreshes of the numbers; at most 285: fresher than 5 min is promised |
 | `DASHBOARD_TIMEOUT_S` | 3 | after which a page says that it took too long |
 | `DASHBOARD_SESSION_HOURS` | 12 | after which a browser has to log in again |
+| `SCHEDULER_TICK_S` | 1 | the longest pause between two looks at what is due |
 | `METRICS_EVERY_S` | 60 | how often each process tells CloudWatch what it has counted; the alarms want 60; 0: never |
 | `METRICS_LOOK_S` | 1 | how soon after the end of such a period |
 | `METRICS_ENVIRONMENT` | staging | the metrics' dimension `Environment`: the template's parameter of that name |
@@ -91,6 +92,7 @@ class Settings:
     analytics_refresh_s: float = 240.0
     dashboard_timeout_s: float = 3.0
     dashboard_session_hours: int = 12
+    scheduler_tick_s: float = 1.0
     metrics_every_s: float = 60.0
     metrics_look_s: float = 1.0
     metrics_environment: str = "staging"

@@ -16,10 +16,10 @@ from typing import Any
 
 import requests
 
-from harness.alarms import reading, table, template
+from harness.alarms import dashboards, reading, table, template
 from harness.alarms.evaluator import Transition
 from harness.alarms.loop import AlarmLoop, Topic, post_to
-from harness.alarms.metrics import Metrics
+from harness.alarms.metrics import MetricId, Metrics
 from harness.alarms.notification import Place
 from harness.alarms.signing import Signer, certificate_desk
 from harness.alarms.template import Template, TemplateAlarm
@@ -34,6 +34,8 @@ MINUTE_S = 60
 EVALUATED_AFTER_S = 20
 """After a minute's end CloudWatch has its datapoints, and evaluates."""
 _PUBLISHED_WITHIN_S = 15.0
+_STARTED_WITHIN_S = 5.0
+"""A minute lasts a blink here, and a process still takes a second or two to start: that long it is waited for."""
 _CALL_S = 15
 
 
@@ -75,6 +77,24 @@ class Deployed:
             str(self.template.properties(name)["QueueName"]) for name, kind in made.items() if kind == "AWS::SQS::Queue"
         )
 
+    @property
+    def reads(self) -> tuple[MetricId, ...]:
+        """Every metric that an alarm or a dashboard of the template reads."""
+        watched = {query.metric for one in self.alarms for query in one.alarm.metrics}
+        shown = {line.metric for widget in self.widgets for line in widget.lines}
+        return tuple(sorted(watched | shown, key=lambda one: (one.namespace, one.name, sorted(one.dimensions))))
+
+    @property
+    def widgets(self) -> tuple[dashboards.Widget, ...]:
+        """What the template's dashboards show."""
+        made = self.template.made()
+        bodies = [
+            self.template.properties(name)["DashboardBody"]
+            for name, kind in made.items()
+            if kind == "AWS::CloudWatch::Dashboard"
+        ]
+        return tuple(widget for body in bodies for widget in dashboards.widgets(str(body)))
+
     def table(self) -> list[table.Row]:
         """Every alarm against its own signals."""
         return [table.row(self.short(one.alarm.name), one.alarm, topic=self.topic) for one in self.alarms]
@@ -98,6 +118,8 @@ class MonitoredStack(TravellingStack):
         self._metrics = Metrics()
         self._read_to = 0
         self._calls_to = 0
+        self._heard: dict[str, int] = {}
+        """By which process id each role was last heard: one that was just started has no minute to tell of yet."""
         self._queues: reading.QueueMetrics | None = None
         self._loop: AlarmLoop | None = None
         self._lock = threading.Lock()
@@ -154,7 +176,14 @@ class MonitoredStack(TravellingStack):
             self._loop = AlarmLoop(alarms, self._metrics, [topic], started_at_s=started_at_s)
             self._drain()  # what was put before these alarms were made is not theirs
             self._calls_to = self._calls()[1]
-            return {"alarms": [deployed.short(one.name) for one in alarms], "next_s": started_at_s}
+            return {
+                "alarms": [deployed.short(one.name) for one in alarms],
+                "next_s": started_at_s,
+                "reads": [
+                    {"namespace": one.namespace, "name": one.name, "dimensions": dict(one.dimensions)}
+                    for one in deployed.reads
+                ],
+            }
 
     def minute(self, silent: tuple[str, ...]) -> dict[str, Any]:
         """The minute that has just ended: wait until it was published, then evaluate.
@@ -232,7 +261,12 @@ class MonitoredStack(TravellingStack):
 
     def _wait_until_published(self, at_s: float, silent: tuple[str, ...]) -> None:
         """Until every process that runs has told that minute, or has tried to and could not."""
-        expected = [one for one in self._processes() if one not in silent and self.nursery.get(one).running()]
+        expected = {
+            one: child.pid
+            for one in self._processes()
+            if one not in silent and (child := self.nursery.get(one)).running()
+        }
+        known = all(self._heard.get(role, pid) == pid for role, pid in expected.items())
 
         def missing() -> list[str]:
             calls, _ = self._calls()
@@ -250,10 +284,13 @@ class MonitoredStack(TravellingStack):
                 missing,
                 lambda found: not found,
                 goal=f"the minute's metrics of {', '.join(expected)}",
-                within_s=_PUBLISHED_WITHIN_S,
+                within_s=_PUBLISHED_WITHIN_S if known else _STARTED_WITHIN_S,
             )
         except NotSeenInTime:
-            raise PromiseBroken(f"{', '.join(missing())} runs, and has not published its minute") from None
+            silent_ones = [one for one in missing() if self._heard.get(one, expected[one]) == expected[one]]
+            if silent_ones:
+                raise PromiseBroken(f"{', '.join(silent_ones)} runs, and has not published its minute") from None
+        self._heard |= expected
         self._calls_to = self._calls()[1]
 
     def _processes(self) -> tuple[str, ...]:

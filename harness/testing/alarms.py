@@ -47,6 +47,8 @@ class Alarms:
         self.states: dict[str, str] = {}
         told = pipeline.info.control.call("alarms_begin")
         self.names: tuple[str, ...] = tuple(told["alarms"])
+        self.reads: list[dict[str, Any]] = told["reads"]
+        """Every metric that the template's alarms and dashboards read: namespace, name, dimensions."""
         self._next_s = int(told["next_s"])
         self.began_s = self._next_s
         if self._next_s - pipeline.now_s() < 15:
@@ -146,6 +148,15 @@ class Alarms:
         """Its datapoints since the alarms were begun: `at_s`, `sum`, `count`, `minimum`, `maximum`, `p50`, …"""
         found = self._pipeline.info.control.call("alarms_metric", name=name, since_s=self.began_s - 2 * MINUTE_S)
         return [one for one in found if dimensions.items() <= one["dimensions"].items()]
+
+    def unpublished(self) -> list[str]:
+        """What the template reads, is not AWS's own, and has no datapoint."""
+        return [
+            f"{one['name']} {one['dimensions']}"
+            for one in self.reads
+            if not one["namespace"].startswith("AWS/") or one["namespace"] == "AWS/SQS"
+            if not any(seen["dimensions"] == one["dimensions"] for seen in self.metric(one["name"]))
+        ]
 
     @contextmanager
     def cloudwatch_away(self, how: str = "refuse") -> Iterator[None]:

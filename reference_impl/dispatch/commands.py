@@ -120,10 +120,18 @@ def run_consumer(settings: Settings) -> int:
 def run_scheduler(settings: Settings) -> int:
     """Do the recurring duties, as long as no other scheduler leads, until asked to end."""
     with stop_on_signals() as stop:
-        scheduler = Scheduler(session=_lasting(settings), stop=stop, duties=_duties(settings), now_s=time.time)
+        scheduler = Scheduler(
+            session=_lasting(settings),
+            stop=stop,
+            duties=_duties(settings),
+            now_s=time.time,
+            tick_s=settings.scheduler_tick_s,
+        )
         log.info("scheduler: up")
         pulse, gauges = _pulse(), bootstrap.scheduler_gauges(settings)
-        with bootstrap.published(settings, "scheduler", Meter(), sources=[gauges.measure], alive=pulse.alive):
+        with bootstrap.published(
+            settings, "scheduler", Meter(), sources=[gauges.measure], alive=pulse.alive, settle=pulse.wait_for_a_step
+        ):
             run_until_stopped(
                 "scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng(), beat=pulse.beat
             )

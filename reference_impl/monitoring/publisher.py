@@ -50,7 +50,8 @@ class Publisher:
         `every_s`: the period; CloudWatch's alarms want 60. `look_s`: how often the clock is looked at, and so how late
         a period is sent at the most. `now_s`: seconds since 1970; a clock that jumps ends a period.
 
-    `alive`: whether the process does its work; only then is its heart heard to beat.
+    `alive`: whether the process does its work; only then is its heart heard to beat. `settle` returns once what was due
+    at the period's end has had its turn, so that a number is not called old in the moment in which it is made anew.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Publisher:
         look_s: float = 1.0,
         sources: Sequence[Source] = (),
         alive: Callable[[], bool] = lambda: True,
+        settle: Callable[[], None] = lambda: None,
         keep: int = KEEP,
     ) -> None:
         self._process = process
@@ -76,6 +78,7 @@ class Publisher:
         self._look_s = look_s
         self._sources = tuple(sources)
         self._alive = alive
+        self._settle = settle
         self._waiting: deque[_Period] = deque()
         self._keep = keep
         self._away = False
@@ -116,6 +119,8 @@ class Publisher:
 
     def _take(self, at_s: float, *, last: bool) -> None:
         measured: dict[str, float] = {}
+        if not last:
+            self._settle()
         for source in () if last else self._sources:
             try:
                 measured |= source()
