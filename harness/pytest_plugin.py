@@ -193,7 +193,12 @@ def monitored_pipeline(
     request: pytest.FixtureRequest, _variant: tuple[str, str] | None
 ) -> Iterator[TravellingPipeline]:
     """The target on the instance that has its alarms; see `harness.testing.Alarms`. Its clock jumps, too."""
-    yield from _travelling(request, _variant, instance="monitored")
+    for running in _travelling(request, _variant, instance="monitored"):
+        try:
+            yield running
+        finally:  # what a red scenario leaves broken would page in the next one
+            running.meta.disarm()
+            running.target.restore()
 
 
 def _travelling(

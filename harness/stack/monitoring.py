@@ -37,6 +37,7 @@ _PUBLISHED_WITHIN_S = 15.0
 _STARTED_WITHIN_S = 5.0
 """A minute lasts a blink here, and a process still takes a second or two to start: that long it is waited for."""
 _CALL_S = 15
+_AHEAD_S = 15
 
 
 def why_not(target: Target) -> str | None:
@@ -170,7 +171,7 @@ class MonitoredStack(TravellingStack):
                 sign=signer.sign,
             )
             started_at_s = now_s // MINUTE_S * MINUTE_S + EVALUATED_AFTER_S
-            if started_at_s < now_s:
+            while started_at_s < now_s + _AHEAD_S:  # a jump must be ahead, and the first minute is evaluated, too
                 started_at_s += MINUTE_S
             alarms = [one.alarm for one in deployed.alarms]
             self._loop = AlarmLoop(alarms, self._metrics, [topic], started_at_s=started_at_s)
