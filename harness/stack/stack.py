@@ -182,7 +182,11 @@ class Stack:
     def target_env(self) -> dict[str, str]:
         """What the target's processes and commands see."""
         scratch = {"TMPDIR": str(self.scratch)}
-        return {**self._base_env(), **scratch, **CREDENTIALS, **self.target.env, **self.clock.child_env()}
+        return {**self._base_env(), **scratch, **CREDENTIALS, **self.target.env, **self._clock_env()}
+
+    def _clock_env(self) -> dict[str, str]:
+        """What puts a process of the target into this run's time."""
+        return self.clock.child_env()
 
     def _prepare(self) -> None:
         for argv in self.target.prepare:
@@ -217,7 +221,7 @@ class Stack:
     def _start_role(self, role: str) -> Child:
         log = self.logs / f"target-{role}.log"
         target = self._wanted.filled(self._role_values()) if self._links else self.target
-        env = {**self.target_env(), **target.env, **self.clock.child_env()}
+        env = {**self.target_env(), **target.env, **self._clock_env()}
         return self.nursery.start(role, target.start[role], owner="target", env=env, log=log)
 
     def _role_values(self) -> dict[str, str]:

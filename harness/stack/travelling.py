@@ -97,11 +97,10 @@ class TravellingStack(Stack):
     def _parts_travel(self) -> bool:
         return True
 
-    def target_env(self) -> dict[str, str]:
-        """What the target's processes and commands see: they all live in the instance's time."""
-        env = {**super().target_env(), **self.travelling.child_env()}
-        env.pop("FAKETIME", None)  # of `--at`: libfaketime would look at no file beside it
-        return env
+    def _clock_env(self) -> dict[str, str]:
+        """The file that all follow. A fixed time beside it (FAKETIME, of `--at`) would win over it: a process that was
+        started again after a jump would keep that moment's offset for ever."""
+        return self.travelling.child_env()
 
     def _operations(self) -> dict[str, Handler]:
         return {**super()._operations(), "travel": lambda request: self.travel(int(request["to_s"]))}
