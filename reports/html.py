@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records import RunRecord
-from reports import timeline, view, words
+from reports import dashboard, timeline, view, words
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -31,7 +31,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"words": words, "view": view, "timelines": timeline}
+    made.globals |= {"words": words, "view": view, "timelines": timeline, "dashboards": dashboard}
     made.filters |= {"with_code": _with_code, "plain": words.plain, "seconds": words.seconds}
     return made
 

@@ -83,6 +83,8 @@ class Findings:
     timings: dict[str, float] = field(default_factory=dict)
     alarms: list[dict[str, Any]] = field(default_factory=list)
     """The alarms' table, as a scenario has filled it."""
+    dashboard: list[dict[str, Any]] = field(default_factory=list)
+    """What the target's dashboard showed when a scenario last kept its picture."""
 
     def ledger(self) -> Ledger:
         """Over all scenarios."""
@@ -174,8 +176,9 @@ class Session:
                 logs = self._folder / "logs" / name
                 clock, seed = self.stack.clock, self.stack.seed
                 made = make(self.stack.wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
+                operations = {"canaries": self._canaries, "dashboard": self._dashboard}
                 try:
-                    made.start(operations={"canaries": self._canaries})
+                    made.start(operations=operations)
                 except Exception as error:
                     self._failed[name] = error
                     made.stop()  # there is nothing on it to look into
@@ -183,6 +186,9 @@ class Session:
                 self._others[name] = made
                 self.findings.timings[f"{name} instance up"] = time.monotonic() - began
         return {"info": str(self._others[name].info_path)}
+
+    def _dashboard(self, request: dict[str, Any]) -> None:
+        self.findings.dashboard[:] = request["pictures"]
 
     def _alarms_table(self) -> dict[str, Any]:
         """Every alarm of the target's template against its own signals; it is told in the report, too."""

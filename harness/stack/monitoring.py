@@ -146,6 +146,7 @@ class MonitoredStack(TravellingStack):
             "alarms_minute": lambda request: self.minute(tuple(request["silent"])),
             "alarms_pages": lambda _: self.pages(),
             "alarms_metric": lambda request: self.metric(request["name"], request["since_s"]),
+            "alarms_pictures": lambda request: self.pictures(request["since_s"]),
             "cloudwatch_away": lambda request: self._ask("PUT", "away", {"how": request["how"]}),
         }
 
@@ -221,6 +222,13 @@ class MonitoredStack(TravellingStack):
             for one in mine
         ]
         return sorted(told, key=lambda one: one["opened_at_s"])
+
+    def pictures(self, since_s: float) -> list[dict[str, Any]]:
+        """What the template's dashboards show from then to the present."""
+        with self._lock:
+            widgets = list(self.deployed.widgets)
+            until_s = self.travelling.now_s() // MINUTE_S * MINUTE_S
+            return dashboards.drawn(self._metrics, widgets, since_s=since_s, until_s=until_s)
 
     def metric(self, name: str, since_s: float) -> list[dict[str, Any]]:
         """Every datapoint of that name whose stamp is not before `since_s`, SQS's own included."""

@@ -147,6 +147,11 @@ class Alarms:
         found = self._pipeline.info.control.call("alarms_metric", name=name, since_s=self.began_s - 2 * MINUTE_S)
         return [one for one in found if dimensions.items() <= one["dimensions"].items()]
 
+    def keep_pictures(self) -> None:
+        """Let the report show what the target's dashboard showed since the alarms were begun."""
+        call = self._pipeline.info.control.call
+        call("dashboard", pictures=call("alarms_pictures", since_s=self.began_s - MINUTE_S))
+
     def unpublished(self) -> list[str]:
         """What the template reads, is not AWS's own, and has no datapoint."""
         return [
