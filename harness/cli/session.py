@@ -151,18 +151,21 @@ class Session:
                 "started": lambda request: self._watcher.started(request["nodeid"].rpartition("::")[2]),
                 "finished": lambda request: self._finished(request["result"]),
                 "canaries": self._canaries,
-                "travelling": lambda _: self._another("travelling", TravellingStack, why_not(self.stack.wanted)),
-                "monitored": lambda _: self._another(
-                    "monitored",
-                    monitoring.MonitoredStack,
-                    why_not(self.stack.wanted) or monitoring.why_not(self.stack.wanted),
-                ),
+                "travelling": lambda _: self._travelling(),
+                "monitored": lambda _: self._monitored(),
                 "alarms_table": lambda _: self._alarms_table(),
             }
         )
 
     def _canaries(self, request: dict[str, Any]) -> None:
         self.findings.canaries.update(map(tuple, request["canaries"]))
+
+    def _travelling(self) -> dict[str, str]:
+        return self._another("travelling", TravellingStack, why_not(self.stack.wanted))
+
+    def _monitored(self) -> dict[str, str]:
+        wanted = self.stack.wanted
+        return self._another("monitored", monitoring.MonitoredStack, why_not(wanted) or monitoring.why_not(wanted))
 
     def _another(self, name: str, make: type[TravellingStack], reason: str | None) -> dict[str, str]:
         """Where an instance of its own, whose clock jumps, is described; started when the first scenario wants it."""

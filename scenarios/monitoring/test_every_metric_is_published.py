@@ -49,7 +49,7 @@ def test_every_metric_is_published(monitored_pipeline: TravellingPipeline) -> No
     assert missing == [], f"the template reads what nobody publishes: {', '.join(missing)}"
 
     def total(name: str) -> float:
-        return sum(one["sum"] for one in alarms.metric(name))
+        return float(sum(one["sum"] for one in alarms.metric(name)))
 
     told = {name: total(name) for name in ("WebhookRequests", "WebhookFailures", "DispatchesEnded", "DispatchesFailed")}
     assert told == {
