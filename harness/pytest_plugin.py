@@ -55,8 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
-        "time_travel(day, days): uses `travelling_pipeline`, on these days of its calendar (1: the day after the run's "
-        "origin); needs `exclusive`, for there is one clock",
+        "time_travel(day, days): uses `travelling_pipeline` or `monitored_pipeline`, on these days of its calendar "
+        "(1: the day after the run's origin); needs `exclusive`, for there is one clock",
     )
     path = os.environ.get(STACK_VARIABLE)
     config.stash[_INFO] = StackInfo.read(Path(path)) if path else None
@@ -207,16 +207,38 @@ def travelling_pipeline(
     request: pytest.FixtureRequest, _variant: tuple[str, str] | None
 ) -> Iterator[TravellingPipeline]:
     """The target on its second instance, whose clock jumps, on the first of the days that the mark names."""
+    yield from _travelling(request, _variant, instance="travelling")
+
+
+@pytest.fixture
+def monitored_pipeline(
+    request: pytest.FixtureRequest, _variant: tuple[str, str] | None
+) -> Iterator[TravellingPipeline]:
+    """The target on the instance that has its alarms; see `harness.testing.Alarms`. Its clock jumps, too."""
+    for running in _travelling(request, _variant, instance="monitored"):
+        try:
+            yield running
+        finally:  # what a red scenario leaves broken would page in the next one
+            running.meta.disarm()
+            running.target.restore()
+
+
+def _travelling(
+    request: pytest.FixtureRequest, variant: tuple[str, str] | None, *, instance: str
+) -> Iterator[TravellingPipeline]:
     info, item = request.config.stash[_INFO], request.node
     if info is None:
         pytest.fail("scenarios need a stack: run them with `golive run`")
     period = period_of(item)
     if period is None or item.get_closest_marker("exclusive") is None:
         raise HarnessError(f"{item.nodeid} travels without its marks: exclusive and time_travel(day=…, days=…)")
-    there = travelling_info(info)
-    travellers = [one for one in request.session.items if period_of(one)]
+    there = travelling_info(info, instance)
+    fixture = f"{instance}_pipeline"
+    travellers = [
+        one for one in request.session.items if period_of(one) and fixture in getattr(one, "fixturenames", ())
+    ]
     there.control.call("provision", tenants=[one.to_json() for each in travellers for one in tenants_of(each, there)])
-    gateway = _variant[0] if _variant else None
+    gateway = variant[0] if variant else None
     running = TravellingPipeline(
         there, tenants_of(item, there), scenario=scenario_key(item), gateway=gateway, period=period
     )
@@ -239,25 +261,31 @@ def model(request: pytest.FixtureRequest, pipeline: Pipeline) -> Model:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """In a lane: run what no other lane has taken. Who travels stays together, for there is one clock."""
+    """In a lane: run what no other lane has taken. Who shares a clock that jumps stays together."""
     lane, info = session.config.getoption("--golive-lane"), session.config.stash[_INFO]
     if lane is None or info is None:
         return None
     if session.testsfailed:
         raise session.Interrupted("a file of scenarios could not be read")
     for item in session.items:
-        what = "travellers" if period_of(item) else scenario_key(item)
+        what = _company(item) if period_of(item) else scenario_key(item)
         if info.control.call("claim", what=what, lane=lane):
             # Nobody knows who comes next, so everything is torn down each time.
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
     return True
 
 
+def _company(item: pytest.Item) -> str:
+    """Which travelling instance a scenario is on: those of one have one clock."""
+    return "monitored" if "monitored_pipeline" in getattr(item, "fixturenames", ()) else "travelling"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """After the scenario's own words: nothing may be on its way, and the ledger must close."""
     used = getattr(item, "funcargs", {})
-    pipeline: Pipeline | None = used.get("pipeline") or used.get("travelling_pipeline")
+    names = ("pipeline", "travelling_pipeline", "monitored_pipeline")
+    pipeline: Pipeline | None = next((used[name] for name in names if name in used), None)
     skipped = False
     try:
         yield

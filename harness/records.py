@@ -410,6 +410,8 @@ class RunRecord:
     slo: tuple[SloResult, ...] = ()
     load: LoadResult | None = None
     alarms: tuple[Mapping[str, Any], ...] = ()
+    dashboard: tuple[Mapping[str, Any], ...] = ()
+    """What the dashboard of the target's template showed (title, starts_s, step_s, lines)."""
     saboteurs: Mapping[str, int] = field(default_factory=lambda: {"caught": 0, "total": 0})
     stories: tuple[PlanRow, ...] = ()
     checklist: tuple[PlanRow, ...] = ()

@@ -27,6 +27,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "database_url": "a PostgreSQL of this run's own",
     "aws_url": "an AWS endpoint of this run's own (SQS, SNS, Secrets Manager)",
     "meta_url": "the fake Meta",
+    "cloudwatch_url": "a CloudWatch of this run's own, which only keeps what is put",
 }
 
 
@@ -129,6 +130,21 @@ class Travel(_Section):
         return timings
 
 
+class Monitoring(_Section):
+    """The target's alarms: what they are, and how they are driven on an instance of their own."""
+
+    template: str
+    """A CloudFormation template with the alarms; in the file, relative to the target file."""
+    parameters: dict[str, str] = Field(default_factory=dict)
+    """Of the template."""
+    alarm_prefix: str = ""
+    """What all alarms' names begin with; golive knows each by the rest."""
+    processes: list[str] | None = None
+    """Which processes publish a minute with their name as the dimension Process; default: all of [target.start]."""
+    env: dict[str, str] = Field(default_factory=dict)
+    """Over [target.env] and [target.travel.env]."""
+
+
 class Tenants(_Section):
     """How a tenant is made; docs/contracts.md says what goes in and out."""
 
@@ -156,6 +172,7 @@ class Target(_Section):
     probes: Probes = Probes()
     keeps: Keeps = Keeps()
     travel: Travel = Travel()
+    monitoring: Monitoring | None = None
     tenants: Tenants
     actions: dict[str, Annotated[Command, AfterValidator(_command)]] = Field(default_factory=dict)
     gateways: dict[str, list[str]] = Field(default_factory=_all_gateways)
@@ -197,10 +214,17 @@ class Target(_Section):
                     f"{path} says ${{{name}}}, which nobody fills.{_guess(name)} Known: {', '.join(PLACEHOLDERS)}."
                 )
         try:
-            return cls.model_validate(content.get("target", {}))
+            return cls.model_validate(content.get("target", {})).at_home(path.parent)
         except ValidationError as error:
             lines = "; ".join(f"[target] {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
             raise UsageError(f"{path} cannot be used: {lines}") from None
+
+    def at_home(self, folder: Path) -> Self:
+        """The same target, with what its file names relative to itself."""
+        if self.monitoring is None:
+            return self
+        told = self.monitoring.model_copy(update={"template": str((folder / self.monitoring.template).resolve())})
+        return self.model_copy(update={"monitoring": told})
 
     def travelling(self) -> Self:
         """The same target as it is started where the clock jumps."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,6 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from reference_impl import logs
 from reference_impl.dispatch import outbox
+from reference_impl.monitoring import gauges
+from reference_impl.monitoring.meter import Meter
+from reference_impl.monitoring.names import NAMESPACE
+from reference_impl.monitoring.publisher import Publisher, Source
+from reference_impl.monitoring.webhooks import Account, WebhookWatch
 from reference_impl.sealing import Keyring
 from reference_impl.secrets import GatewaySecrets, SecretStore
 from reference_impl.settings import Settings
@@ -30,6 +36,9 @@ _PREPARE_AFTER = 5
 
 #: boto3's own retries, with limits of time: nobody waits a minute for an endpoint that is gone.
 _AWS = Config(connect_timeout=2, read_timeout=25, retries={"max_attempts": 2, "mode": "standard"})
+
+#: Nobody but the publisher's own thread waits for it, and the next period is soon enough.
+_CLOUDWATCH = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
 
 _DAY_S = 86_400
 
@@ -65,6 +74,70 @@ def queue_url(client: SQSClient, name: str) -> str:
     return client.get_queue_url(QueueName=name)["QueueUrl"]
 
 
+def put_metrics(batch: Sequence[Mapping[str, Any]]) -> None:
+    """One call to CloudWatch, wherever `AWS_ENDPOINT_URL_CLOUDWATCH` or `AWS_ENDPOINT_URL` says it is."""
+    _cloudwatch().put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+
+
+@cache
+def _cloudwatch() -> Any:
+    """Made at the first use, in the publisher's thread: a process starts no later for it."""
+    return boto3.session.Session().client("cloudwatch", config=_CLOUDWATCH)  # the default session is not for threads
+
+
+@contextmanager
+def published(
+    settings: Settings,
+    process: str,
+    meter: Meter,
+    *,
+    sources: Sequence[Source] = (),
+    alive: Callable[[], bool] = lambda: True,
+    settle: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """What the process counts goes to CloudWatch for as long as the block lasts."""
+    publisher = _publisher(settings, process, meter, sources=sources, alive=alive, settle=settle)
+    if publisher is None:
+        yield
+        return
+    publisher.start()
+    try:
+        yield
+    finally:
+        publisher.close()
+
+
+def _publisher(
+    settings: Settings,
+    process: str,
+    meter: Meter,
+    *,
+    sources: Sequence[Source] = (),
+    alive: Callable[[], bool] = lambda: True,
+    settle: Callable[[], None] = lambda: None,
+) -> Publisher | None:
+    if not settings.metrics_every_s:
+        return None
+    return Publisher(
+        process=process,
+        environment=settings.metrics_environment,
+        meter=meter,
+        put=put_metrics,
+        now_s=time.time,
+        every_s=settings.metrics_every_s,
+        look_s=settings.metrics_look_s,
+        sources=sources,
+        alive=alive,
+        settle=settle,
+    )
+
+
+def scheduler_gauges(settings: Settings) -> gauges.Gauges:
+    """What one scheduler measures for all."""
+    ends = gauges.TokenEnds(secret_store().meta, now_s=time.time)
+    return gauges.Gauges(connect=partial(connect_session, settings), tokens=ends, now_s=time.time)
+
+
 def web_app() -> Flask:
     """The web process's application, from the environment; granian calls this in its worker."""
     from reference_impl.web.app import create_app  # noqa: PLC0415 -- Flask is loaded by the web process only
@@ -83,6 +156,10 @@ def web_app() -> Flask:
     store = secret_store()
     database = Database(settings.database_url, size=settings.web_threads, prepare=not settings.pooled)
     seals = sealer(store)
+    meter = Meter()
+    watch = WebhookWatch(meter, was_fine=partial(_with_sales, database))
+    if (publisher := _publisher(settings, "web", meter, sources=[watch.measure])) is not None:
+        publisher.start()  # and never closed: granian ends its workers without a word
     return create_app(
         database=database,
         secrets=GatewaySecrets(store, ttl_s=settings.secret_ttl_s, monotonic_s=time.monotonic, now_s=time.time),
@@ -98,6 +175,7 @@ def web_app() -> Flask:
         max_body_bytes=settings.max_body_bytes,
         wake=Bell(partial(_ring, database)).pull,
         draining=drain,
+        watch=watch,
         pages=[
             dashboard(
                 database=database,
@@ -111,6 +189,11 @@ def web_app() -> Flask:
             )
         ],
     )
+
+
+def _with_sales(database: Database, accounts: Set[Account]) -> Set[Account]:
+    with database.connection() as connection:
+        return gauges.accounts_with_sales(connection, accounts)
 
 
 def _ring(database: Database) -> None:

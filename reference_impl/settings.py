@@ -33,6 +33,10 @@
 | `ANALYTICS_REFRESH_S` | 240 | between two refreshes of the numbers; at most 285: fresher than 5 min is promised |
 | `DASHBOARD_TIMEOUT_S` | 3 | after which a page says that it took too long |
 | `DASHBOARD_SESSION_HOURS` | 12 | after which a browser has to log in again |
+| `SCHEDULER_TICK_S` | 1 | the longest pause between two looks at what is due |
+| `METRICS_EVERY_S` | 60 | how often each process tells CloudWatch what it has counted; the alarms want 60; 0: never |
+| `METRICS_LOOK_S` | 1 | how soon after the end of such a period |
+| `METRICS_ENVIRONMENT` | staging | the metrics' dimension `Environment`: the template's parameter of that name |
 | `LOG_LEVEL` | INFO | |
 
 AWS is reached as boto3 reads it: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`, credentials.
@@ -44,7 +48,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-_MAY_BE_ZERO = ("TRUSTED_HOPS", "STRAYS_AFTER_S")
+_MAY_BE_ZERO = ("TRUSTED_HOPS", "STRAYS_AFTER_S", "METRICS_EVERY_S")
 
 
 class BadSettings(Exception):
@@ -88,6 +92,10 @@ class Settings:
     analytics_refresh_s: float = 240.0
     dashboard_timeout_s: float = 3.0
     dashboard_session_hours: int = 12
+    scheduler_tick_s: float = 1.0
+    metrics_every_s: float = 60.0
+    metrics_look_s: float = 1.0
+    metrics_environment: str = "staging"
     log_level: str = "INFO"
 
     @classmethod

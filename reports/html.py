@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records import RunRecord
-from reports import plots, timeline, view, words
+from reports import dashboard, plots, timeline, view, words
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -31,7 +31,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"words": words, "view": view, "timelines": timeline, "plots": plots}
+    made.globals |= {
+        "words": words,
+        "view": view,
+        "timelines": timeline,
+        "plots": plots,
+        "dashboards": dashboard,
+    }
     made.filters |= {"with_code": _with_code, "plain": words.plain, "seconds": words.seconds}
     return made
 

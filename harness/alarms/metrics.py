@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -150,6 +150,12 @@ class Metrics:
     def put_value(self, metric: MetricId, at_s: float, value: float, *, unit: str | None = None) -> None:
         """The commonest case: one raw value."""
         self.put(metric, at_s, Summary.of_values([value]), unit=unit)
+
+    def all(self) -> Iterator[tuple[MetricId, float, Summary]]:
+        """Every datapoint with its time, metric by metric, each oldest first."""
+        for metric, series in self._series.items():
+            for at_s, (summary, _) in zip(series.at_s, series.points, strict=True):
+                yield metric, at_s, summary
 
     def period(self, metric: MetricId, start_s: float, period_s: int, *, unit: str | None = None) -> Summary | None:
         """What lies in [start, start + period); None: nothing. With a unit, only what was published with it (1.3)."""

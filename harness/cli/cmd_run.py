@@ -258,6 +258,8 @@ def judge(
         scenarios=scenarios,
         ledger=findings.ledger(),
         privacy=findings.privacy,
+        alarms=tuple(findings.alarms),
+        dashboard=tuple(findings.dashboard),
         saboteurs=last_proof(common.OUT / PROOF, commit=target.commit),
         stories=stories,
         checklist=checklist,

@@ -29,6 +29,7 @@ from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, Planned, PrivacyResult, ScenarioResult, TimelineEvent
 from harness.sharding import Shard, shard_of
+from harness.stack import monitoring
 from harness.stack.control import Handler
 from harness.stack.processes import Child, Death, tail
 from harness.stack.stack import Stack
@@ -87,6 +88,10 @@ class Findings:
     not_applicable: list[str] = field(default_factory=list)
     """Variants that mean nothing for their vendor: neither kept nor broken, and no proof of anything."""
     timings: dict[str, float] = field(default_factory=dict)
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    """The alarms' table, as a scenario has filled it."""
+    dashboard: list[dict[str, Any]] = field(default_factory=list)
+    """What the target's dashboard showed when a scenario last kept its picture."""
 
     def ledger(self) -> Ledger:
         """Over all scenarios."""
@@ -124,9 +129,10 @@ class Session:
         self._lanes: list[Stack] = []
         self._claims: dict[str, str] = {}
         self._red: dict[str, bool] = {}
-        self._second: TravellingStack | None = None
-        self._second_lock = threading.Lock()
-        self._second_failed: Exception | None = None
+        self._others: dict[str, TravellingStack] = {}
+        """Instances whose clocks jump, by what they are for; each is started when the first scenario wants it."""
+        self._others_lock = threading.Lock()
+        self._failed: dict[str, Exception] = {}
         self._hunt: privacy.Hunt | None = None
         self._began_s = time.time()  # files have the machine's own time, wherever the run's clock is
         self.stack = Stack(
@@ -159,6 +165,8 @@ class Session:
             "finished": lambda request: self._finished(request["result"]),
             "canaries": self._canaries,
             "travelling": lambda _: self._travelling(),
+            "monitored": lambda _: self._monitored(),
+            "alarms_table": lambda _: self._alarms_table(),
             "claim": self._claim,
         }
 
@@ -171,30 +179,56 @@ class Session:
         self.findings.canaries.update(map(tuple, request["canaries"]))
 
     def _travelling(self) -> dict[str, str]:
-        """Where the second instance, whose clock jumps, is described; started when the first scenario travels."""
         wanted = self.stack.wanted
-        if reason := why_not(wanted):
-            return {"not_observed": reason, "declared": tied_down(wanted) or ""}
-        with self._second_lock:
-            if self._second_failed:
-                raise self._second_failed
-            if self._second is None:
+        return self._another("travelling", TravellingStack, declared=tied_down(wanted), reason=why_not(wanted))
+
+    def _monitored(self) -> dict[str, str]:
+        wanted = self.stack.wanted
+        declared = tied_down(wanted) or monitoring.why_not(wanted)
+        return self._another("monitored", monitoring.MonitoredStack, declared=declared, reason=why_not(wanted))
+
+    def _another(
+        self, name: str, make: type[TravellingStack], *, declared: str | None, reason: str | None
+    ) -> dict[str, str]:
+        """Where an instance of its own, whose clock jumps, is described; started when the first scenario wants it.
+
+        `declared`: why the target's file leaves no room for one; `reason`: why there cannot be one here.
+        """
+        if declared or reason:
+            return {"declared": declared or "", "not_observed": reason or ""}
+        with self._others_lock:
+            if failed := self._failed.get(name):
+                raise failed
+            if name not in self._others:
                 began = time.monotonic()
-                logs = self._folder / "logs" / "travelling"
+                logs = self._folder / "logs" / name
                 clock, seed = self.stack.clock, self.stack.seed
-                second = TravellingStack(wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
+                made = make(self.stack.wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
+                operations = {"canaries": self._canaries, "dashboard": self._dashboard}
                 try:
-                    second.start(operations={"canaries": self._canaries})
+                    made.start(operations=operations)
                 except Exception as error:
-                    self._second_failed = error
-                    second.stop()  # there is nothing on it to look into
+                    self._failed[name] = error
+                    made.stop()  # there is nothing on it to look into
                     raise
-                self._second = second
-                self.findings.timings["travelling instance up"] = time.monotonic() - began
-        return {"info": str(self._second.info_path)}
+                self._others[name] = made
+                self.findings.timings[f"{name} instance up"] = time.monotonic() - began
+        return {"info": str(self._others[name].info_path)}
+
+    def _dashboard(self, request: dict[str, Any]) -> None:
+        self.findings.dashboard[:] = request["pictures"]
+
+    def _alarms_table(self) -> dict[str, Any]:
+        """Every alarm of the target's template against its own signals; it is told in the report, too."""
+        wanted = self.stack.wanted
+        if wanted.monitoring is None:
+            return {"not_observed": monitoring.why_not(wanted)}
+        rows = monitoring.Deployed(wanted.monitoring).table()
+        self.findings.alarms[:] = [one.to_json() for one in rows]
+        return {"rows": self.findings.alarms, "complaints": [text for one in rows for text in one.complaints()]}
 
     def _stacks(self) -> list[Stack]:
-        return [self.stack, *self._lanes, *([self._second] if self._second else [])]
+        return [self.stack, *self._lanes, *self._others.values()]
 
     def _open_lanes(self, count: int) -> None:
         """Bring up stacks beside the first, so that what must be alone is alone on one of them, and not in the run.
@@ -533,6 +567,8 @@ def _places(stack: Stack) -> places.Places:
     if aws_url := target.probes.aws_url:
         named = [one for one in (target.probes.queue, target.probes.dead_letters) if one]
         found |= places.queues(aws_url, named) | places.metrics(aws_url)
+    if stack.cloudwatch_url:
+        found |= places.put_metrics(stack.cloudwatch_url)
     found |= places.told_to_meta(stack.meta_url, stack.tenants.values())
     if target.start:
         found |= places.files(stack.scratch, since_s=0, called="$TMPDIR/")

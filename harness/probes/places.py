@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import requests
+
 from harness.errors import HarnessError
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaProbe, hashes_of
@@ -66,6 +68,18 @@ def metrics(aws_url: str) -> Places:
     cloudwatch: CloudWatchClient = _client("cloudwatch", aws_url)
     found = [str(one) for page in cloudwatch.get_paginator("list_metrics").paginate() for one in page["Metrics"]]
     return {"metrics": found} if found else {}
+
+
+def put_metrics(cloudwatch_url: str) -> Places:
+    """Names and dimensions of what was put at the run's own CloudWatch."""
+    found: set[str] = set()
+    after = 0
+    while True:
+        told = requests.get(f"{cloudwatch_url}/_golive/datapoints", params={"after": after}, timeout=30).json()
+        if not told["datapoints"]:
+            return {"metrics put": sorted(found)} if found else {}
+        found |= {f"{one['namespace']} {one['name']} {one['dimensions']}" for one in told["datapoints"]}
+        after = told["next"]
 
 
 def told_to_meta(meta_url: str, tenants: Iterable[Tenant]) -> Places:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from harness.stack import monitoring
 from harness.stack.network import PLACEHOLDERS as LINKS
 from harness.stack.travelling import tied_down
 from harness.target import Target
@@ -40,6 +41,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "crash_database": ("own.database",),
         "network": ("own.target",),
         "run_experiment": ("probes.database_url", "probes.conversions"),
+        "alarms_table": ("own.monitoring",),
     }
 )
 #: A word whose texts say what is needed: `target.kill("consumer")` -> `start.consumer`.
@@ -73,8 +75,14 @@ _FAULTS: Mapping[str, str] = MappingProxyType(
     }
 )
 _FIXTURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"travelling_pipeline": ("own.clock",), "model": ("probes.database_url", "probes.conversions")}
+    {
+        "travelling_pipeline": ("own.clock",),
+        "monitored_pipeline": ("own.clock", "own.monitoring"),
+        "model": ("probes.database_url", "probes.conversions"),
+    }
 )
+#: Words that are called by their name alone.
+_FUNCTIONS = frozenset({"run_experiment", "alarms_table"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +144,8 @@ def has(target: Target, need: str) -> bool:
 def _owns(target: Target, part: str) -> bool:
     if part == "clock":
         return tied_down(target) is None
+    if part == "monitoring":
+        return monitoring.why_not(target) is None
     return bool(target.start) if part == "target" else target.needs(f"{part}_url")
 
 
@@ -178,7 +188,7 @@ def _needs(function: ast.FunctionDef, known: Mapping[str, ast.FunctionDef], *, m
         elif isinstance(node, ast.Call):
             yield from _of_call(node)
         elif isinstance(node, ast.Name):
-            yield from _WORDS.get(node.id, ()) if node.id == "run_experiment" else ()
+            yield from _WORDS[node.id] if node.id in _FUNCTIONS else ()
             if (other := known.get(node.id)) is not None and node.id not in met:
                 yield from _needs(other, known, met=met)
 
@@ -237,6 +247,7 @@ _ADD: Mapping[str, str] = MappingProxyType(
         "probes.dashboard_purchases": 'dashboard_purchases = "([0-9]+) purchases" under [target.probes]',
         "own.database": 'let the target use the run\'s own PostgreSQL: "${database_url}" in [target.env]',
         "own.aws": 'let the target use the run\'s own AWS endpoint: AWS_ENDPOINT_URL = "${aws_url}" in [target.env]',
+        "own.monitoring": 'template = "pipeline.yaml" under [target.monitoring], and "${cloudwatch_url}" in [target.env]',
         "own.target": 'let golive start the target: web = ["…"] under [target.start]',
         "own.clock": 'let golive start the target, on "${port}" and (if it has one) on "${database_url}"',
     }

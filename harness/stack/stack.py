@@ -122,7 +122,9 @@ class Stack:
 
     def _start_parts(self) -> None:
         wanted = self._wanted
-        values = {"port": str(free_port()), "meta_url": "", "aws_url": "", "database_url": ""}
+        values = dict.fromkeys(("meta_url", "aws_url", "database_url", "cloudwatch_url"), "") | {
+            "port": str(free_port())
+        }
         env = self._base_env()
         meta, aws = LocalSimulator("meta"), LocalAws()
         waits: list[Callable[[], None]] = []
@@ -138,6 +140,12 @@ class Stack:
         if wanted.needs("aws_url"):
             aws_child = aws.start(self.nursery, env={**self._part_env(), **CREDENTIALS}, log=self.logs / "aws.log")
             waits.append(lambda: aws.wait_ready(aws_child, within_s=PART_READY_S))
+        cloudwatch = LocalSimulator("cloudwatch")
+        if wanted.needs("cloudwatch_url"):
+            log = self.logs / "fake-cloudwatch.log"
+            clock = () if self._parts_travel() else offset
+            cloudwatch_child = cloudwatch.start(self.nursery, env=self._part_env(), log=log, options=clock)
+            waits.append(lambda: cloudwatch.wait_ready(cloudwatch_child, within_s=PART_READY_S))
         if (faults := self._aws_faults) is not None:
             faults_child = faults.start(self.nursery, env=env, log=self.logs / "aws-faults.log")
             waits.append(lambda: faults.wait_ready(faults_child, within_s=PART_READY_S))
@@ -151,7 +159,7 @@ class Stack:
             for done in [pool.submit(wait) for wait in waits]:
                 done.result()
         self.meta_url = values["meta_url"] = meta.url
-        values["aws_url"] = aws.url
+        values["aws_url"], values["cloudwatch_url"] = aws.url, cloudwatch.url
         probes = wanted.filled(values).probes  # what looks at AWS sees past its faults
         if self._aws_faults is not None:
             self._aws_faults.call("PUT", "/upstream", {"url": aws.url})
@@ -169,10 +177,23 @@ class Stack:
         """What the database and the AWS endpoint see."""
         return self._base_env()
 
+    def _parts_travel(self) -> bool:
+        """Whether that environment moves their clocks."""
+        return False
+
+    @property
+    def cloudwatch_url(self) -> str:
+        """Where the target's metrics are kept; empty: the target says no `${cloudwatch_url}`."""
+        return self._values.get("cloudwatch_url", "")
+
     def target_env(self) -> dict[str, str]:
         """What the target's processes and commands see."""
         scratch = {"TMPDIR": str(self.scratch)}
-        return {**self._base_env(), **scratch, **CREDENTIALS, **self.target.env, **self.clock.child_env()}
+        return {**self._base_env(), **scratch, **CREDENTIALS, **self.target.env, **self._clock_env()}
+
+    def _clock_env(self) -> dict[str, str]:
+        """What puts a process of the target into this run's time."""
+        return self.clock.child_env()
 
     def _prepare(self) -> None:
         for argv in self.target.prepare:
@@ -232,7 +253,7 @@ class Stack:
     def _start_role(self, role: str) -> Child:
         log = self.logs / f"target-{role}.log"
         target = self._wanted.filled(self._role_values()) if self._links else self.target
-        env = {**self.target_env(), **target.env, **self.clock.child_env()}
+        env = {**self.target_env(), **target.env, **self._clock_env()}
         return self.nursery.start(role, target.start[role], owner="target", env=env, log=log)
 
     def _role_values(self) -> dict[str, str]:

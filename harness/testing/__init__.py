@@ -9,6 +9,7 @@ A scenario reads like the promise it proves:
 
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
 from harness.faults.network import ArmedToxic
+from harness.testing.alarms import Alarms, Page, alarms_table
 from harness.testing.answers import Answer, Click, Visitor, sha256
 from harness.testing.balancer import Balancer
 from harness.testing.dashboard import DashboardView
@@ -26,6 +27,7 @@ from harness.testing.travelling import TravellingPipeline
 from harness.waiting import wait_until
 
 __all__ = [
+    "Alarms",
     "Answer",
     "ArmedToxic",
     "Balancer",
@@ -39,6 +41,7 @@ __all__ = [
     "ModelOptions",
     "NetworkView",
     "NotSeenInTime",
+    "Page",
     "Pipeline",
     "PlacedOrder",
     "PromiseBroken",
@@ -47,6 +50,7 @@ __all__ = [
     "Traffic",
     "TravellingPipeline",
     "Visitor",
+    "alarms_table",
     "experiments",
     "run_experiment",
     "sha256",

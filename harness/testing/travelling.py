@@ -50,13 +50,13 @@ def overlapping(periods: Sequence[tuple[str, Period]]) -> list[str]:
     ]
 
 
-def travelling_info(info: StackInfo) -> StackInfo:
-    """The second instance, started if nobody has used it yet; not observed where this target cannot travel.
+def travelling_info(info: StackInfo, instance: str = "travelling") -> StackInfo:
+    """That instance, started if nobody has used it yet; not observed where this target cannot travel.
 
     Raises:
         PromiseBroken: the target does not start there. HarnessError: one of our parts does not.
     """
-    answer = info.control.call("travelling")
+    answer = info.control.call(instance)
     if reason := answer.get("declared"):
         not_declared(reason)
     if reason := answer.get("not_observed"):
@@ -96,14 +96,14 @@ class TravellingPipeline(Pipeline):
         by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         self.travel_to(self.landed_s + round(by.total_seconds()))
 
-    def travel_to(self, moment_s: int) -> None:
-        """As `travel`, to a moment in seconds since 1970."""
+    def travel_to(self, moment_s: int, *, quietly: bool = False) -> None:
+        """As `travel`, to a moment in seconds since 1970. `quietly`: the report does not list this jump."""
         if moment_s >= self._ends_s:
             raise HarnessError(
                 f"{self.scenario} travels past its period's end; give its mark time_travel(day, days) more days"
             )
         self._wait_for_rest()
-        self._go(moment_s)
+        self._go(moment_s, quietly=quietly)
 
     def next_local(self, hour: int, minute: int, *, zone: str) -> int:
         """When clocks in that zone next show that time, seen from the last landing; seconds since 1970."""
@@ -130,10 +130,12 @@ class TravellingPipeline(Pipeline):
             within_s=self.timings.dispatch_s,
         )
 
-    def _go(self, moment_s: int) -> None:
+    def _go(self, moment_s: int, *, quietly: bool = False) -> None:
         told = self.info.control.call("travel", to_s=moment_s)
         when = datetime.fromtimestamp(moment_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if told["unproved"]:
             not_observable(f"the jump to {when} cannot be proved: {'; '.join(told['unproved'])}")
         self.info = replace(self.info, clock=RunClock(origin_s=moment_s, offset_s=told["offset_s"]))
+        if quietly:
+            return
         self.note(f"The clock jumped to {when} in {told['took_s']:.2f} s; seen by {', '.join(told['witnesses'])}.")

@@ -35,6 +35,8 @@ from reference_impl.dispatch.store import Claimed
 from reference_impl.dispatch.token import MetaToken, TokenBook
 from reference_impl.domain import client
 from reference_impl.domain.event import to_capi_event, too_old
+from reference_impl.monitoring.meter import Meter
+from reference_impl.monitoring.pulse import Pulse
 from reference_impl.sealing import Seals
 from reference_impl.secrets import SecretStore
 from reference_impl.settings import Settings
@@ -49,6 +51,8 @@ _CONNECT_S = 1.0
 _LAST_WORDS_S = 8.0
 """How long threads that were asked to end are waited for. What they leave is leased, and comes back."""
 _HOUR_S = 3600.0
+_STALLED_S = 90.0
+"""A loop that has not done a step for so long is as good as dead: its heart is no longer heard."""
 
 
 def run_relay(settings: Settings) -> int:
@@ -62,7 +66,9 @@ def run_relay(settings: Settings) -> int:
             stop=stop,
         )
         log.info("relay: up")
-        run_until_stopped("relay", relay.step, stop=stop, session=relay.session, rng=_rng())
+        pulse = _pulse()
+        with bootstrap.published(settings, "relay", Meter(), alive=pulse.alive):
+            run_until_stopped("relay", relay.step, stop=stop, session=relay.session, rng=_rng(), beat=pulse.beat)
     return 0
 
 
@@ -77,13 +83,22 @@ def run_consumer(settings: Settings) -> int:
     )
     seals = bootstrap.sealer(secrets)
     pauses: dict[str, float] = {}
+    meter, pulse = Meter(), _pulse()
     queues = [settings.queue_name] * settings.consumer_threads + [settings.page_queue_name] * settings.page_threads
     with stop_on_signals() as stop:
         threads = [
             threading.Thread(
                 target=_consume,
                 args=(settings, stop),
-                kwargs={"queue": queue, "sqs": sqs, "tokens": tokens, "seals": seals, "pauses": pauses},
+                kwargs={
+                    "queue": queue,
+                    "sqs": sqs,
+                    "tokens": tokens,
+                    "seals": seals,
+                    "pauses": pauses,
+                    "meter": meter,
+                    "beat": pulse.beat,
+                },
                 name=f"consumer-{n}",
                 daemon=True,
             )
@@ -92,11 +107,12 @@ def run_consumer(settings: Settings) -> int:
         for thread in threads:
             thread.start()
         log.info("consumer: up, %d threads", len(threads))
-        while not stop.wait(_HOUR_S):
-            pass
-        deadline_s = time.monotonic() + _LAST_WORDS_S
-        for thread in threads:
-            thread.join(max(0.0, deadline_s - time.monotonic()))
+        with bootstrap.published(settings, "consumer", meter, alive=pulse.alive):
+            while not stop.wait(_HOUR_S):
+                pass
+            deadline_s = time.monotonic() + _LAST_WORDS_S
+            for thread in threads:
+                thread.join(max(0.0, deadline_s - time.monotonic()))
         # A thread that still hangs in a call ends with the process: what it has in hand is leased.
         return 0
 
@@ -104,9 +120,21 @@ def run_consumer(settings: Settings) -> int:
 def run_scheduler(settings: Settings) -> int:
     """Do the recurring duties, as long as no other scheduler leads, until asked to end."""
     with stop_on_signals() as stop:
-        scheduler = Scheduler(session=_lasting(settings), stop=stop, duties=_duties(settings), now_s=time.time)
+        scheduler = Scheduler(
+            session=_lasting(settings),
+            stop=stop,
+            duties=_duties(settings),
+            now_s=time.time,
+            tick_s=settings.scheduler_tick_s,
+        )
         log.info("scheduler: up")
-        run_until_stopped("scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng())
+        pulse, gauges = _pulse(), bootstrap.scheduler_gauges(settings)
+        with bootstrap.published(
+            settings, "scheduler", Meter(), sources=[gauges.measure], alive=pulse.alive, settle=pulse.wait_for_a_step
+        ):
+            run_until_stopped(
+                "scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng(), beat=pulse.beat
+            )
     return 0
 
 
@@ -128,6 +156,8 @@ def _consume(
     tokens: TokenBook,
     seals: Seals,
     pauses: dict[str, float],
+    meter: Meter,
+    beat: Callable[[], None],
 ) -> None:
     """One thread's life."""
     call_limit_s = _CONNECT_S + settings.meta_timeout_s
@@ -153,6 +183,7 @@ def _consume(
             to_event=partial(_to_event, seals),
             too_old=lambda one: too_old(one.event_time.timestamp(), now_s=time.time()),
             pauses=pauses,
+            meter=meter,
         )
         consumer = Consumer(
             session=_session(settings),
@@ -163,7 +194,7 @@ def _consume(
             visibility_s=settings.visibility_s,
             call_limit_s=call_limit_s,
         )
-        run_until_stopped("consumer", consumer.step, stop=stop, session=consumer.session, rng=_rng())
+        run_until_stopped("consumer", consumer.step, stop=stop, session=consumer.session, rng=_rng(), beat=beat)
 
 
 def _duties(settings: Settings) -> list[Duty]:
@@ -292,6 +323,10 @@ def _lasting(settings: Settings) -> Session:
 
 def _queue(client: SQSClient, name: str) -> Queue:
     return Queue(client, partial(bootstrap.queue_url, client, name))
+
+
+def _pulse() -> Pulse:
+    return Pulse(monotonic_s=time.monotonic, stalled_s=_STALLED_S)
 
 
 def _rng() -> random.Random:

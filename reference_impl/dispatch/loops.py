@@ -43,8 +43,17 @@ class Session:
             self._connection = None
 
 
-def run_until_stopped(name: str, step: Callable[[], None], *, stop: Stop, session: Session, rng: random.Random) -> None:
-    """Call `step` again and again until asked to end. A step that fails is logged, and tried again after a wait.
+def run_until_stopped(
+    name: str,
+    step: Callable[[], None],
+    *,
+    stop: Stop,
+    session: Session,
+    rng: random.Random,
+    beat: Callable[[], None] = lambda: None,
+) -> None:
+    """Call `step` again and again until asked to end, and `beat` after each that succeeded. A step that fails is
+    logged, and tried again after a wait.
 
     Nothing is lost by that: what a step had in hand is leased, and comes back when the lease is over.
     """
@@ -61,4 +70,5 @@ def run_until_stopped(name: str, step: Callable[[], None], *, stop: Stop, sessio
             stop.wait(wait_s)
         else:
             failures = 0
+            beat()
     session.close()

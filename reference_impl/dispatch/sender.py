@@ -24,6 +24,7 @@ from reference_impl.dispatch.loops import Connection
 from reference_impl.dispatch.queue import Queue
 from reference_impl.dispatch.store import Call, Claimed
 from reference_impl.dispatch.token import MetaToken, TokenBook
+from reference_impl.monitoring.meter import Meter
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class Sender:
     pauses: dict[str, float] = field(default_factory=dict)
     """Pixels that Meta throttles, and until when by the monotonic clock."""
     batch_size: int = 50
+    meter: Meter = field(default_factory=Meter)
+    """How purchases end, and how long Meta takes."""
 
     def dispatch(self, connection: Connection, claimed: Sequence[Claimed], *, may_begin: Callable[[], bool]) -> None:
         """Settle one tenant's conversions; what cannot be begun any more goes back to the outbox."""
@@ -85,6 +88,7 @@ class Sender:
         gone = {one.id for one in (*paid_back, *refused)}
         old = [one for one in claimed if one.id not in gone and self.too_old(one)]
         store.end(connection, old, state="expired", reason="older than 7 days")
+        self._count(old, failed=True)
         gone |= {one.id for one in old}
         fresh = [one for one in claimed if one.id not in gone]
         doubtful = [one.id for one in fresh if one.unknown_outcome]
@@ -105,7 +109,21 @@ class Sender:
         if self.dead_letters.send(ids, reasons=dict.fromkeys(ids, reason)):
             raise LettersRefused
         store.end(connection, conversions, state="dead_lettered", reason=reason, call=call)
+        self._count(conversions, failed=True)
         log.error("dead-lettered %s: %s", ", ".join(ids), reason)
+
+    def _count(self, ended: Sequence[Claimed], *, failed: bool) -> None:
+        """Purchases only: a page view that is lost wakes nobody."""
+        purchases = sum(one.event_name == "Purchase" for one in ended)
+        self.meter.count("DispatchesEnded", purchases)
+        if failed:
+            self.meter.count("DispatchesFailed", purchases)
+
+    def note(self, batch: Sequence[Claimed], *, kind: Kind, duration_ms: float) -> None:
+        """Meta was asked about a batch, and what came of it is written."""
+        self.meter.observe("DispatchLatencyMs", duration_ms, times=len(batch))
+        if kind is Kind.SENT:
+            self._count(batch, failed=False)
 
 
 class LettersRefused(Exception):
@@ -162,6 +180,7 @@ class _Round:
             log.warning("Meta, pixel %s, %d events: %s (%s)", self._pixel, len(batch), outcome.kind, outcome.reason)
         # The settlement first: should the breaker's row be out of reach, what Meta has counted is on record.
         token = self._settle(batch, call, token)
+        sender.note(batch, kind=outcome.kind, duration_ms=duration_ms)
         sender.breakers.report(self._connection, self._pixel, admitted, alive=outcome.proves_meta_alive)
         return token
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Flask
 
+from reference_impl.monitoring.webhooks import WebhookWatch
 from reference_impl.sealing import Seals
 from reference_impl.secrets import GatewaySecrets
 from reference_impl.web import bodies, errors, health, limits, openapi, tracking, webhooks
@@ -29,11 +30,12 @@ def create_app(
     wake: Callable[[], None] = lambda: None,
     draining: Callable[[], bool] = lambda: False,
     pages: Sequence[Blueprint] = (),
+    watch: WebhookWatch | None = None,
 ) -> Flask:
     """All routes, and beside them the `pages` for people.
 
     `max_body_bytes` holds for every request, chunked ones too (413). `wake` is called when the outbox holds something
-    new: see bell.py. `draining`: see draining.py.
+    new: see bell.py. `draining`: see draining.py. `watch` is told how each webhook ended.
     """
     app = Flask("reference_impl", static_folder=None)
     announce(app, draining)
@@ -45,6 +47,7 @@ def create_app(
             intake=Intake(database=database, secrets=secrets, seals=seals, wake=wake, rules=webhook_rules),
             now_s=now_s,
             trusted_hops=trusted_hops,
+            watch=watch,
         )
     )
     app.register_blueprint(tracking.blueprint(database=database, visitors=visitors, wake=wake, now_s=now_s))

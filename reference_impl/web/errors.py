@@ -30,14 +30,23 @@ class Refused(Exception):
     """A request that is answered with a status, a code for programs and a sentence for people."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, retry_after_s: int | None = None, unread: bool = False
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after_s: int | None = None,
+        unread: bool = False,
+        proven: bool = False,
     ) -> None:
-        """`unread`: the body was not looked at, so the connection cannot be used again."""
+        """`unread`: the body was not looked at, so the connection cannot be used again. `proven`: the sender has shown
+        who it is, so that what it cannot get rid of is lost."""
         super().__init__(message)
         self.status = status
         self.code = code
         self.retry_after_s = retry_after_s
         self.unread = unread
+        self.proven = proven
 
 
 def _answer(status: int, code: str, message: str) -> Response:

@@ -208,9 +208,9 @@ def _read(known: Adapter, body: bytes, *, dialect: str) -> Meaning:
     try:
         return known.read(body, dialect=dialect)
     except MalformedBody as error:
-        raise Refused(400, "malformed", str(error)) from None
+        raise Refused(400, "malformed", str(error), proven=True) from None
     except SchemaMismatch as error:
-        raise Refused(422, "schema", str(error)) from None
+        raise Refused(422, "schema", str(error), proven=True) from None
 
 
 def _sealed(buyer: Buyer, seals: Seals) -> Client | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from reference_impl.db.conversions import Arrived
 from reference_impl.gateways import Adapter, RawDelivery, UnknownGateway, adapter
 from reference_impl.gateways import known as known_gateways
+from reference_impl.monitoring.webhooks import Outcome, WebhookWatch
 from reference_impl.web import bodies
 from reference_impl.web.addresses import client_address
 from reference_impl.web.answers import Received
@@ -21,8 +24,10 @@ from reference_impl.web.openapi import documented, refusals
 log = logging.getLogger(__name__)
 
 
-def blueprint(*, intake: Intake, now_s: Callable[[], float], trusted_hops: int) -> Blueprint:
-    """The webhook's route over what takes it in."""
+def blueprint(
+    *, intake: Intake, now_s: Callable[[], float], trusted_hops: int, watch: WebhookWatch | None = None
+) -> Blueprint:
+    """The webhook's route over what takes it in. `watch` is told how each one ended."""
     routes = Blueprint("webhooks", __name__)
 
     @routes.post("/api/v1/webhooks/<gateway>/<tenant>")
@@ -39,6 +44,21 @@ def blueprint(*, intake: Intake, now_s: Callable[[], float], trusted_hops: int) 
         answers={202: Received, **refusals(400, 401, 403, 404, 413, 415, 422, 503)},
     )
     def receive(gateway: str, tenant: str) -> ResponseReturnValue:
+        if watch is None:
+            return take(gateway, tenant)
+        begun_s = time.perf_counter()
+        outcome: Outcome = "failed"
+        try:
+            answer = take(gateway, tenant)
+            outcome = "accepted"
+        except (Refused, HTTPException) as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            watch.answered(tenant, gateway, caller(), outcome, took_ms=(time.perf_counter() - begun_s) * 1000)
+        return answer
+
+    def take(gateway: str, tenant: str) -> ResponseReturnValue:
         _want_json()
         delivery = RawDelivery(
             body=bodies.raw(),
@@ -55,6 +75,17 @@ def blueprint(*, intake: Intake, now_s: Callable[[], float], trusted_hops: int) 
         return client_address(request.remote_addr, forwarded, trusted_hops=trusted_hops)
 
     return routes
+
+
+def _outcome(error: Refused | HTTPException) -> Outcome:
+    """Whose fault a refusal is."""
+    if not isinstance(error, Refused):
+        return "strange"  # too large, a wrong method: werkzeug's own
+    if error.code == "gateway_off":
+        return "promised"
+    if error.proven or error.status >= 500:
+        return "failed"
+    return "unproven" if error.status == 401 else "strange"
 
 
 def _want_json() -> None:

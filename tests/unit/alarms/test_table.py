@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import random
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,66 +10,21 @@ from typing import Any
 import pytest
 
 import reference_impl
-from harness.alarms import template
+from harness.alarms import signals, table, template
 from harness.alarms.evaluator import Alarm, Missing
 from harness.alarms.metrics import Metrics, Summary
 from harness.alarms.notification import Place
-
-_SPEC = importlib.util.spec_from_file_location("alarm_signals", Path(__file__).with_name("signals.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-signals: Any = importlib.util.module_from_spec(_SPEC)
-sys.modules["alarm_signals"] = signals  # dataclasses look their module up
-_SPEC.loader.exec_module(signals)
+from harness.alarms.table import CALM, PLAN_LIMIT_MIN
 
 PATH = Path(reference_impl.__file__).parent / "infra" / "pipeline.yaml"
 TOPIC = Place().topic_arn("golive-staging-page")
 ALARMS: Mapping[str, Alarm] = {
     one.alarm.name.removeprefix("golive-staging-"): one.alarm for one in template.load(PATH).alarms()
 }
-CALM = 70
-"""Minutes before the anomaly: longer than the longest period."""
-AFTER = 80
-PLAN_LIMIT_MIN = 5
-"""On-call is alerted within 5 min of the moment when the written condition is true."""
 
 
-def series(case: Any, values: Sequence[float | None]) -> Metrics:
-    """One value a minute; None: nothing was published."""
-    metrics = Metrics()
-    for minute, value in enumerate(values):
-        if value is not None:
-            case.write(metrics, minute, value)
-    return metrics
-
-
-def played(alarm: Alarm, case: Any, values: Sequence[float | None]) -> Any:
-    return signals.replay(alarm, series(case, values), minutes=len(values), topic=TOPIC)
-
-
-Cell = tuple[str, Any, Any]
-"""A column, what the alarm does, what the plan wants."""
-
-
-def cells(alarm: Alarm, case: Any) -> Iterator[Cell]:
-    """One row of the table, one signal after the other."""
-    calm, ill, long = [case.calm] * CALM, case.anomaly, 45
-    found = played(alarm, case, [*calm, *[ill] * long, *[case.calm] * AFTER])
-    yield "pages after", [minute - CALM for minute in found.pages], [case.pages_after_min]
-    yield "tells it once", found.notices, 1
-    yield "resolves after", [minute - CALM - long for minute in found.resolves], [case.resolves_after_min]
-    found = played(alarm, case, [*calm, *[case.healthy] * (long + AFTER)])
-    yield "silent on the nearest healthy signal", (found.pages, found.notices), ([], 0)
-    short = [ill if minute in case.near_miss() else case.calm for minute in range(AFTER)]
-    found = played(alarm, case, [*calm, *short])
-    yield "silent on an anomaly that is too short", (found.pages, found.notices), ([], 0)
-    found = played(alarm, case, [*calm, *[case.mild or ill] * (CALM + long)])
-    yield "fires on the nearest unhealthy signal", len(found.pages), 1
-    # Silence for longer than three of the longest periods: the last real points have left the range by then.
-    silence = [None] * 200
-    found = played(alarm, case, [*calm, *silence])
-    yield "dead metric, calm", (found.state, len(found.pages)), (case.dies_calm, int(case.dies_calm == "ALARM"))
-    yield "dead metric, ill", played(alarm, case, [*calm, *[ill] * long, *silence]).state, case.dies_ill
+def cells(alarm: Alarm, case: signals.Case) -> list[table.Cell]:
+    return list(table.cells(alarm, case, topic=TOPIC))
 
 
 def test_every_alarm_has_its_row() -> None:
@@ -83,7 +35,7 @@ def test_every_alarm_has_its_row() -> None:
 @pytest.mark.parametrize("name", ALARMS)
 def test_it_fires_is_silent_pages_once_and_resolves(name: str) -> None:
     case = signals.CASES[name]
-    row = list(cells(ALARMS[name], case))
+    row = cells(ALARMS[name], case)
     assert {column: got for column, got, _ in row} == {column: wanted for column, _, wanted in row}
     assert 0 <= case.pages_after_min - case.true_after_min <= PLAN_LIMIT_MIN
 
@@ -162,45 +114,14 @@ def test_a_flickering_breaker_pages(states: str, pages: int, naive: int) -> None
     assert found == [pages, naive]
 
 
-def quiet_day(seed: int) -> Callable[[str, int], float]:
-    """A launch day with its ordinary noise, for each alarm's signal: the name and the minute -> the value."""
-    noise = random.Random(f"quiet day {seed}")
-
-    def value(name: str, minute: int) -> float:
-        busy = 1.0 if 480 <= minute < 1380 else 0.1
-        rare = noise.random() < 0.01  # one minute in a hundred is odd
-        kinds: Mapping[str, Callable[[], float]] = {
-            "dlq-depth": lambda: noise.choice([0, 0, 0, 1, 2, 40]) if rare else 0,
-            "dlq-age": lambda: noise.uniform(0, 3600) if rare else 0,
-            "queue-depth": lambda: 6000 * busy if rare else noise.expovariate(1 / 20),
-            "queue-age": lambda: 400 if rare else noise.expovariate(1 / 2),
-            "breaker-open": lambda: noise.uniform(0, 90) if rare else 0,
-            "token-expiry": lambda: 60 * 86_400 - 60 * minute,
-            "webhook-success": lambda: 30 if rare else noise.uniform(0, 1),
-            "tenant-signatures": lambda: 0,
-            "webhook-latency": lambda: 900 if rare else noise.uniform(60, 150),
-            "dispatch-latency": lambda: 4000 if rare else noise.uniform(300, 1200),
-            "dispatch-success": lambda: 10 if rare else noise.uniform(0, 1),
-            "match-rate": lambda: 40 if rare else noise.uniform(75, 95),
-            "database-connections": lambda: 85 if rare else noise.uniform(10, 50),
-            "data-freshness": lambda: 310 if rare else noise.uniform(0, 260),
-        }
-        return kinds.get(name, lambda: 0 if rare else 4)()
-
-    return value
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_quiet_launch_day_pages_nobody(seed: int) -> None:
     """1,440 minutes with noise from a seed, one odd minute in a hundred, and one datapoint in 200 lost on its way.
 
     Its first five minutes are calm: an alarm that treats missing data as breaching and is made before its metric pages.
     """
-    value, lost = quiet_day(seed), random.Random(f"lost {seed}")
     for name, alarm in ALARMS.items():
-        case = signals.CASES[name]
-        values = [None if lost.random() < 0.005 else value(name, minute) for minute in range(1440)]
-        found = played(alarm, case, [*[case.calm] * 5, *values])
+        found = table.quiet(name, alarm, signals.CASES[name], topic=TOPIC, seed=seed)
         assert (name, found.notices, found.state) == (name, 0, "OK")
 
 
@@ -234,10 +155,35 @@ def test_a_dead_pipeline_pages_within_five_minutes() -> None:
     paged = {}
     for name, alarm in ALARMS.items():
         case = signals.CASES[name]
-        found = played(alarm, case, [*[case.calm] * CALM, *[None] * 30])
+        found = table.played(alarm, case, [*[case.calm] * CALM, *[None] * 30], topic=TOPIC)
         if found.pages:
             paged[name] = found.pages[0] - CALM
     assert {name for name in paged if name.startswith("heartbeat-")} == {
         "heartbeat-web", "heartbeat-relay", "heartbeat-consumer", "heartbeat-scheduler",
     }  # fmt: skip
     assert max(paged.values()) <= PLAN_LIMIT_MIN
+
+
+@pytest.mark.parametrize("name", ["dlq-depth", "webhook-success", "heartbeat-web"])
+def test_the_reports_row_is_red_where_the_table_is(name: str) -> None:
+    """What a run tells of an alarm: all of it fine, or the column that is not."""
+    alarm = ALARMS[name]
+    fine = table.row(name, alarm, topic=TOPIC)
+    assert (fine.complaints(), fine.fires, fine.silent, fine.once, fine.resolves) == ([], True, True, True, True)
+    assert fine.minutes_to_page == signals.CASES[name].pages_after_min - signals.CASES[name].true_after_min
+    broken = {
+        "fires": replace(alarm, alarm_actions=()),
+        "silent": replace(alarm, threshold=alarm.threshold * (0.5 if alarm.comparison.startswith("Great") else 2)),
+        "resolves": replace(alarm, ok_actions=()),
+        "once": replace(alarm, actions_enabled=False),
+    }
+    for column, mutant in broken.items():
+        found = table.row(name, mutant, topic=TOPIC, days=(1,))
+        assert getattr(found, column) is False, column
+        assert found.complaints()
+
+
+def test_an_alarm_without_a_signal_is_no_pass() -> None:
+    found = table.row("unheard-of", ALARMS["dlq-depth"], topic=TOPIC)
+    assert (found.fires, found.silent, found.minutes_to_page) == (None, None, None)
+    assert found.complaints() == ["unheard-of: golive has no signal to test it with"]

@@ -1,0 +1,1 @@
+"""What wakes a person: the alarms, lived minute by minute."""

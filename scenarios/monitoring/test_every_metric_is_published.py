@@ -1,0 +1,68 @@
+"""W-10  Every metric that an alarm or the dashboard reads is published, under exactly its name and dimensions.
+
+Given  a pipeline on which a little of everything happens: sales from clicks and without, one that Meta refuses, one
+       webhook that cannot be understood
+When   two minutes pass
+Then   each metric that the template reads has a datapoint of the target's or is AWS's own; latencies have their
+       percentiles, and the numbers are those of what was sent
+"""
+
+import pytest
+
+from harness.testing import Alarms, TravellingPipeline
+
+SALES = 6
+
+
+@pytest.mark.scenario(
+    "W-10",
+    proves=(
+        "011.5c/metric-throughput",
+        "011.5c/metric-latency",
+        "011.5c/metric-success",
+        "011.5c/metric-dlq",
+        "011.5c/metric-breaker",
+        "011.5c/metric-connections",
+        "011.5c/metric-queue",
+    ),
+)
+@pytest.mark.time_travel(day=764, days=1)
+@pytest.mark.exclusive
+def test_every_metric_is_published(monitored_pipeline: TravellingPipeline) -> None:
+    # Given
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("stripe")
+    alarms = Alarms(pipeline)
+    orders = [gateway.order(click=pipeline.click() if number else None) for number in range(SALES)]
+    poison = orders[-1]
+    pipeline.meta.arm("one_event_refused", strikes=None, order_id=poison.sale_id)
+    for order in orders:
+        assert order.deliver().status == 202
+    broken = gateway.order()
+    broken.deliver(webhook=broken.without_sale_id())
+    for order in orders[:-1]:
+        pipeline.meta.wait_until_counted(order)
+    pipeline.database.wait_for_state(poison, "dead_lettered")
+    # When
+    alarms.minutes(2)
+    # Then
+    missing = alarms.unpublished()
+    assert missing == [], f"the template reads what nobody publishes: {', '.join(missing)}"
+
+    def total(name: str) -> float:
+        return float(sum(one["sum"] for one in alarms.metric(name)))
+
+    told = {name: total(name) for name in ("WebhookRequests", "WebhookFailures", "DispatchesEnded", "DispatchesFailed")}
+    assert told == {
+        "WebhookRequests": SALES + 1,
+        "WebhookFailures": 1,
+        "DispatchesEnded": SALES,
+        "DispatchesFailed": 1,
+    }
+    assert (total("Purchases"), total("PurchasesMatched")) == (SALES, SALES - 1)
+    for name in ("WebhookLatencyMs", "DispatchLatencyMs"):
+        [minute, *_] = alarms.metric(name)
+        assert 0 < minute["p50"] <= minute["p95"] <= minute["p99"], f"{name} must have its percentiles; {minute}"
+    pipeline.note(f"{len(alarms.reads)} metrics are read by the template, and all are published.")
+    pipeline.meta.disarm()
+    pipeline.target.redrive()
+    pipeline.meta.wait_until_counted(poison)
