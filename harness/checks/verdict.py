@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict
+from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict, figure
 
 HARNESS_ERROR_EXIT = 2
 
@@ -47,6 +47,7 @@ def decide(
     waivers: Mapping[str, str] | None = None,
     options: str = "",
     whole: bool = False,
+    doubts: Sequence[str] = (),
 ) -> Judgement:
     """Judge a run.
 
@@ -54,11 +55,14 @@ def decide(
     run has to settle; one that the plan does not know counts as not observed. `waivers` maps a row's id to its
     reason: it excuses a row that is not known, never one that is broken. `options` are those that every next command
     needs to be about the same target (` --target mine.toml`); `whole` says that every scenario there is has run.
+    `doubts` are sentences about what this rests on: with one of them it is never better than INCONCLUSIVE.
     """
     ours = _harness_errors(harness_errors, scenarios, ledger)
-    red = _broken(broken, scenarios, ledger, privacy) + _refuted(slo, plan, scenarios)
-    missing, excused = _gaps(plan, required, waivers or {})
-    unknown = len(missing)
+    promises = _broken(broken, scenarios, ledger, privacy) + _refuted(slo)
+    not_met = _not_met(slo, plan, scenarios)
+    red = promises + not_met
+    gaps, excused = _gaps(plan, required, waivers or {})
+    missing = [*doubts, *gaps]
     missing += [
         f"{one.id} ({one.title}) was skipped." for one in scenarios if one.outcome == "skipped" and not one.proves
     ]
@@ -79,7 +83,14 @@ def decide(
     return Judgement(
         verdict=verdict,
         exit_code=verdict.exit_code if verdict else HARNESS_ERROR_EXIT,
-        headline=_headline(verdict, reasons, plan, required, unknown),
+        headline=_headline(
+            verdict,
+            reasons,
+            plan,
+            required,
+            red=_both(len(promises), len(not_met)),
+            unknown=_unknown(len(gaps), doubts, missing, required),
+        ),
         reasons=tuple(reasons),
         not_observed=not_observed,
         next_steps=tuple(_next_steps(verdict, scenarios, plan, required, options, whole=whole)),
@@ -139,13 +150,19 @@ def _failed(scenarios: Sequence[ScenarioResult]) -> list[ScenarioResult]:
     return [one for one in scenarios if one.outcome == "failed" and not _is_ours(one)]
 
 
-def _refuted(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Sequence[ScenarioResult]) -> list[str]:
+def _refuted(slo: Sequence[SloResult]) -> list[str]:
     refuted = [one for one in slo if one.met is False]
-    reasons = [f"{one.name} {_against(one)} {one.target:g} {one.unit}. Refuted: {_measured(one)}." for one in refuted]
+    return [
+        f"{one.name} {_against(one)} {figure(one.target)} {one.unit}. Refuted: {_measured(one)}." for one in refuted
+    ]
+
+
+def _not_met(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Sequence[ScenarioResult]) -> list[str]:
+    """Rows that are not met for a reason that stands nowhere else: nobody has attested it, the environment lacks it."""
     failed = _failed(scenarios)
     explained = {row for one in failed for row in one.proves}
-    traces = [*(one.name for one in refuted), *(one.id for one in failed)]
-    return reasons + [
+    traces = [*(one.name for one in slo if one.met is False), *(one.id for one in failed)]
+    return [
         f"{row.id}, “{row.text}”, is not met{': ' + row.evidence[0].removesuffix('.') if row.evidence else ''}."
         for row in plan
         # Saying a thing twice would hide the third reason; what no reason above explains is said.
@@ -195,7 +212,13 @@ def _gaps(
 
 
 def _headline(
-    verdict: Verdict | None, reasons: Sequence[str], plan: Sequence[PlanRow], required: Collection[str], unknown: int
+    verdict: Verdict | None,
+    reasons: Sequence[str],
+    plan: Sequence[PlanRow],
+    required: Collection[str],
+    *,
+    red: str,
+    unknown: str,
 ) -> str:
     in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
     seen = [row for row in in_scope if row.state in _OBSERVED]
@@ -203,22 +226,33 @@ def _headline(
     if verdict is None:
         return f"HARNESS ERROR: golive itself failed, so nothing can be said of the target. {reasons[0]}"
     if verdict is Verdict.NO_GO:
-        many = f"{len(reasons)} promises are broken" if len(reasons) > 1 else "1 promise is broken"
-        return f"NO GO: {many}; {of_plan}"
+        return f"NO GO: {red}; {of_plan}"
     if verdict is Verdict.INCONCLUSIVE:
         if not required:
             return f"INCONCLUSIVE: nothing that ran proves a line of the launch plan; {of_plan}"
-        return f"INCONCLUSIVE: nothing is broken, but {_unknown(unknown, reasons, required)}; {of_plan}"
+        return f"INCONCLUSIVE: nothing is broken, but {unknown}; {of_plan}"
     all_met = f"{of_plan}, all of them met"
     if verdict is Verdict.GO_WITH_CONCERNS:
         return f"GO WITH CONCERNS: {all_met}; {_count(len(reasons), 'is', 'are', 'required row')} waived"
     return f"GO: {all_met}"
 
 
-def _unknown(unknown: int, reasons: Sequence[str], required: Collection[str]) -> str:
-    if unknown:
-        return f"{unknown} of {len(required)} required rows are not known"
-    return f"{_count(len(reasons), 'was', 'were', 'promise')} not looked at"
+def _both(promises: int, rows: int) -> str:
+    """`2 promises are broken, and 3 more rows are not met`: what was tried and failed is another thing than a gap."""
+    broken = _count(promises, "is", "are", "promise") + " broken"
+    if not rows:
+        return broken
+    more = " more" if promises else ""
+    not_met = f"{rows:,}{more} row{'s are' if rows > 1 else ' is'} not met"
+    return f"{broken}, and {not_met}" if promises else not_met
+
+
+def _unknown(gaps: int, doubts: Sequence[str], missing: Sequence[str], required: Collection[str]) -> str:
+    if gaps:
+        return f"{gaps} of {len(required)} required rows are not known"
+    if doubts:
+        return "what it rests on is in doubt"
+    return f"{_count(len(missing), 'was', 'were', 'promise')} not looked at"
 
 
 def _good_reasons(
@@ -303,10 +337,4 @@ def _against(one: SloResult) -> str:
 
 
 def _measured(one: SloResult) -> str:
-    value = (
-        "more than 5 % of the requests were never answered"
-        if one.measured is None
-        else f"{one.measured:.6g} {one.unit}"
-    )
-    interval = f", 95 % interval {one.ci95[0]:.6g} to {one.ci95[1]:.6g}" if one.ci95 else ""
-    return f"measured {value}{interval} over {one.samples:,} samples" if one.measured is not None else value
+    return f"measured {one.told}" if one.told else "more than 5 % of the requests were never answered"

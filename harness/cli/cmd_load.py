@@ -70,7 +70,7 @@ def load_profile(
             f"{asked.planned} requests in {asked.duration_s:g} s ({asked.rate_per_s:g}/s); "
             f"the fake Meta answers in {asked.meta_median_ms:g} ms (median), {asked.meta_p95_ms:g} ms (p95)"
         )
-        began, started_at = time.monotonic(), common.wall_clock_iso()
+        began, started_at, commit = time.monotonic(), common.wall_clock_iso(), common.commit_here()
         with terminal.Progress(screen) as progress:
             session = LoadSession(
                 wanted,
@@ -89,7 +89,7 @@ def load_profile(
             run_id=run_id,
             seed=number,
             clock=clock,
-            target=TargetInfo(name=wanted.name, commit=common.commit_here()),
+            target=TargetInfo(name=wanted.name, commit=common.commit_since(commit)),
             command=command,
             started_at=started_at,
             duration_s=time.monotonic() - began,

@@ -45,6 +45,7 @@ class Seen:
     plan: tuple[PlanRow, ...] = (MET,)
     required: tuple[str, ...] = ("a/1",)
     waivers: dict[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     def judged(self) -> Judgement:
         """The word for it."""
@@ -58,6 +59,7 @@ class Seen:
             plan=self.plan,
             required=self.required,
             waivers=self.waivers,
+            doubts=self.doubts,
         )
 
 
@@ -299,3 +301,27 @@ def test_a_skipped_promise_is_no_row_that_is_missing() -> None:
     assert judged.verdict is Verdict.INCONCLUSIVE
     assert "1 promise was not looked at" in judged.headline
     assert "target file" in judged.next_steps[0]
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (Seen(scenarios=(BROKEN,)), "NO GO: 1 promise is broken; "),
+        (Seen(plan=(row(RowState.NOT_MET, "a/1"),)), "NO GO: 1 row is not met; "),
+        (Seen(plan=(row(RowState.NOT_MET, "a/1"), row(RowState.NOT_MET, "a/2"))), "NO GO: 2 rows are not met; "),
+        (
+            Seen(scenarios=(BROKEN,), slo=(REFUTED,), plan=(row(RowState.NOT_MET, "b/1"),)),
+            "NO GO: 2 promises are broken, and 1 more row is not met; ",
+        ),
+    ],
+)
+def test_a_row_that_is_not_met_is_no_broken_promise(seen: Seen, told: str) -> None:
+    """Sixty rows that nobody has attested are not sixty broken promises."""
+    assert seen.judged().headline.startswith(told)
+
+
+def test_in_doubt_of_what_it_rests_on_it_is_never_go() -> None:
+    judged = Seen(doubts=("The run r-1 does not count: it is old.",)).judged()
+    assert (judged.verdict, judged.reasons[0]) == (Verdict.INCONCLUSIVE, "The run r-1 does not count: it is old.")
+    assert "what it rests on is in doubt" in judged.headline
+    assert Seen(scenarios=(BROKEN,), doubts=("x",)).judged().verdict is Verdict.NO_GO
