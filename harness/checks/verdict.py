@@ -161,14 +161,16 @@ def _not_met(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Seque
     """Rows that are not met for a reason that stands nowhere else: nobody has attested it, the environment lacks it."""
     failed = _failed(scenarios)
     explained = {row for one in failed for row in one.proves}
-    traces = [*(one.name for one in slo if one.met is False), *(one.id for one in failed)]
+    traces = {*(one.name for one in slo if one.met is False), *(one.id for one in failed)}
+    # A row that follows from others names those of them that are not met: they say more than it.
+    traces |= {row.id for row in plan if row.state is RowState.NOT_MET}
     return [
         f"{row.id}, “{row.text}”, is not met{': ' + row.evidence[0].removesuffix('.') if row.evidence else ''}."
         for row in plan
         # Saying a thing twice would hide the third reason; what no reason above explains is said.
         if row.state is RowState.NOT_MET
         and row.id not in explained
-        and not any(trace in " ".join(row.evidence) for trace in traces)
+        and not any(trace in " ".join(row.evidence) for trace in traces - {row.id})
     ]
 
 
@@ -193,7 +195,8 @@ def _gaps(
     """Sentences about required rows that are not settled: those that nothing excuses, and those that are waived."""
     missing, excused = [], []
     rows = {row.id: row for row in plan}
-    for name in sorted(required):
+    # Rows that follow from others name them; they come last, for whoever sees to the others sees to them.
+    for name in sorted(required, key=lambda one: (_follows(rows.get(one), rows), one)):
         row = rows.get(name)
         if row is not None and row.state in _SETTLED:
             continue
@@ -206,6 +209,11 @@ def _gaps(
             state = row.state.value.replace("_", " ") if row else "not observed"
             missing.append(f"{words}, is {state}{known}.")
     return missing, excused
+
+
+def _follows(row: PlanRow | None, rows: Mapping[str, PlanRow]) -> bool:
+    told = row.evidence[0] if row and row.evidence else ""
+    return "; missing: " in told and any(name in told for name in rows)
 
 
 # -- words ---------------------------------------------------------------------------------------------------------

@@ -304,7 +304,7 @@ def _waf(client: Clients, prefix: str) -> _Said:
     blocking = [one for one in rules if "Block" in one.get("Action", {}) or "None" in one.get("OverrideAction", {})]
     if not blocking:
         yield WAF, f"no web ACL{_named(prefix)} has a rule that blocks"
-    used = json.dumps([one.get("Statement", {}) for one in rules])
+    used = json.dumps([one.get("Statement", {}) for one in rules], default=repr)  # a string that is matched is bytes
     sets = [one for one in waf.list_ip_sets(Scope="REGIONAL")["IPSets"] if one["ARN"] in used]
     full = [
         one for one in sets if waf.get_ip_set(Name=one["Name"], Scope="REGIONAL", Id=one["Id"])["IPSet"]["Addresses"]

@@ -82,11 +82,14 @@ WORSE = [
     ),
     (outcome("skipped"), "is not observed, and was kept."),
     (outcome("error"), "is not carried out, and was kept."),
-    (number(P95, 190, 161, 195), "webhook latency p95 is 190 ms (95 % interval 161 to 195), met, and was 150 ms"),
+    (
+        number(P95, 190, 161, 195),
+        "webhook latency p95 is 190 ms, 95 % interval 161 to 195 ms, over 2,000 samples, met, and was 150 ms",
+    ),
     (number(RATE, 99.05, 99.01, 99.1), "success rate is 99.05 %"),
     (
         replace(RUN, slo=(replace(DEPTH, measured=60.0, met=False),)),
-        "DLQ depth is 60 events, refuted, and was 3 events, met",
+        "DLQ depth is 60 events, over 9 samples, refuted, and was 3 events, over 9 samples, met",
     ),
     (replace(RUN, alarms=({**RUN.alarms[0], "silent": False},)), "The alarm dlq: “silent” is broken, and was kept."),
     (replace(RUN, stories=(replace(ROW, state=RowState.NOT_MET),)), "a/1, “it answers 202”, is not met, and was met."),

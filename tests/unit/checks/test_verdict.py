@@ -325,3 +325,18 @@ def test_in_doubt_of_what_it_rests_on_it_is_never_go() -> None:
     assert (judged.verdict, judged.reasons[0]) == (Verdict.INCONCLUSIVE, "The run r-1 does not count: it is old.")
     assert "what it rests on is in doubt" in judged.headline
     assert Seen(scenarios=(BROKEN,), doubts=("x",)).judged().verdict is Verdict.NO_GO
+
+
+def test_a_row_that_follows_from_another_is_not_told_beside_it() -> None:
+    """The checklist is not complete because the support contact is missing: the second is the reason."""
+    support = row(RowState.NOT_MET, "list/support", "Nobody has attested it.")
+    listed = row(RowState.NOT_MET, "a/list", "3 of the 4 rows are settled; not met: list/support.")
+    reasons = Seen(plan=(listed, support)).judged().reasons
+    assert [one.partition(",")[0] for one in reasons] == ["list/support"]
+
+
+def test_rows_that_follow_from_others_are_told_last() -> None:
+    open_row = row(RowState.NOT_OBSERVED, "b/1", "Nobody looked.")
+    listed = row(RowState.UNDECIDED, "a/list", "3 of the 4 rows are settled; missing: b/1.")
+    judged = Seen(plan=(listed, open_row), required=("a/list", "b/1")).judged()
+    assert [one.partition(",")[0] for one in judged.reasons] == ["b/1", "a/list"]

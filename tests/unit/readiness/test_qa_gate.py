@@ -1,6 +1,7 @@
 """Seven checks from real sources; one that is absent, broken or of another commit is never a pass."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +26,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def junit(tests: int = 80, failures: int = 0, errors: int = 0, skipped: int = 0) -> str:
     return (
-        f'<testsuites><testsuite tests="{tests}" failures="{failures}" errors="{errors}" skipped="{skipped}"/>'
-        "</testsuites>"
+        f'<testsuites><testsuite tests="{tests}" failures="{failures}" errors="{errors}" skipped="{skipped}">'
+        '<testcase classname="tests.contract.test_gateways" name="hotmart"/></testsuite></testsuites>'
     )
 
 
@@ -274,3 +275,23 @@ def test_benchmarks_stand_beside_the_performance_check(
     )
     assert check.state is state
     assert any(told in line for line in check.evidence), check.evidence
+
+
+CASE = '<testcase classname="tests.contract.test_gateways" name="a">{}</testcase>'
+
+
+@pytest.mark.parametrize(
+    ("cases", "state"),
+    [
+        (CASE.format(""), RowState.MET),
+        (CASE.format("") + CASE.format("<failure/>"), RowState.NOT_MET),
+        (CASE.format("<error/>"), RowState.NOT_MET),
+        (CASE.format("<skipped/>"), RowState.NOT_OBSERVED),
+        ('<testcase classname="tests.unit.test_x" name="a contract"/>', RowState.NOT_OBSERVED),
+        ("", RowState.NOT_OBSERVED),
+    ],
+)
+def test_contract_tests_are_found_in_the_test_report(folder: Path, cases: str, state: RowState) -> None:
+    text = re.sub("<testcase.*?/>", lambda _: cases, junit())
+    (folder / "junit.xml").write_text(text)
+    assert {one.row: one.state for one in qa_sources.read(folder, COMMIT).found}["pipeline/contract-tests"] is state

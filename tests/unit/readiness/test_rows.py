@@ -257,7 +257,7 @@ def test_too_few_samples_leave_a_baseline_undecided() -> None:
 
 def test_the_evidence_of_a_number_tells_all_that_decided_it() -> None:
     told = judged("1/latency", slos=[number(OF_STRIPE, True, note="raw")]).evidence[0]
-    assert told == f"{OF_STRIPE}: 150 ms, 95 % interval 145 to 155, target 200 ms, 9 samples (raw)."
+    assert told == f"{OF_STRIPE}: 150 ms, 95 % interval 145 to 155 ms, over 9 samples, target 200 ms (raw)."
 
 
 @pytest.mark.parametrize(
