@@ -25,13 +25,15 @@ VERDICT_SIGNS = {
     Verdict.INCONCLUSIVE: "?",
 }
 MEANINGS = {
-    Verdict.GO: "What was tested holds. It may go live as far as this run can see.",
-    Verdict.GO_WITH_CONCERNS: "What was tested holds, but something required was waived.",
+    Verdict.GO: "It may go live: every line of the launch plan was seen to be met, or somebody answers for it.",
+    Verdict.GO_WITH_CONCERNS: "It may go live, if whoever decides accepts what was waived.",
     Verdict.NO_GO: "It must not go live: a promise is broken.",
     Verdict.INCONCLUSIVE: "Nothing is broken, but too little is known to let it go live.",
 }
 #: Of a launch for which nothing was seen broken, and not everything is there.
 NOT_YET = "It must not go live yet: nothing was seen broken, but lines of the launch plan are not met."
+#: Of one run on its own, which cannot see most of the launch.
+TESTED = "What was tested holds. Whether to launch is another question: golive readiness answers it."
 HARNESS_MEANING = "golive itself failed. This says nothing of the target, neither good nor bad."
 
 STATE_SIGNS = {
@@ -71,6 +73,8 @@ def verdict_meaning(record: RunRecord) -> str:
     """What the word means for somebody who sees it for the first time."""
     if record.verdict is Verdict.NO_GO and not _broken(record):
         return NOT_YET
+    if record.verdict in (Verdict.GO, Verdict.GO_WITH_CONCERNS) and record.kind != "readiness":
+        return TESTED
     return MEANINGS[record.verdict] if record.verdict else HARNESS_MEANING
 
 

@@ -131,8 +131,13 @@ def judge(case: Case, run_id: str) -> RunRecord:
 
 
 def _with_doubts(judged: Judgement, doubts: Sequence[str]) -> tuple[str, ...]:
-    """What does not count is said first, whatever else is the matter: without it, nobody understands the rest."""
-    return (*doubts, *(one for one in judged.reasons if one not in doubts))
+    """A run that does not count is said first, whatever else is the matter: without it, nobody understands the rest.
+
+    That nobody named the commit is no reason for a NO GO, so there it comes last.
+    """
+    last = [one for one in doubts if one == basis.NO_COMMIT and judged.verdict is Verdict.NO_GO]
+    first = [one for one in doubts if one not in last]
+    return (*first, *(one for one in judged.reasons if one not in doubts), *last)
 
 
 def _rows(case: Case, said: Attestations | None) -> tuple[tuple[PlanRow, ...], tuple[PlanRow, ...]]:

@@ -17,6 +17,7 @@ from harness.records import Ledger, PrivacyResult, RowState, RunRecord, Verdict
 
 #: As for benchmarks: what was measured longer ago says little of today's environment.
 OLDEST_DAYS = 14
+NO_COMMIT = "Nobody has said which commit is to be launched: name it with --commit."
 _AHEAD = timedelta(hours=1)
 """Two machines' clocks may differ by so much."""
 
@@ -66,7 +67,7 @@ def rest_on(runs: Sequence[RunRecord], *, commit: str, now: datetime, max_age_da
             doubts.append(f"The {run.kind} {run.run_id} ({_ended(run)}) does not count: {why}.")
         counted.append(_without_what_it_saw(run) if why else run)
     if not commit:
-        doubts.append("Nobody has said which commit is to be launched: name it with --commit.")
+        doubts.append(NO_COMMIT)
     return Basis(record=together(counted), doubts=tuple(doubts))
 
 

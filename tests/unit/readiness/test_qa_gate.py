@@ -66,7 +66,7 @@ def states(folder: Path, commit: str = COMMIT) -> dict[str, RowState]:
 
 def test_all_is_well(folder: Path) -> None:
     assert set(states(folder).values()) == {RowState.MET}
-    assert set(states(folder)) == {"unit-tests", "coverage", "scan", "di", "documentation"}
+    assert set(states(folder)) == {"unit-tests", "coverage", "scan", "di", "documentation", "pipeline/contract-tests"}
 
 
 @pytest.mark.parametrize(
