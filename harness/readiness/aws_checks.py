@@ -21,6 +21,7 @@ Clients = Callable[[str], Any]
 ALARMS_OF_THE_PLAN = 8
 TASKS_OF_THE_PLAN = 2
 GATEWAYS = ("perfectpay", "hotmart", "kiwify", "stripe")
+_AGAIN = "golive readiness --aws-profile PROFILE"
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 _Said = Iterator[tuple[str, str]]
@@ -109,13 +110,14 @@ def _asked(client: Clients, prefix: str, rows: tuple[str, ...], check: Callable[
             if words:
                 wrong[row].append(words)
         return [_found(row, words) for row, words in wrong.items()]
-    return [Found(row=row, state=RowState.NOT_OBSERVED, evidence=why) for row in rows]
+    return [Found(row=row, state=RowState.NOT_OBSERVED, evidence=why, reproduce=_AGAIN) for row in rows]
 
 
 def _found(row: str, wrong: list[str]) -> Found:
     if not wrong:
-        return Found(row=row, state=RowState.MET, evidence="Seen in the AWS account.")
-    return Found(row=row, state=RowState.NOT_MET, evidence=f"In the AWS account: {'; '.join(wrong[:5])}.")
+        return Found(row=row, state=RowState.MET, evidence="Seen in the AWS account.", reproduce=_AGAIN)
+    told = f"In the AWS account: {'; '.join(wrong[:5])}."
+    return Found(row=row, state=RowState.NOT_MET, evidence=told, reproduce=_AGAIN)
 
 
 def _pages(client: Any, operation: str, key: str, **asked: Any) -> list[Any]:

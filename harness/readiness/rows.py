@@ -139,7 +139,25 @@ def _look(row: Row, scenarios: Sequence[ScenarioResult], slo: Sequence[SloResult
     if row.how == "scenario":
         return _by_count(row, scenarios, reproduce) if row.at_least else _by_scenarios(row, scenarios, reproduce)
     shown = tuple(f"For comparison: {number(one)}." for one in slo if one.name == row.slo)
-    return RowState.NOT_OBSERVED, (f"Can be supplied by {row.who}.", *shown), "golive readiness"
+    return RowState.NOT_OBSERVED, (f"Can be supplied by {row.who}.", *shown), _asked_by(row)
+
+
+def _asked_by(row: Row) -> str:
+    """The option that lets it be seen, or said."""
+    if row.how == "attestation":
+        return "golive readiness --attestations FILE"
+    ways = {
+        "--story": "--story FILE.md",
+        "--database-url": "--database-url-env VARIABLE",
+        "AWS account": "--aws-profile PROFILE",
+        "of the same commit": "--qa FOLDER",
+    }
+    options = [option for word, option in ways.items() if word in row.who]
+    if row.id in ("011.1/image", "011.1/autoscaling"):
+        options = ["--aws-profile PROFILE"]
+    if not options and row.story == "011.3":
+        options = ["--qa FOLDER"]
+    return f"golive readiness {options[0] if options else '--attestations FILE'}"
 
 
 # -- by scenarios --------------------------------------------------------------------------------------------------
