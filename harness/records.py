@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, Self
 
@@ -190,6 +191,21 @@ class ScenarioResult:
         return self.outcome == "skipped" and self.message.startswith(NOT_DECLARED)
 
 
+def figure(value: float, target: float | None = None) -> str:
+    """A number in four digits, or in as many more as it takes to look equal to its target only when it is: 199.996."""
+    for digits in range(4, 16):
+        shown = _trimmed(value, digits)
+        if target is None or (float(shown.replace(",", "")) == target) == (value == target):
+            return shown
+    return repr(value)
+
+
+def _trimmed(value: float, digits: int) -> str:
+    whole = len(str(int(abs(value))))
+    text = f"{value:,.{max(digits - whole, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SloResult:
     """One number with its target, judged on raw samples."""
@@ -203,6 +219,17 @@ class SloResult:
     met: bool | None
     """None: undecided, or not observed."""
     note: str = ""
+
+    @property
+    def told(self) -> str:
+        """`152.3 ms, 95 % interval 148.1 to 157.9 ms, over 1,400 samples`; empty where nothing was measured."""
+        if self.measured is None:
+            return ""
+        interval = ""
+        if self.ci95:
+            low, high = (figure(one, self.target) for one in self.ci95)
+            interval = f", 95 % interval {low} to {high} {self.unit}"
+        return f"{figure(self.measured, self.target)} {self.unit}{interval}, over {self.samples:,} samples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +264,12 @@ class TargetInfo:
 
     name: str
     commit: str
+    """With `-dirty` where files differed from it; `unknown` outside git."""
+
+    @property
+    def dirty(self) -> bool:
+        """Whether what was judged is no commit: files differed from it."""
+        return self.commit.endswith("-dirty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +452,15 @@ class RunRecord:
     """Where the time went, in seconds, by phase."""
     shard: ShardInfo | None = None
     """None: a whole run, or one that was merged."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, by the machine's own clock; None where its beginning cannot be read."""
+        try:
+            began = datetime.fromisoformat(self.started_at)
+        except ValueError:
+            return None
+        return began + timedelta(seconds=self.duration_s) if began.tzinfo else None
 
     def to_json(self) -> dict[str, Any]:
         """The content of `report.json`."""

@@ -104,6 +104,15 @@ class Probes(_Section):
     """Tables (`public.tenants`) in which secrets and Meta tokens may stand; nowhere else, and never in a log."""
 
 
+class Migrations(_Section):
+    """How the database to be launched on is seen to be migrated (`golive readiness --database-url`)."""
+
+    head: str = ""
+    """The version of the newest migration; without it nobody knows whether all were applied."""
+    version: str = "SELECT version_num FROM alembic_version"
+    """SQL with one value: the version that a database is at."""
+
+
 class Keeps(_Section):
     """For how long this target says that it keeps what; a period that is not stated is reported as not observed."""
 
@@ -170,6 +179,7 @@ class Target(_Section):
     paths: Paths = Paths()
     timings: Timings = Timings()
     probes: Probes = Probes()
+    migrations: Migrations = Migrations()
     keeps: Keeps = Keeps()
     travel: Travel = Travel()
     monitoring: Monitoring | None = None

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records import RunRecord
 from reports import dashboard, plots, timeline, view, words
+from reports import history as trend
 
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def render(record: RunRecord) -> str:
-    """The page's text. Every value is escaped; the page's own policy forbids scripts besides."""
+def render(record: RunRecord, history: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The page's text. Every value is escaped; the page's own policy forbids scripts besides.
+
+    `history` holds lines of earlier runs (`reports.history`).
+    """
     template = _environment().get_template("index.html.j2")
     rows = view.plan(record)
-    page = template.render(run=record, rows=rows, whole=view.whole(rows), plan=view.stories(rows))
+    page = template.render(
+        run=record,
+        rows=rows,
+        whole=view.whole(rows),
+        plan=view.stories(rows),
+        history=trend.before(record, history),
+    )
     return words.printable(page)
 
 

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.records import Outcome, PlanRow, RowState, RunRecord, ScenarioResult
+from harness.records import Outcome, PlanRow, RowState, RunRecord, ScenarioResult, SloResult
 
 #: Worst first: what is red must not be looked for.
 _WORST_FIRST: tuple[Outcome, ...] = ("failed", "error", "skipped", "passed")
 STATES = tuple(RowState)
+NOT_OBSERVED = RowState.NOT_OBSERVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,62 @@ def whole(rows: Sequence[PlanRow]) -> Story:
 def plan(record: RunRecord) -> tuple[PlanRow, ...]:
     """Stories and checklist."""
     return (*record.stories, *record.checklist)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A success metric of the launch plan, and what was measured of it."""
+
+    name: str
+    target: str
+    baseline: str
+    """What the plan says that it is today."""
+    measured: SloResult | None
+
+
+#: As the plan writes them. Where a run has measured one, its own target is shown.
+SUCCESS_METRICS = (
+    ("webhook latency p95", "< 200 ms", "152 ms"),
+    ("CAPI dispatch p95", "< 2 s", "1.2 s"),
+    ("match rate", "> 70 %", "unknown"),
+    ("success rate", "> 99 %", "unknown"),
+    ("DLQ depth", "< 50 events", "0"),
+    ("request availability", "> 99.9 %", "unknown"),
+)
+
+
+def metrics(record: RunRecord) -> tuple[Metric, ...]:
+    """The plan's success metrics, measured or not, and then every other number."""
+    found = {one.name: one for one in record.slo}
+    named = [
+        Metric(name=name, target=target, baseline=baseline, measured=found.pop(name, None))
+        for name, target, baseline in SUCCESS_METRICS
+    ]
+    others = [Metric(name=one.name, target="", baseline="", measured=one) for one in found.values()]
+    return (*named, *others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that was broken on purpose, and how the promises held meanwhile."""
+
+    what: str
+    scenarios: tuple[ScenarioResult, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of them."""
+        return min((one.outcome for one in self.scenarios), key=_WORST_FIRST.index)
+
+
+def faults(record: RunRecord) -> tuple[Fault, ...]:
+    """Every fault that an experiment of this run caused; those that were not survived first."""
+    grouped: dict[str, list[ScenarioResult]] = {}
+    for one in record.scenarios:
+        for what in dict.fromkeys(event.what for event in one.timeline if event.kind == "fault"):
+            grouped.setdefault(what, []).append(one)
+    found = [Fault(what=what, scenarios=tuple(of)) for what, of in grouped.items()]
+    return tuple(sorted(found, key=lambda one: (_WORST_FIRST.index(one.outcome), one.what)))
 
 
 def slowest(record: RunRecord, most: int = 5) -> tuple[ScenarioResult, ...]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from harness.records import LoadResult, RowState, RunRecord, SloResult, Verdict
+from harness.records import LoadResult, RowState, RunRecord, SloResult, Verdict, figure
+
+__all__ = ["figure"]  # told the same everywhere, so it stands where all can reach it
 
 VERDICT_WORDS = {
     Verdict.GO: "GO",
@@ -22,11 +25,15 @@ VERDICT_SIGNS = {
     Verdict.INCONCLUSIVE: "?",
 }
 MEANINGS = {
-    Verdict.GO: "What was tested holds. It may go live as far as this run can see.",
-    Verdict.GO_WITH_CONCERNS: "What was tested holds, but something required was waived.",
+    Verdict.GO: "It may go live: every line of the launch plan was seen to be met, or somebody answers for it.",
+    Verdict.GO_WITH_CONCERNS: "It may go live, if whoever decides accepts what was waived.",
     Verdict.NO_GO: "It must not go live: a promise is broken.",
     Verdict.INCONCLUSIVE: "Nothing is broken, but too little is known to let it go live.",
 }
+#: Of a launch for which nothing was seen broken, and not everything is there.
+NOT_YET = "It must not go live yet: nothing was seen broken, but lines of the launch plan are not met."
+#: Of one run on its own, which cannot see most of the launch.
+TESTED = "What was tested holds. Whether to launch is another question: golive readiness answers it."
 HARNESS_MEANING = "golive itself failed. This says nothing of the target, neither good nor bad."
 
 STATE_SIGNS = {
@@ -64,7 +71,17 @@ def verdict_sign(record: RunRecord) -> str:
 
 def verdict_meaning(record: RunRecord) -> str:
     """What the word means for somebody who sees it for the first time."""
+    if record.verdict is Verdict.NO_GO and not _broken(record):
+        return NOT_YET
+    if record.verdict in (Verdict.GO, Verdict.GO_WITH_CONCERNS) and record.kind != "readiness":
+        return TESTED
     return MEANINGS[record.verdict] if record.verdict else HARNESS_MEANING
+
+
+def _broken(record: RunRecord) -> bool:
+    failed = any(one.outcome == "failed" and one.blame != "harness" for one in record.scenarios)
+    refuted = any(one.met is False for one in record.slo)
+    return bool(failed or refuted or record.broken or record.privacy.leaks or not record.ledger.closed)
 
 
 def headline(record: RunRecord) -> str:
@@ -84,21 +101,6 @@ def count(number: int, noun: str, many: str = "") -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
-def figure(value: float, target: float | None = None) -> str:
-    """A number in four digits, or in as many more as it takes to look equal to its target only when it is: 199.996."""
-    for digits in range(4, 16):
-        shown = _trimmed(value, digits)
-        if target is None or (float(shown.replace(",", "")) == target) == (value == target):
-            return shown
-    return repr(value)
-
-
-def _trimmed(value: float, digits: int) -> str:
-    whole = len(str(int(abs(value))))
-    text = f"{value:,.{max(digits - whole, 0)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def seconds(value: float) -> str:
     """`0.04 s`, `1.2 s`, `58 s`, `2 min 4 s`."""
     if value >= 100:
@@ -115,6 +117,13 @@ def slo_target(one: SloResult) -> str:
 def slo_measured(one: SloResult) -> str:
     """`152.3 ms`, or a dash."""
     return "–" if one.measured is None else f"{figure(one.measured, one.target)} {one.unit}"
+
+
+def past_number(told: object) -> str:
+    """A number as a line of the history has it; a dash where it has none."""
+    if not isinstance(told, Mapping) or not isinstance(told.get("measured"), int | float):
+        return "–"
+    return f"{figure(float(told['measured']))} {told.get('unit', '')}".strip()
 
 
 def slo_interval(one: SloResult) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import os
+import shutil
+import signal
+import subprocess
 import tempfile
 import uuid
 import warnings
@@ -10,6 +15,7 @@ from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -89,3 +95,105 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         found.execute("SELECT pg_reload_conf()")
         yield found
         server.cleanup()
+
+
+# -- a PostgreSQL as a provider gives it ---------------------------------------------------------------------------
+
+
+class TlsPostgres:
+    """TCP, TLS, a user with a password. Debian's: the embedded one has no TLS."""
+
+    PASSWORD = "p@ss/w:rd?%#&-" + uuid.uuid4().hex[:8]
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+
+    def admin(self, database: str = "postgres") -> str:
+        """Past TLS and passwords, for what a test has to prepare."""
+        return f"postgresql://postgres@/{database}?host={self.folder}&port={self.port}"
+
+    def url(self, database: str, **options: str) -> str:
+        """As a provider's console shows it; by default with everything verified."""
+        told = options or {"sslmode": "verify-full", "sslrootcert": str(self.folder / "server.pem")}
+        query = "&".join(f"{name}={quote(value)}" for name, value in told.items())
+        return f"postgresql://golive:{quote(self.PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}?{query}"
+
+    def new(self) -> str:
+        """The name of a new, empty database."""
+        name = f"t_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self.admin(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER golive".encode())
+        return name
+
+
+@pytest.fixture(scope="session")
+def tls_postgres() -> Iterator[TlsPostgres]:
+    """Lets nobody in over TCP without TLS and a password. Skipped where Debian's PostgreSQL is not installed."""
+    from harness.stack.ports import free_port
+    from harness.stack.processes import Nursery, wait_ready
+
+    found = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
+    if found is None:
+        pytest.skip("Debian's postgres is not installed: apt-get install postgresql pgbouncer")
+    user = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="golive-tls-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder, port = Path(name), free_port()
+        folder.chmod(0o755)  # as root the server runs as another user, who must get in
+        _self_signed(folder)
+        if user:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, user, user)
+        data = folder / "data"
+        argv = [str(found / "initdb"), "-D", str(data), "-U", "postgres", "-A", "peer"]
+        subprocess.run(argv, user=user, capture_output=True, check=True)
+        (data / "pg_hba.conf").write_text("local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+        argv = [str(found / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
+        for one in ("ssl=on", f"ssl_cert_file={folder}/server.pem", f"ssl_key_file={folder}/server.key", "fsync=off"):
+            argv += ["-c", one]
+        nursery = Nursery(lambda death: None)
+        options = {"env": dict(os.environ), "log": folder / "log", "user": user, "stop_signal": signal.SIGINT}
+        child = nursery.start("postgres over TLS", argv, owner="harness", **options)
+        server = TlsPostgres(folder, port)
+        try:
+            wait_ready(child, lambda: _refused(server.admin()), within_s=30)
+            with psycopg.connect(server.admin(), autocommit=True) as connection:
+                made = psycopg.sql.SQL("CREATE ROLE golive LOGIN PASSWORD {}")
+                connection.execute(made.format(TlsPostgres.PASSWORD))
+            yield server
+        finally:
+            nursery.stop_all()
+
+
+def _refused(url: str) -> str | None:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError as error:
+        return str(error)
+    return None
+
+
+def _self_signed(folder: Path) -> None:
+    """For the address and not for any name."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "golive test")])
+    begins = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    signed = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), begins, begins.replace(year=2050)
+        )
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "server.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "server.key").write_bytes(private)
+    (folder / "server.key").chmod(0o600)

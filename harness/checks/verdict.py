@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict
+from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict, figure
 
 HARNESS_ERROR_EXIT = 2
 
@@ -48,6 +48,7 @@ def decide(
     options: str = "",
     whole: bool = False,
     unknown: Sequence[str] = (),
+    doubts: Sequence[str] = (),
 ) -> Judgement:
     """Judge a run.
 
@@ -56,13 +57,15 @@ def decide(
     reason: it excuses a row that is not known, never one that is broken. `options` are those that every next command
     needs to be about the same target (` --target mine.toml`); `whole` says that every scenario there is has run.
     `unknown` are sentences about what else this run had to see and could not.
+    `doubts` are sentences about what this rests on: with one of them it is never better than INCONCLUSIVE.
     """
     beyond = undeclared_rows(scenarios)
     ours = _harness_errors(harness_errors, scenarios, ledger)
-    red = _broken(broken, scenarios, ledger, privacy) + _refuted(slo, plan, scenarios)
-    missing, excused = _gaps(plan, required, waivers or {})
-    gaps = len(missing)
-    missing += unknown
+    promises = _broken(broken, scenarios, ledger, privacy) + _refuted(slo)
+    not_met = _not_met(slo, plan, scenarios)
+    red = promises + not_met
+    gaps, excused = _gaps(plan, required, waivers or {})
+    missing = [*doubts, *gaps, *unknown]
     missing += [
         f"{one.id} ({one.title}) was skipped."
         for one in scenarios
@@ -85,7 +88,15 @@ def decide(
     return Judgement(
         verdict=verdict,
         exit_code=verdict.exit_code if verdict else HARNESS_ERROR_EXIT,
-        headline=_headline(verdict, reasons, plan, required, gaps, beyond=len(beyond)),
+        headline=_headline(
+            verdict,
+            reasons,
+            plan,
+            required,
+            red=_both(len(promises), len(not_met)),
+            unknown=_unknown(len(gaps), doubts, missing, required),
+            beyond=len(beyond),
+        ),
         reasons=tuple(reasons),
         not_observed=not_observed,
         next_steps=tuple(_next_steps(verdict, scenarios, plan, required, options, whole=whole)),
@@ -162,19 +173,27 @@ def _failed(scenarios: Sequence[ScenarioResult]) -> list[ScenarioResult]:
     return [one for one in scenarios if one.outcome == "failed" and not _is_ours(one)]
 
 
-def _refuted(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Sequence[ScenarioResult]) -> list[str]:
+def _refuted(slo: Sequence[SloResult]) -> list[str]:
     refuted = [one for one in slo if one.met is False]
-    reasons = [f"{one.name} {_against(one)} {one.target:g} {one.unit}. Refuted: {_measured(one)}." for one in refuted]
+    return [
+        f"{one.name} {_against(one)} {figure(one.target)} {one.unit}. Refuted: {_measured(one)}." for one in refuted
+    ]
+
+
+def _not_met(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Sequence[ScenarioResult]) -> list[str]:
+    """Rows that are not met for a reason that stands nowhere else: nobody has attested it, the environment lacks it."""
     failed = _failed(scenarios)
     explained = {row for one in failed for row in one.proves}
-    traces = [*(one.name for one in refuted), *(one.id for one in failed)]
-    return reasons + [
+    traces = {*(one.name for one in slo if one.met is False), *(one.id for one in failed)}
+    # A row that follows from others names those of them that are not met: they say more than it.
+    traces |= {row.id for row in plan if row.state is RowState.NOT_MET}
+    return [
         f"{row.id}, “{row.text}”, is not met{': ' + row.evidence[0].removesuffix('.') if row.evidence else ''}."
         for row in plan
         # Saying a thing twice would hide the third reason; what no reason above explains is said.
         if row.state is RowState.NOT_MET
         and row.id not in explained
-        and not any(trace in " ".join(row.evidence) for trace in traces)
+        and not any(trace in " ".join(row.evidence) for trace in traces - {row.id})
     ]
 
 
@@ -199,7 +218,8 @@ def _gaps(
     """Sentences about required rows that are not settled: those that nothing excuses, and those that are waived."""
     missing, excused = [], []
     rows = {row.id: row for row in plan}
-    for name in sorted(required):
+    # Rows that follow from others name them; they come last, for whoever sees to the others sees to them.
+    for name in sorted(required, key=lambda one: (_follows(rows.get(one), rows), one)):
         row = rows.get(name)
         if row is not None and row.state in _SETTLED:
             continue
@@ -214,6 +234,11 @@ def _gaps(
     return missing, excused
 
 
+def _follows(row: PlanRow | None, rows: Mapping[str, PlanRow]) -> bool:
+    told = row.evidence[0] if row and row.evidence else ""
+    return "; missing: " in told and any(name in told for name in rows)
+
+
 # -- words ---------------------------------------------------------------------------------------------------------
 
 
@@ -222,8 +247,9 @@ def _headline(
     reasons: Sequence[str],
     plan: Sequence[PlanRow],
     required: Collection[str],
-    unknown: int,
     *,
+    red: str,
+    unknown: str,
     beyond: int,
 ) -> str:
     in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
@@ -236,22 +262,33 @@ def _headline(
     if verdict is None:
         return f"HARNESS ERROR: golive itself failed, so nothing can be said of the target. {reasons[0]}"
     if verdict is Verdict.NO_GO:
-        many = f"{len(reasons)} promises are broken" if len(reasons) > 1 else "1 promise is broken"
-        return f"NO GO: {many}; {of_plan}"
+        return f"NO GO: {red}; {of_plan}"
     if verdict is Verdict.INCONCLUSIVE:
         if not required:
             return f"INCONCLUSIVE: nothing that ran proves a line of the launch plan; {of_plan}"
-        return f"INCONCLUSIVE: nothing is broken, but {_unknown(unknown, reasons, required)}; {of_plan}"
+        return f"INCONCLUSIVE: nothing is broken, but {unknown}; {of_plan}"
     all_met = of_plan.replace(" were observed", " were observed, all of them met", 1)
     if verdict is Verdict.GO_WITH_CONCERNS:
         return f"GO WITH CONCERNS: {all_met}; {_count(len(reasons), 'is', 'are', 'required row')} waived"
     return f"GO: {all_met}"
 
 
-def _unknown(unknown: int, reasons: Sequence[str], required: Collection[str]) -> str:
-    if unknown:
-        return f"{unknown} of {len(required)} required rows are not known"
-    return f"{_count(len(reasons), 'was', 'were', 'promise')} not looked at"
+def _both(promises: int, rows: int) -> str:
+    """`2 promises are broken, and 3 more rows are not met`: what was tried and failed is another thing than a gap."""
+    broken = _count(promises, "is", "are", "promise") + " broken"
+    if not rows:
+        return broken
+    more = " more" if promises else ""
+    not_met = f"{rows:,}{more} row{'s are' if rows > 1 else ' is'} not met"
+    return f"{broken}, and {not_met}" if promises else not_met
+
+
+def _unknown(gaps: int, doubts: Sequence[str], missing: Sequence[str], required: Collection[str]) -> str:
+    if gaps:
+        return f"{gaps} of {len(required)} required rows are not known"
+    if doubts:
+        return "what it rests on is in doubt"
+    return f"{_count(len(missing), 'was', 'were', 'promise')} not looked at"
 
 
 def _good_reasons(
@@ -342,10 +379,4 @@ def _against(one: SloResult) -> str:
 
 
 def _measured(one: SloResult) -> str:
-    value = (
-        "more than 5 % of the requests were never answered"
-        if one.measured is None
-        else f"{one.measured:.6g} {one.unit}"
-    )
-    interval = f", 95 % interval {one.ci95[0]:.6g} to {one.ci95[1]:.6g}" if one.ci95 else ""
-    return f"measured {value}{interval} over {one.samples:,} samples" if one.measured is not None else value
+    return f"measured {one.told}" if one.told else "more than 5 % of the requests were never answered"

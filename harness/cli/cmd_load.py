@@ -88,7 +88,7 @@ def load_profile(
             f"{_offered(asked)}; "
             f"the fake Meta answers in {asked.meta_median_ms:g} ms (median), {asked.meta_p95_ms:g} ms (p95)"
         )
-        began, started_at = time.monotonic(), common.wall_clock_iso()
+        began, started_at, commit = time.monotonic(), common.wall_clock_iso(), common.commit_here()
         with terminal.Progress(screen) as progress:
             session = LoadSession(
                 wanted,
@@ -109,7 +109,7 @@ def load_profile(
             run_id=run_id,
             seed=number,
             clock=clock,
-            target=TargetInfo(name=wanted.name, commit=common.commit_here()),
+            target=TargetInfo(name=wanted.name, commit=common.commit_since(commit)),
             command=command,
             started_at=started_at,
             duration_s=time.monotonic() - began,

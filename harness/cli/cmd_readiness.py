@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
-from functools import partial
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +16,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from harness.checks.verdict import Judgement, decide
-from harness.cli import common, terminal
-from harness.cli.cmd_report import load_run
+from harness.cli import common, readiness_session, terminal
 from harness.errors import UsageError
-from harness.readiness import attestations, aws_checks, evidence, missing, qa_gate, qa_sources, rows, story_file
-from harness.readiness.evidence import Found
-from harness.records import PlanRow, RowState, RunRecord, TargetInfo, Verdict
+from harness.readiness import (
+    attestations,
+    aws_checks,
+    basis,
+    database_checks,
+    evidence,
+    missing,
+    qa_gate,
+    rows,
+    story_file,
+)
+from harness.records import RowState, RunRecord
 
+_USER = re.compile(r"(?<=:)//[^/@\s]*@")
+"""The user and password in a URL."""
 _STYLES = {
     RowState.MET: "green",
     RowState.NOT_MET: "red",
@@ -36,17 +47,24 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "readiness",
-        epilog="golive readiness   ·   golive readiness --run latest --json   ·   "
+        epilog="golive readiness   ·   golive readiness --run latest --commit $(git rev-parse HEAD) --json   ·   "
         "golive readiness --story 006.md --write   ·   golive readiness --attestations launch.toml   ·   "
+        "golive readiness --aws-profile prod --database-url-env DATABASE_URL   ·   "
         "git rev-parse HEAD > qa/commit; golive readiness --qa qa",
     )(readiness)
 
 
 def readiness(
     run: Annotated[
-        str,
-        typer.Option(help="The run to judge by: an id or a folder. Without it: the newest run and the newest load."),
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            help="A run to judge by: an id, a folder or latest. Repeatable: a run and a load. Without it: the newest "
+            "of each. It counts if it tested the commit to be launched, with no file changed, and is recent.",
+        ),
+    ] = None,
+    max_age_days: Annotated[
+        float, typer.Option(help="A run that ended longer ago than this does not count.", min=0)
+    ] = basis.OLDEST_DAYS,
     story: Annotated[
         list[Path] | None,
         typer.Option(
@@ -70,11 +88,31 @@ def readiness(
         ),
     ] = None,
     commit: Annotated[
-        str, typer.Option(help="The commit to be launched; without it, the one that the run judged.")
+        str,
+        typer.Option(
+            help="The commit to be launched; without it, the one that the ECS services' images are tagged with."
+        ),
     ] = "",
     aws_profile: Annotated[str, typer.Option(help="Look into this profile's AWS account; reads only.")] = "",
     aws_endpoint: Annotated[str, typer.Option(help="Look into what answers there as AWS does; reads only.")] = "",
     aws_prefix: Annotated[str, typer.Option(help="Only AWS resources with this in their names are ours.")] = "",
+    database_url: Annotated[
+        str,
+        typer.Option(
+            help="Look into the PostgreSQL to be launched on; reads only. A password is better kept out of the shell's "
+            "history: --database-url-env.",
+            metavar="URL",
+        ),
+    ] = "",
+    database_url_env: Annotated[
+        str, typer.Option(help="The environment variable that holds its URL, as the target's own.", metavar="VARIABLE")
+    ] = "",
+    schema_head: Annotated[
+        str, typer.Option(help="The newest migration's version; without it, what the target file says.")
+    ] = "",
+    target: Annotated[
+        str | None, typer.Option(help="A target file: [target.migrations] says how migrated is seen.", metavar="FILE")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Say of every line of the launch plan whether it is met; what nobody has looked at is never a pass.
@@ -87,18 +125,53 @@ def readiness(
         if init:
             _write_template(init, today, screen)
             raise typer.Exit
+        address = _address(database_url, database_url_env)
         said = _attestations(attestations_file, today) if attestations_file else None
         stories = _stories(story or [], write=write)
         found = [one for each in stories for one in evidence.of_story(each)]
-        seen = load_run(run)[0] if run else _newest(or_none=bool(stories or said or qa or aws_profile or aws_endpoint))
-        if aws_profile or aws_endpoint:
-            ask = aws_checks.clients(endpoint=aws_endpoint, profile=aws_profile)
-            found += aws_checks.look(ask, prefix=aws_prefix, commit=commit or seen.target.commit)
-        run_id, folder = common.new_run_folder(None)
+        ask = aws_checks.clients(endpoint=aws_endpoint, profile=aws_profile) if aws_profile or aws_endpoint else None
+        launched = commit or (_deployed(ask, aws_prefix) if ask else "")
+        rest = readiness_session.rest_on(
+            readiness_session.runs_named(run)
+            if run
+            else readiness_session.newest(or_none=bool(stories or said or qa or ask or address)),
+            commit=launched,
+            now=datetime.fromisoformat(common.wall_clock_iso()),
+            max_age_days=max_age_days,
+        )
+        ran = rest.record.target
+        if ask:
+            found += aws_checks.look(ask, prefix=aws_prefix, commit=launched or ran.commit)
+        if address:
+            found += database_checks.look(address, _schema(schema_head, target, ran.name))
+        case = readiness_session.Case(
+            basis=rest,
+            commit=launched or ran.commit,
+            found=tuple(found),
+            said=said,
+            command=_command(
+                {
+                    "--run": run or [],
+                    "--commit": commit,
+                    "--max-age-days": "" if max_age_days == basis.OLDEST_DAYS else f"{max_age_days:g}",
+                    "--story": [str(one) for one in story or []],
+                    "--attestations": str(attestations_file or ""),
+                    "--qa": str(qa or ""),
+                    "--aws-profile": aws_profile,
+                    "--aws-endpoint": aws_endpoint,
+                    "--aws-prefix": aws_prefix,
+                    "--database-url-env": database_url_env or ("VARIABLE" if database_url else ""),
+                    "--schema-head": schema_head,
+                    "--target": target or "",
+                },
+                rest.record.run_id,
+            ),
+        )
         gate = None
         if qa:
-            found, gate = _qa(qa, seen, commit or seen.target.commit, found, said)
-        record = _judge(seen, run_id, found, said)
+            case, gate = readiness_session.with_qa(case, qa)
+        run_id, folder = common.new_run_folder(None)
+        record = readiness_session.judge(case, run_id)
         common.publish(record, folder)
         screen.print(_table(record))
         for each in stories:
@@ -111,6 +184,58 @@ def readiness(
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
+
+
+def _address(url: str, variable: str) -> str:
+    """The database's address, from wherever it was said to be; empty: nobody asked for it to be looked at."""
+    if url and variable:
+        raise UsageError("--database-url and --database-url-env say the same thing twice. Give one of them.")
+    if not variable:
+        return url
+    held = os.environ.get(variable, "")
+    if not held:
+        near = common.nearest(variable, (name for name in os.environ if "URL" in name or "DATABASE" in name))
+        raise UsageError(f"The environment variable {variable} is not set, or empty.{near}")
+    return held
+
+
+def _schema(head: str, target: str | None, ran: str) -> database_checks.Schema:
+    """What migrated means: the option, else the target file; another target's file says nothing of this one."""
+    try:
+        path, known = common.find_target(target)
+    except UsageError:
+        if target is not None:
+            raise
+        return database_checks.Schema(head=head)
+    if target is None and ran not in (known.name, "unknown"):
+        return database_checks.Schema(head=head)
+    if target is not None and not (head or known.migrations.head):
+        raise UsageError(f"{path} has no head in [target.migrations]. Add it, or give --schema-head.")
+    return database_checks.Schema(head=head or known.migrations.head, version=known.migrations.version)
+
+
+def _deployed(ask: aws_checks.Clients, prefix: str) -> str:
+    """The commit that the ECS services run.
+
+    Raises:
+        UsageError: they run different ones.
+    """
+    tags = aws_checks.deployed(ask, prefix=prefix)
+    if len(tags) > 1:
+        raise UsageError(
+            f"The ECS services run images of different commits: {', '.join(tags)}. Say with --commit which is launched."
+        )
+    return tags[0] if tags else ""
+
+
+def _command(options: Mapping[str, str | Sequence[str]], judged: str) -> str:
+    """What asks the same again. A URL's password is never in it."""
+    words = ["golive readiness"]
+    for name, given in options.items():
+        for value in [given] if isinstance(given, str) else given:
+            if value:
+                words.append(f"{name} {shlex.quote(_USER.sub('//', value))}")
+    return " ".join(words) + (f"  # judges {judged}" if "--run" not in " ".join(words) else "")
 
 
 def _stories(paths: Sequence[Path], *, write: bool) -> list[story_file.StoryFile]:
@@ -139,119 +264,6 @@ def _show_story(story: story_file.StoryFile, screen: Console) -> None:
         screen.print(f"  [dim]no row of the plan asks for {known}: `id: 006` in front matter says which one it is[/]")
 
 
-def _newest(*, or_none: bool = False) -> RunRecord:
-    """The newest run and the newest load of the same target, as one; with `or_none` an empty record will do.
-
-    Raises:
-        UsageError: there is neither.
-    """
-    found: dict[str, RunRecord] = {}
-    for folder in sorted((one for one in common.OUT.glob("2*") if (one / "report.json").exists()), reverse=True):
-        try:
-            record, _ = load_run(folder.name)
-        except UsageError:
-            continue  # written by another golive
-        same = not found or record.target.name == next(iter(found.values())).target.name
-        if record.kind in ("run", "load") and record.kind not in found and same:
-            found[record.kind] = record
-        if len(found) == 2:
-            break
-    if not found and or_none:
-        return _nothing_ran()
-    if not found:
-        raise UsageError("There is no run yet to judge by. Begin with `golive run`.")
-    run, load = found.get("run"), found.get("load")
-    if run is None or load is None:
-        return run or next(iter(found.values()))
-    return replace(
-        run,
-        slo=load.slo,
-        load=load.load,
-        ledger=run.ledger + load.ledger,
-        harness_errors=(*run.harness_errors, *load.harness_errors),
-        broken=(*run.broken, *load.broken),
-        run_id=f"{run.run_id} and {load.run_id}",
-        command=f"{run.command} ; {load.command}",
-    )
-
-
-def _nothing_ran() -> RunRecord:
-    """Stands for the run where there is none: nothing is known from it."""
-    now = common.wall_clock_iso()
-    return RunRecord(
-        run_id="no run",
-        kind="run",
-        seed=0,
-        target=TargetInfo(name="unknown", commit="unknown"),
-        clock_origin=now,
-        started_at=now,
-        duration_s=0.0,
-        machine=common.machine_here(),
-        command="golive run",
-        verdict=None,
-        exit_code=3,
-        headline="",
-    )
-
-
-def _judge(
-    seen: RunRecord, run_id: str, found: Sequence[Found], said: attestations.Attestations | None = None
-) -> RunRecord:
-    plan, by_row = rows.load(), evidence.by_row(found)
-
-    def judged_with(people: attestations.Attestations | None) -> tuple[tuple[PlanRow, ...], tuple[PlanRow, ...]]:
-        settle = attestations.settler(partial(evidence.settle, found=by_row), people)
-        return rows.judge(
-            plan,
-            seen.scenarios,
-            seen.slo,
-            reproduce=seen.command,
-            benchmarks=common.benchmarks_of(seen.target),
-            settle=settle,
-        )
-
-    stories, checklist = judged_with(said)
-    judged = _decide(seen, (*stories, *checklist))
-    headline, next_steps = judged.headline, judged.next_steps
-    if said is not None and judged.verdict is Verdict.NO_GO:
-        seen_alone = _decide(seen, tuple(row for part in judged_with(None) for row in part))
-        if seen_alone.verdict is not Verdict.NO_GO:
-            # Nothing was seen broken: people are missing, and "60 promises are broken" would be untrue.
-            headline = missing.headline(plan, (*stories, *checklist))
-            next_steps = missing.steps(plan, (*stories, *checklist))
-    return replace(
-        seen,
-        run_id=run_id,
-        kind="readiness",
-        started_at=common.wall_clock_iso(),
-        command=f"golive readiness  # judges {seen.run_id}",
-        verdict=judged.verdict,
-        exit_code=judged.exit_code,
-        headline=headline,
-        reasons=judged.reasons,
-        not_observed=judged.not_observed,
-        next_steps=next_steps,
-        stories=stories,
-        checklist=checklist,
-    )
-
-
-def _qa(
-    folder: Path, seen: RunRecord, commit: str, found: Sequence[Found], said: attestations.Attestations | None
-) -> tuple[list[Found], qa_gate.Gate]:
-    """What the folder adds to what was found, and the gate's own row as the last of it."""
-    sources = qa_sources.read(folder, commit)
-    every = [*found, *sources.found]
-    if not qa_sources.same_commit(seen.target.commit, commit):
-        seen = replace(seen, scenarios=(), slo=())  # what ran was another commit, or a tree with changes
-    regressions = qa_gate.regressions(seen.scenarios)
-    if regressions:
-        every.append(regressions)
-    before = _judge(seen, "", every, said)
-    gate = qa_gate.judge((*before.stories, *before.checklist), sources.concerns)
-    return [*every, gate.found], gate
-
-
 def _show_gate(gate: qa_gate.Gate, screen: Console) -> None:
     style = {"PASS": "green", "FAIL": "red"}.get(gate.verdict, "yellow")
     screen.print(f"\nQA gate: [{style}]{gate.verdict}[/]")
@@ -262,19 +274,6 @@ def _show_gate(gate: qa_gate.Gate, screen: Console) -> None:
             screen.print(f"    [dim]{terminal.escape(line)}[/]")
     for concern in gate.concerns:
         screen.print(f"  concern: {terminal.escape(concern)}")
-
-
-def _decide(seen: RunRecord, plan: Sequence[PlanRow]) -> Judgement:
-    return decide(
-        harness_errors=seen.harness_errors,
-        broken=seen.broken,
-        scenarios=seen.scenarios,
-        ledger=seen.ledger,
-        privacy=seen.privacy,
-        slo=seen.slo,
-        plan=plan,
-        required={row.id for row in plan if row.state is not RowState.OUT_OF_SCOPE},
-    )
 
 
 def _attestations(path: Path, today: date) -> attestations.Attestations:

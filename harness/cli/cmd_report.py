@@ -11,12 +11,16 @@ import typer
 from harness.cli import common, terminal
 from harness.errors import UsageError
 from harness.records import RunRecord
+from reports import history
 from reports.write import write_run
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("report", epilog="golive report latest")(report)
+    app.command(
+        "report",
+        epilog="golive report   ·   golive report 20260301T120000Z-1f2e   ·   golive report a/folder --json",
+    )(report)
 
 
 def load_run(run: str) -> tuple[RunRecord, Path]:
@@ -28,10 +32,13 @@ def load_run(run: str) -> tuple[RunRecord, Path]:
     folder = Path(run) if Path(run).is_dir() else common.OUT / run
     try:
         return RunRecord.from_json(json.loads((folder / "report.json").read_text(encoding="utf-8"))), folder
-    except FileNotFoundError:
-        runs = sorted(one.name for one in common.OUT.glob("*/") if not one.name.startswith("."))
-        raise UsageError(f"There is no run {run!r}. Known: {', '.join(runs[-5:]) or 'none yet'}.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        runs = sorted(one.parent.name for one in common.OUT.glob("*/report.json"))
+        near = common.nearest(run, runs)
+        raise UsageError(f"There is no run {run!r}.{near} Known: {', '.join(runs[-5:]) or 'none yet'}.") from None
+    except OSError as error:
+        raise UsageError(f"{folder}/report.json cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder}/report.json cannot be read: {error}") from None
 
 
@@ -42,7 +49,7 @@ def report(
     """Render a run again and show its closing table."""
     with common.exit_codes():
         record, folder = load_run(run)
-        write_run(record, folder)
+        write_run(record, folder, history=history.read(common.OUT))
         terminal.show(record, folder, terminal.console() if as_json else terminal.output())
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))

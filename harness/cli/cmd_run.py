@@ -98,7 +98,7 @@ def run(
         again = " ".join([again, *map(shlex.quote, selection.model)])
         screen = terminal.console()
         screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
-        began, started_at = time.monotonic(), common.wall_clock_iso()
+        began, started_at, commit = time.monotonic(), common.wall_clock_iso(), common.commit_here()
         with terminal.Progress(screen) as progress:
             session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
             try:
@@ -120,7 +120,7 @@ def run(
             run_id=run_id,
             seed=number,
             clock=clock,
-            target=TargetInfo(name=wanted.name, commit=common.commit_here()),
+            target=TargetInfo(name=wanted.name, commit=common.commit_since(commit)),
             command=again
             + "".join(f" --suite {one}" for one in suite or ())
             + (f" -k {shlex.quote(expression)}" if expression else "")

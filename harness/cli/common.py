@@ -24,6 +24,7 @@ from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import benchmarks
 from harness.records import RunRecord, TargetInfo
 from harness.target import Target
+from reports import history
 from reports.write import point_latest, write_run
 from simulators.loopback import is_loopback
 
@@ -85,6 +86,11 @@ def commit_here() -> str:
     except FileNotFoundError:
         return "unknown"
     return done.stdout.strip() or "unknown"
+
+
+def commit_since(began: str) -> str:
+    """The commit that a run which began at `began` has tested: with `-dirty` if another is checked out by now."""
+    return began if began.endswith("-dirty") or commit_here() == began else f"{began}-dirty"
 
 
 def benchmarks_of(target: TargetInfo) -> Mapping[str, benchmarks.Evidence]:
@@ -160,10 +166,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def publish(record: RunRecord, folder: Path) -> None:
-    """Write the run's files, and let `latest` point at them where the run lies in the usual place.
+    """Write the run's files; where it lies in the usual place, let `latest` point at it and the trend know it.
 
     A readiness report judges runs and is none itself: `latest` stays where it is.
     """
-    write_run(record, folder)
-    if record.kind != "readiness" and folder.resolve().parent == OUT.resolve():
+    write_run(record, folder, history=history.read(OUT))
+    if folder.resolve().parent != OUT.resolve():
+        return
+    try:
+        history.add(OUT, record)
+    except OSError as error:
+        raise HarnessError(f"{OUT / history.FILE} cannot be written to: {error.strerror}.") from None
+    if record.kind != "readiness":
         point_latest(folder)

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records import LoadKnee, LoadResult, RowState, RunRecord, ScenarioResult, Verdict
-from reports.words import printable
+from reports.words import printable, slo_interval, slo_measured, slo_target
 
 _MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "error": "[magenta]![/]"}
 _STYLES = {
@@ -192,9 +192,8 @@ def _slo_table(record: RunRecord) -> Table:
         table.add_column(title, no_wrap=True)
     for one in record.slo:
         words = {True: "[green]met[/]", False: "[red]refuted[/]", None: "[yellow]undecided[/]"}
-        interval = f"{one.ci95[0]:.4g} – {one.ci95[1]:.4g}" if one.ci95 else "–"
-        measured = "–" if one.measured is None else f"{one.measured:.4g} {one.unit}"
-        table.add_row(words[one.met], one.name, f"{one.target:g} {one.unit}", measured, interval, f"{one.samples:,}")
+        told = (slo_target(one), slo_measured(one), slo_interval(one))
+        table.add_row(words[one.met], one.name, *told, f"{one.samples:,}")
     return table
 
 

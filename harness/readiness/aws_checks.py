@@ -7,6 +7,7 @@ asked (no permission, no such service behind this endpoint) is not observed; wha
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ Clients = Callable[[str], Any]
 ALARMS_OF_THE_PLAN = 8
 TASKS_OF_THE_PLAN = 2
 GATEWAYS = ("perfectpay", "hotmart", "kiwify", "stripe")
+_AGAIN = "golive readiness --aws-profile PROFILE"
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 _Said = Iterator[tuple[str, str]]
 """Row, and what is wrong with it (empty: nothing)."""
@@ -63,6 +66,34 @@ def look(client: Clients, *, prefix: str = "", commit: str = "") -> list[Found]:
     return found
 
 
+def deployed(client: Clients, *, prefix: str = "") -> tuple[str, ...]:
+    """The commits that the ECS services run, as their images' tags say it; none where it cannot be seen."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- an extra
+
+    try:
+        ecs = client("ecs")
+        tasks = {service["taskDefinition"] for _, service in _all_services(client) if prefix in service["serviceName"]}
+        images = [
+            container["image"]
+            for task in tasks
+            for container in ecs.describe_task_definition(taskDefinition=task)["taskDefinition"]["containerDefinitions"]
+        ]
+    except (BotoCoreError, ClientError, ValueError, KeyError, TypeError):
+        return ()
+    tags = {image.rpartition(":")[2] for image in images if ":" in image.rpartition("/")[2] and "@" not in image}
+    return tuple(sorted(tag for tag in tags if _COMMIT.fullmatch(tag)))
+
+
+def _all_services(client: Clients) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Cluster and description of every ECS service."""
+    ecs = client("ecs")
+    for cluster in _pages(ecs, "list_clusters", "clusterArns"):
+        names = _pages(ecs, "list_services", "serviceArns", cluster=cluster)
+        for start in range(0, len(names), 10):  # as many as may be asked for at once
+            for service in ecs.describe_services(cluster=cluster, services=names[start : start + 10])["services"]:
+                yield cluster, service
+
+
 def _asked(client: Clients, prefix: str, rows: tuple[str, ...], check: Callable[[Clients, str], _Said]) -> list[Found]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- an extra
 
@@ -79,13 +110,14 @@ def _asked(client: Clients, prefix: str, rows: tuple[str, ...], check: Callable[
             if words:
                 wrong[row].append(words)
         return [_found(row, words) for row, words in wrong.items()]
-    return [Found(row=row, state=RowState.NOT_OBSERVED, evidence=why) for row in rows]
+    return [Found(row=row, state=RowState.NOT_OBSERVED, evidence=why, reproduce=_AGAIN) for row in rows]
 
 
 def _found(row: str, wrong: list[str]) -> Found:
     if not wrong:
-        return Found(row=row, state=RowState.MET, evidence="Seen in the AWS account.")
-    return Found(row=row, state=RowState.NOT_MET, evidence=f"In the AWS account: {'; '.join(wrong[:5])}.")
+        return Found(row=row, state=RowState.MET, evidence="Seen in the AWS account.", reproduce=_AGAIN)
+    told = f"In the AWS account: {'; '.join(wrong[:5])}."
+    return Found(row=row, state=RowState.NOT_MET, evidence=told, reproduce=_AGAIN)
 
 
 def _pages(client: Any, operation: str, key: str, **asked: Any) -> list[Any]:
@@ -98,6 +130,7 @@ def _checks(commit: str) -> tuple[tuple[tuple[str, ...], Callable[[Clients, str]
         ((SECRETS,), _secrets),
         ((ALARMS, ALARMS_8, SNS), _alarms),
         ((DASHBOARDS, DASHBOARD_MONITORING, DASHBOARD_WEBHOOKS), _dashboards),
+        ((METRICS, THROUGHPUT), _metrics),
         ((LOGS,), _logs),
         ((ECS, AUTOSCALING), _services),
         ((IMAGE,), lambda client, prefix: _image(client, prefix, commit)),
@@ -114,6 +147,8 @@ SNS = "011.5c/sns"
 DASHBOARDS = "checklist/infrastructure/dashboards"
 DASHBOARD_MONITORING = "011.5c/dashboard"
 DASHBOARD_WEBHOOKS = "011.1/dashboard"
+METRICS = "checklist/monitoring/metrics"
+THROUGHPUT = "011.1/metrics"
 LOGS = "checklist/monitoring/logs"
 ECS = "checklist/infrastructure/ecs"
 AUTOSCALING = "011.1/autoscaling"
@@ -194,6 +229,17 @@ def _dashboards(client: Clients, prefix: str) -> _Said:
         yield DASHBOARD_WEBHOOKS, "no dashboard shows both latency and success"
 
 
+def _metrics(client: Clients, prefix: str) -> _Said:
+    """Of the application's own: AWS publishes its own ones also where nobody sends anything."""
+    listed = _pages(client("cloudwatch"), "list_metrics", "Metrics", RecentlyActive="PT3H")
+    mine = [one for one in listed if not one["Namespace"].startswith("AWS/")]
+    names = {one["MetricName"] for one in mine if prefix.casefold() in one["Namespace"].casefold()}
+    if not names:
+        yield METRICS, f"no metric{_named(prefix)} of the application's own was published in the last three hours"
+    if not any(word in name.casefold() for name in names for word in ("throughput", "webhook", "request")):
+        yield THROUGHPUT, "no metric of webhooks, requests or throughput was published in the last three hours"
+
+
 def _logs(client: Clients, prefix: str) -> _Said:
     groups = [
         one for one in _pages(client("logs"), "describe_log_groups", "logGroups") if prefix in one["logGroupName"]
@@ -206,24 +252,22 @@ def _logs(client: Clients, prefix: str) -> _Said:
 
 
 def _services(client: Clients, prefix: str) -> _Said:
-    ecs, seen = client("ecs"), 0
+    seen = 0
     scaled = {
         one["ResourceId"]: one["MinCapacity"]
         for one in _pages(
             client("application-autoscaling"), "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs"
         )
     }
-    for cluster in _pages(ecs, "list_clusters", "clusterArns"):
-        for arn in _pages(ecs, "list_services", "serviceArns", cluster=cluster):
-            service = ecs.describe_services(cluster=cluster, services=[arn])["services"][0]
-            name = service["serviceName"]
-            if prefix not in name:
-                continue
-            seen += 1
-            if service["runningCount"] < TASKS_OF_THE_PLAN:
-                yield ECS, f"the service {name} has {service['runningCount']} running tasks"
-            if scaled.get(f"service/{cluster.rpartition('/')[2]}/{name}", 0) < TASKS_OF_THE_PLAN:
-                yield AUTOSCALING, f"the service {name} is not scaled between 2 or more tasks"
+    for cluster, service in _all_services(client):
+        name = service["serviceName"]
+        if prefix not in name:
+            continue
+        seen += 1
+        if service["runningCount"] < TASKS_OF_THE_PLAN:
+            yield ECS, f"the service {name} has {service['runningCount']} running tasks"
+        if scaled.get(f"service/{cluster.rpartition('/')[2]}/{name}", 0) < TASKS_OF_THE_PLAN:
+            yield AUTOSCALING, f"the service {name} is not scaled between 2 or more tasks"
     if not seen:
         for row in (ECS, AUTOSCALING):
             yield row, f"there is no ECS service{_named(prefix)}"
@@ -262,7 +306,7 @@ def _waf(client: Clients, prefix: str) -> _Said:
     blocking = [one for one in rules if "Block" in one.get("Action", {}) or "None" in one.get("OverrideAction", {})]
     if not blocking:
         yield WAF, f"no web ACL{_named(prefix)} has a rule that blocks"
-    used = json.dumps([one.get("Statement", {}) for one in rules])
+    used = json.dumps([one.get("Statement", {}) for one in rules], default=repr)  # a string that is matched is bytes
     sets = [one for one in waf.list_ip_sets(Scope="REGIONAL")["IPSets"] if one["ARN"] in used]
     full = [
         one for one in sets if waf.get_ip_set(Name=one["Name"], Scope="REGIONAL", Id=one["Id"])["IPSet"]["Addresses"]

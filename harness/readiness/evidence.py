@@ -29,6 +29,8 @@ class Found:
     state: RowState
     evidence: str
     reproduce: str = ""
+    partial: bool = False
+    """It saw a part of the row: what is wrong there makes it *not met*, what is right does not make it *met*."""
 
 
 def by_row(found: Iterable[Found]) -> dict[str, list[Found]]:
@@ -47,9 +49,10 @@ def settle(row: Row, run: Observation, found: Mapping[str, list[Found]]) -> Obse
     mine = found.get(row.id)
     if not mine:
         return run
-    states = {one.state for one in mine}
+    states = {one.state for one in mine if not (one.partial and one.state is RowState.MET)}
     if run.state not in (RowState.NOT_OBSERVED, RowState.OUT_OF_SCOPE):
         states.add(run.state)
+    states = states or {RowState.UNDECIDED}
     state = next(one for one in _WORST_FIRST if one in states)
     said = tuple(one.evidence for one in sorted(mine, key=lambda one: _WORST_FIRST.index(one.state)))
     kept = run.evidence if run.state in states else ()

@@ -9,6 +9,7 @@ from harness.records import PlanRow, RowState
 
 _SETTLED = (RowState.MET, RowState.ATTESTED, RowState.WAIVED, RowState.OUT_OF_SCOPE)
 
+_SHOWN = 3
 _SUPPLY = {
     "scenario": "QA, with `golive run` against a target whose file names its probes",
     "load": "QA, with `golive load baseline`",
@@ -36,9 +37,13 @@ def headline(plan: Plan, judged: Sequence[PlanRow]) -> str:
     return f"NO GO: {rows} of {in_scope} rows are not supplied, by {len(groups)} who can; nothing was seen broken"
 
 
+def _more(rows: Sequence[PlanRow]) -> str:
+    return f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+
+
 def steps(plan: Plan, judged: Sequence[PlanRow]) -> tuple[str, ...]:
-    """One step for each of those who can supply something, with all rows that they are asked for."""
+    """One step for each of those who can supply something; the command lists all of their rows."""
     return tuple(
-        f"Ask {who} ({len(rows)}): {', '.join(row.id for row in rows)}"
+        f"Ask {who} ({len(rows)}): {', '.join(row.id for row in rows[:_SHOWN])}{_more(rows)}"
         for who, rows in by_supplier(plan, judged).items()
     )

@@ -247,7 +247,7 @@ _ADD: Mapping[str, str] = MappingProxyType(
         "probes.dashboard_purchases": 'dashboard_purchases = "([0-9]+) purchases" under [target.probes]',
         "own.database": 'let the target use the run\'s own PostgreSQL: "${database_url}" in [target.env]',
         "own.aws": 'let the target use the run\'s own AWS endpoint: AWS_ENDPOINT_URL = "${aws_url}" in [target.env]',
-        "own.monitoring": 'template = "pipeline.yaml" under [target.monitoring], and "${cloudwatch_url}" in [target.env]',
+        "own.monitoring": 'template = "….yaml" under [target.monitoring], "${cloudwatch_url}" in [target.env]',
         "own.target": 'let golive start the target: web = ["…"] under [target.start]',
         "own.clock": 'let golive start the target, on "${port}" and (if it has one) on "${database_url}"',
     }

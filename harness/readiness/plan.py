@@ -128,6 +128,8 @@ def _rows(story: str, section: Mapping[str, Any]) -> Iterator[Row]:
 def _check(row: Row) -> None:
     if (row.how == "benchmark") != bool(row.benchmark):
         raise HarnessError(f'Row {row.id}: `how = "benchmark"` and `benchmark = NAME` belong together.')
+    if row.how == "load" and not row.slo and not row.all_of:
+        raise HarnessError(f"Row {row.id} is seen by load, but does not say which number decides it.")
     if row.how in ("benchmark", "readiness", "attestation") and not row.who:
         raise HarnessError(f"Row {row.id} is seen by {row.how}, but does not say who can supply it.")
     if row.how == "out_of_scope" and not row.reason:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
+from harness.readiness.benchmarks import Evidence
 from harness.readiness.evidence import Found
+from harness.readiness.rows import number
 from harness.records import PlanRow, RowState, ScenarioResult
 
 ROW = "011.3/verdict"
+
+_PERFORMANCE = ("011.3/performance",)
 
 #: The seven checks, and the rows of the plan that each consists of.
 CHECKS: Mapping[str, tuple[str, ...]] = {
@@ -21,7 +26,7 @@ CHECKS: Mapping[str, tuple[str, ...]] = {
     "unit tests and coverage": ("011.3/unit-tests", "011.3/coverage"),
     "acceptance criteria 9/9": ("011.3/criteria",),
     "no regressions (dashboard queries)": ("011.3/regressions",),
-    "performance p95 < 2 s per event": ("011.3/performance",),
+    "performance p95 < 2 s per event": _PERFORMANCE,
     "security (scan, dedupe logic, no timing issue)": ("011.3/security", "011.3/scan"),
     "documentation and runbooks": ("011.3/documentation",),
 }
@@ -77,18 +82,35 @@ class Gate:
         return "; ".join([f"{good} of {len(self.checks)} checks", *rest, *self.concerns])
 
 
-def judge(rows: Sequence[PlanRow], concerns: Sequence[str] = ()) -> Gate:
-    """Judge the seven checks from what is known of their rows; a row that is not there was not observed."""
+def judge(
+    rows: Sequence[PlanRow], concerns: Sequence[str] = (), benchmarks: Mapping[str, Evidence] = MappingProxyType({})
+) -> Gate:
+    """Judge the seven checks from what is known of their rows; a row that is not there was not observed.
+
+    `benchmarks` are told beside the check of performance: one that is over its target breaks it, one that is under it
+    does not stand for the load that the check asks for.
+    """
     known = {row.id: row for row in rows}
     checks = []
     for title, names in CHECKS.items():
         states = {known[name].state if name in known else RowState.NOT_OBSERVED for name in names}
         evidence = tuple(f"{name}: {said}" for name in names if name in known for said in known[name].evidence[:2])
+        if names == _PERFORMANCE:
+            evidence += tuple(_told(name, one) for name, one in sorted(benchmarks.items()))
+            if any(one.number is not None and one.number.met is False for one in benchmarks.values()):
+                states.add(RowState.NOT_MET)
         state = next((one for one in _WORST_FIRST if one in states), RowState.NOT_OBSERVED)
         checks.append(Check(title=title, state=state, evidence=evidence))
     attested = tuple(f"{one.title} is attested, not measured" for one in checks if one.state is RowState.ATTESTED)
     told = (*concerns, *attested)
     return Gate(verdict=_word({one.state for one in checks}, told), checks=tuple(checks), concerns=told)
+
+
+def _told(name: str, one: Evidence) -> str:
+    if one.number is None:
+        return f"benchmark {name}: {one.told}"
+    word = {True: "met", False: "not met", None: "undecided"}[one.number.met]
+    return f"benchmark {name}: {number(one.number)}, {word}. {one.told}"
 
 
 def _word(states: set[RowState], concerns: Sequence[str]) -> Word:

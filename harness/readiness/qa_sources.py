@@ -3,7 +3,7 @@
 A folder holds them under these names, each of which may be absent:
 
     commit                        the commit that all of it was made from: `git rev-parse HEAD > qa/commit`
-    junit.xml                     the test report: `pytest --junitxml`
+    junit.xml                     the test report: `pytest --junitxml`, contract tests among it
     coverage.xml, coverage.json   `coverage xml`, `coverage json`
     *.sarif                       a code scan; it names its own commit (versionControlProvenance), or `commit` does
     import-contracts.txt          what `lint-imports` printed
@@ -64,6 +64,7 @@ def read(folder: Path, commit: str) -> Sources:
     concerns: list[str] = []
     readers: tuple[tuple[str, str, Callable[[str], tuple[RowState, str]]], ...] = (
         ("junit.xml", "011.3/unit-tests", _tests),
+        ("junit.xml", "pipeline/contract-tests", _contract_tests),
         ("coverage.xml", "011.3/coverage", _coverage_xml),
         ("coverage.json", "011.3/coverage", _coverage_json),
         ("import-contracts.txt", "011.3/di", _contracts),
@@ -142,6 +143,21 @@ def _tests(text: str) -> tuple[RowState, str]:
     if bad or ran < TESTS_OF_THE_PLAN:
         return RowState.NOT_MET, f"{said}; the plan has {TESTS_OF_THE_PLAN}, all passing"
     return RowState.MET, said
+
+
+def _contract_tests(text: str) -> tuple[RowState, str]:
+    """Those with `contract` in the name of their class or file."""
+    cases = [
+        one
+        for one in _xml(text).iter("testcase")
+        if "contract" in f"{one.get('classname', '')} {one.get('file', '')}".casefold()
+    ]
+    bad = sum(one.find("failure") is not None or one.find("error") is not None for one in cases)
+    ran = sum(one.find("skipped") is None for one in cases)
+    said = f"{ran} contract tests ran, {bad} failed (those with `contract` in the name of their class or file)"
+    if not ran:
+        return RowState.NOT_OBSERVED, said
+    return (RowState.NOT_MET if bad else RowState.MET), said
 
 
 def _coverage_xml(text: str) -> tuple[RowState, str]:

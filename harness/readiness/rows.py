@@ -14,7 +14,7 @@ from typing import NamedTuple
 from harness.errors import HarnessError
 from harness.readiness.benchmarks import Evidence
 from harness.readiness.plan import Plan, Row, load
-from harness.records import PlanRow, RowState, ScenarioResult, SloResult
+from harness.records import PlanRow, RowState, ScenarioResult, SloResult, figure
 
 __all__ = ["Observation", "expand", "judge", "load", "required_by"]
 
@@ -143,8 +143,26 @@ def _look(row: Row, scenarios: Sequence[ScenarioResult], slo: Sequence[SloResult
         return _by_number(row, slo, reproduce)
     if row.how == "scenario":
         return _by_count(row, scenarios, reproduce) if row.at_least else _by_scenarios(row, scenarios, reproduce)
-    shown = tuple(f"For comparison: {_number(one)}." for one in slo if one.name == row.slo)
-    return RowState.NOT_OBSERVED, (f"Can be supplied by {row.who}.", *shown), "golive readiness"
+    shown = tuple(f"For comparison: {number(one)}." for one in slo if one.name == row.slo)
+    return RowState.NOT_OBSERVED, (f"Can be supplied by {row.who}.", *shown), _asked_by(row)
+
+
+def _asked_by(row: Row) -> str:
+    """The option that lets it be seen, or said."""
+    if row.how == "attestation":
+        return "golive readiness --attestations FILE"
+    ways = {
+        "--story": "--story FILE.md",
+        "--database-url": "--database-url-env VARIABLE",
+        "AWS account": "--aws-profile PROFILE",
+        "of the same commit": "--qa FOLDER",
+    }
+    options = [option for word, option in ways.items() if word in row.who]
+    if row.id in ("011.1/image", "011.1/autoscaling"):
+        options = ["--aws-profile PROFILE"]
+    if not options and row.story == "011.3":
+        options = ["--qa FOLDER"]
+    return f"golive readiness {options[0] if options else '--attestations FILE'}"
 
 
 # -- by scenarios --------------------------------------------------------------------------------------------------
@@ -220,14 +238,14 @@ def _by_number(row: Row, slo: Sequence[SloResult], reproduce: str) -> _Seen:
         whole = next((one for one in slo if row.slo.startswith(f"{one.name}, ")), None)
         if whole is None or whole.measured is None:
             return RowState.NOT_OBSERVED, ("No load run has measured it.",), again
-        return RowState.UNDECIDED, (f"Measured over all gateways together only: {_number(whole)}.",), again
+        return RowState.UNDECIDED, (f"Measured over all gateways together only: {number(whole)}.",), again
     if found.measured is None and found.met is None:
         return RowState.NOT_OBSERVED, (found.note or "No load run has measured it.",), again
     if row.measured:
         known = found.ci95 is not None
-        return (RowState.MET if known else RowState.UNDECIDED), (f"{_number(found)}.",), reproduce or again
+        return (RowState.MET if known else RowState.UNDECIDED), (f"{number(found)}.",), reproduce or again
     state = {True: RowState.MET, False: RowState.NOT_MET, None: RowState.UNDECIDED}[found.met]
-    return state, (f"{_number(found)}.",), reproduce or again
+    return state, (f"{number(found)}.",), reproduce or again
 
 
 def _by_benchmark(row: Row, found: Evidence | None) -> _Seen:
@@ -235,14 +253,13 @@ def _by_benchmark(row: Row, found: Evidence | None) -> _Seen:
         told = found.told if found else "Its benchmark has not run here."
         return RowState.NOT_OBSERVED, (told,), row.who
     state = {True: RowState.MET, False: RowState.NOT_MET, None: RowState.UNDECIDED}[found.number.met]
-    return state, (f"{_number(found.number)}.", found.told), row.who
+    return state, (f"{number(found.number)}.", found.told), row.who
 
 
-def _number(one: SloResult) -> str:
-    value = "no value" if one.measured is None else f"{one.measured:.6g} {one.unit}"
-    interval = f", 95 % interval {one.ci95[0]:.6g} to {one.ci95[1]:.6g}" if one.ci95 else ""
+def number(one: SloResult) -> str:
+    """A number with its interval, samples and target, in one line."""
     note = f" ({one.note})" if one.note else ""
-    return f"{one.name}: {value}{interval}, target {one.target:g} {one.unit}, {one.samples:,} samples{note}"
+    return f"{one.name}: {one.told or 'no value'}, target {figure(one.target)} {one.unit}{note}"
 
 
 # -- by other rows -------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ GREEN = RunRecord(
     run_id="r-1",
     kind="run",
     seed=1,
-    target=TargetInfo(name="mine", commit="c"),
+    target=TargetInfo(name="mine", commit="0123456789ab"),
     clock_origin="2026-03-01T12:00:00Z",
-    started_at="2026-03-01T12:00:00Z",
+    started_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",  # noqa: TID251 -- an old run would not count
     duration_s=1.0,
     machine="a machine",
     command="golive run --seed 1",

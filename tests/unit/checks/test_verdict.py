@@ -45,6 +45,7 @@ class Seen:
     plan: tuple[PlanRow, ...] = (MET,)
     required: tuple[str, ...] = ("a/1",)
     waivers: dict[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     def judged(self) -> Judgement:
         """The word for it."""
@@ -58,6 +59,7 @@ class Seen:
             plan=self.plan,
             required=self.required,
             waivers=self.waivers,
+            doubts=self.doubts,
         )
 
 
@@ -319,3 +321,42 @@ def test_what_a_run_had_to_see_and_could_not_is_inconclusive() -> None:
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "Nobody saw the breaker." in found.reasons
     assert judged(["x"], ["it died"]).verdict is Verdict.NO_GO
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (Seen(scenarios=(BROKEN,)), "NO GO: 1 promise is broken; "),
+        (Seen(plan=(row(RowState.NOT_MET, "a/1"),)), "NO GO: 1 row is not met; "),
+        (Seen(plan=(row(RowState.NOT_MET, "a/1"), row(RowState.NOT_MET, "a/2"))), "NO GO: 2 rows are not met; "),
+        (
+            Seen(scenarios=(BROKEN,), slo=(REFUTED,), plan=(row(RowState.NOT_MET, "b/1"),)),
+            "NO GO: 2 promises are broken, and 1 more row is not met; ",
+        ),
+    ],
+)
+def test_a_row_that_is_not_met_is_no_broken_promise(seen: Seen, told: str) -> None:
+    """Sixty rows that nobody has attested are not sixty broken promises."""
+    assert seen.judged().headline.startswith(told)
+
+
+def test_in_doubt_of_what_it_rests_on_it_is_never_go() -> None:
+    judged = Seen(doubts=("The run r-1 does not count: it is old.",)).judged()
+    assert (judged.verdict, judged.reasons[0]) == (Verdict.INCONCLUSIVE, "The run r-1 does not count: it is old.")
+    assert "what it rests on is in doubt" in judged.headline
+    assert Seen(scenarios=(BROKEN,), doubts=("x",)).judged().verdict is Verdict.NO_GO
+
+
+def test_a_row_that_follows_from_another_is_not_told_beside_it() -> None:
+    """The checklist is not complete because the support contact is missing: the second is the reason."""
+    support = row(RowState.NOT_MET, "list/support", "Nobody has attested it.")
+    listed = row(RowState.NOT_MET, "a/list", "3 of the 4 rows are settled; not met: list/support.")
+    reasons = Seen(plan=(listed, support)).judged().reasons
+    assert [one.partition(",")[0] for one in reasons] == ["list/support"]
+
+
+def test_rows_that_follow_from_others_are_told_last() -> None:
+    open_row = row(RowState.NOT_OBSERVED, "b/1", "Nobody looked.")
+    listed = row(RowState.UNDECIDED, "a/list", "3 of the 4 rows are settled; missing: b/1.")
+    judged = Seen(plan=(listed, open_row), required=("a/list", "b/1")).judged()
+    assert [one.partition(",")[0] for one in judged.reasons] == ["b/1", "a/list"]

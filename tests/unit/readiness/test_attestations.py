@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli.cmd_readiness import _judge, _nothing_ran
+from harness.cli.readiness_session import Case, judge, rest_on
 from harness.errors import UsageError
 from harness.readiness import attestations, missing, plan
 from harness.readiness.attestations import parse, template
 from harness.readiness.evidence import Found
-from harness.records import RowState, RunRecord, Verdict
+from harness.records import RowState, RunRecord, TargetInfo, Verdict
 
 TODAY = date(2026, 3, 1)
+COMMIT = "0123456789ab"
 PLAN = plan.load()
 
 
@@ -32,8 +34,13 @@ def entry(row: str, kind: str = "attest", **changed: str) -> str:
 
 
 def judged(text: str | None, found: Sequence[Found] = (), today: date = TODAY) -> RunRecord:
-    """The launch, with this file and nothing that ran."""
-    return _judge(_nothing_ran(), "r", found, None if text is None else parse(text, PLAN, today))
+    """The launch, with this file; what ran counts, and saw nothing itself."""
+    now = datetime.combine(today, time(12), tzinfo=UTC)
+    nothing = rest_on([], commit=COMMIT, now=now, max_age_days=14).record
+    ran = replace(nothing, target=TargetInfo(name="mine", commit=COMMIT), started_at=f"{today}T11:00:00Z")
+    rest = rest_on([ran], commit=COMMIT, now=now, max_age_days=14)
+    said = None if text is None else parse(text, PLAN, today)
+    return judge(Case(basis=rest, commit=COMMIT, found=tuple(found), said=said), "r")
 
 
 def row(record: RunRecord, name: str) -> tuple[RowState, str]:
@@ -67,7 +74,8 @@ def test_an_empty_file_is_no_go_and_lists_what_is_missing_and_who_has_it(seen: l
     settled = {one.row for one in seen}
     in_scope = {one.id for one in PLAN.rows.values() if one.how != "out_of_scope" and not one.all_of}
     assert listed == in_scope - settled
-    assert all(any(one.id in step for step in record.next_steps) for group in groups.values() for one in group)
+    for who, rows in groups.items():
+        assert any(step.startswith(f"Ask {who} ({len(rows)}): {rows[0].id}") for step in record.next_steps)
     assert "broken" not in record.headline.replace("nothing was seen broken", "")
     assert "the team lead" in groups
 

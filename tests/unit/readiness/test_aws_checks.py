@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from harness.readiness import aws_checks as checks
@@ -208,3 +209,80 @@ def test_only_reading_calls_are_made(client: Any) -> None:
     assert all(name.startswith(("List", "Describe", "Get")) for name in asked)
     assert "GetSecretValue" not in asked
     assert boto3  # moto patches it
+
+
+def test_an_ip_set_that_no_rule_uses(client: Any) -> None:
+    """It holds addresses, and a rule blocks; but the one knows nothing of the other."""
+    waf = client("wafv2")
+    waf.create_ip_set(Name="allow", Scope="REGIONAL", IPAddressVersion="IPV4", Addresses=["192.0.2.0/24"])
+    seen = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": "m"}
+    match = {
+        "SearchString": b"x",
+        "FieldToMatch": {"UriPath": {}},
+        "TextTransformations": [{"Priority": 0, "Type": "NONE"}],
+        "PositionalConstraint": "CONTAINS",
+    }
+    rule = {
+        "Name": "r",
+        "Priority": 1,
+        "Action": {"Block": {}},
+        "Statement": {"ByteMatchStatement": match},
+        "VisibilityConfig": seen,
+    }
+    waf.create_web_acl(Name="front", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=seen, Rules=[rule])
+    assert state(client, checks.WAF) is RowState.MET
+    assert state(client, checks.ALLOWLIST) is RowState.NOT_MET
+
+
+def service(client: Any, *images: str, name: str = "golive-web") -> None:
+    """An ECS service whose task runs these images."""
+    ecs = client("ecs")
+    ecs.create_cluster(clusterName="c")
+    containers = [{"name": f"c{place}", "image": image, "memory": 128} for place, image in enumerate(images)]
+    ecs.register_task_definition(family=name, containerDefinitions=containers)
+    ecs.create_service(cluster="c", serviceName=name, taskDefinition=name, desiredCount=2)
+
+
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("images", "commits"),
+    [
+        ((f"{REGISTRY}/web:{COMMIT}",), (COMMIT,)),
+        ((f"{REGISTRY}/web:{COMMIT}", "datadog/agent:7", "envoy:latest", "registry:5000/x"), (COMMIT,)),
+        ((f"{REGISTRY}/web:{COMMIT}", f"{REGISTRY}/consumer:ffffffffffff"), (COMMIT, "ffffffffffff")),
+        ((f"{REGISTRY}/web@sha256:{'a' * 64}",), ()),
+        ((f"{REGISTRY}/web:latest",), ()),
+    ],
+)
+def test_the_deployed_commit_is_the_tag_of_the_running_image(
+    client: Any, images: tuple[str, ...], commits: tuple[str, ...]
+) -> None:
+    service(client, *images)
+    assert checks.deployed(client, prefix="golive") == commits
+    assert checks.deployed(client, prefix="another") == ()
+
+
+def test_no_deployed_commit_where_nothing_can_be_asked() -> None:
+    def refuse(_: str) -> Any:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    assert checks.deployed(refuse) == ()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "flowing", "throughput"),
+    [
+        ("golive", "webhooks_accepted", RowState.MET, RowState.MET),
+        ("golive", "breaker_state", RowState.MET, RowState.NOT_MET),
+        ("another", "webhooks_accepted", RowState.NOT_MET, RowState.NOT_MET),
+        ("AWS/golive", "webhooks_accepted", RowState.NOT_MET, RowState.NOT_MET),
+    ],
+)
+def test_metrics_of_the_application_flow(
+    client: Any, namespace: str, name: str, flowing: RowState, throughput: RowState
+) -> None:
+    assert state(client, checks.METRICS) is RowState.NOT_MET
+    client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[{"MetricName": name, "Value": 1}])
+    assert [state(client, row, "golive") for row in (checks.METRICS, checks.THROUGHPUT)] == [flowing, throughput]

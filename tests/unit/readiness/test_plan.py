@@ -82,6 +82,7 @@ def test_every_number_that_load_measures_decides_a_row() -> None:
         (('text = "x y z", how = "scenario"',), "Row None of 1: id: Field required"),
         (('id = "a", text = "x y z", how = "readiness"',), "Row 1/a is seen by readiness, but does not say who"),
         (('id = "a", text = "x y z", how = "attestation"',), "Row 1/a is seen by attestation, but does not say who"),
+        (('id = "a", text = "x y z", how = "load"',), "Row 1/a is seen by load, but does not say which number"),
         (('id = "a", text = "x y z", how = "out_of_scope"',), "Row 1/a is out of scope without a reason"),
         (('id = "a", text = "x y z", how = "load", slo = "webhook p95"',), "wants the number 'webhook p95'. Known: "),
         ((f'{GOOD}, all_of = ["1/b"]',), "Row 1/a follows from '1/b', which does not exist"),

@@ -1,7 +1,9 @@
 """Seven checks from real sources; one that is absent, broken or of another commit is never a pass."""
 
 import json
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cli.cmd_readiness import _judge, _nothing_ran, _qa
+from harness.cli.readiness_session import Case, rest_on, with_qa
+from harness.cli.readiness_session import judge as judged_launch
 from harness.errors import UsageError
 from harness.readiness import plan, qa_gate, qa_sources
+from harness.readiness.benchmarks import Evidence
 from harness.readiness.qa_gate import CHECKS, judge
-from harness.records import Outcome, PlanRow, RowState, ScenarioResult, TargetInfo
+from harness.records import Outcome, PlanRow, RowState, ScenarioResult, SloResult, TargetInfo
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def junit(tests: int = 80, failures: int = 0, errors: int = 0, skipped: int = 0) -> str:
     return (
-        f'<testsuites><testsuite tests="{tests}" failures="{failures}" errors="{errors}" skipped="{skipped}"/>'
-        "</testsuites>"
+        f'<testsuites><testsuite tests="{tests}" failures="{failures}" errors="{errors}" skipped="{skipped}">'
+        '<testcase classname="tests.contract.test_gateways" name="hotmart"/></testsuite></testsuites>'
     )
 
 
@@ -61,7 +66,7 @@ def states(folder: Path, commit: str = COMMIT) -> dict[str, RowState]:
 
 def test_all_is_well(folder: Path) -> None:
     assert set(states(folder).values()) == {RowState.MET}
-    assert set(states(folder)) == {"unit-tests", "coverage", "scan", "di", "documentation"}
+    assert set(states(folder)) == {"unit-tests", "coverage", "scan", "di", "documentation", "pipeline/contract-tests"}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +122,8 @@ def test_json_coverage_is_read_too(folder: Path) -> None:
 def test_two_coverages_have_to_agree(folder: Path) -> None:
     (folder / "coverage.json").write_text('{"totals": {"covered_lines": 84, "num_statements": 100}}')
     found = qa_sources.read(folder, COMMIT).found
-    record = _judge(_nothing_ran(), "", found)
+    nothing = rest_on([], commit=COMMIT, now=NOW, max_age_days=14)
+    record = judged_launch(Case(basis=nothing, commit=COMMIT, found=found), "")
     assert next(row for row in record.stories if row.id == "011.3/coverage").state is RowState.NOT_MET
 
 
@@ -232,7 +238,60 @@ def test_regressions_are_seen_by_the_analytics_suite(scenarios: list[ScenarioRes
     ("ran", "state"), [(COMMIT, "met"), (OTHER, "not observed"), (f"{COMMIT}-dirty", "not observed")]
 )
 def test_a_run_of_another_commit_says_nothing(folder: Path, ran: str, state: str) -> None:
-    seen = replace(_nothing_ran(), target=TargetInfo(name="mine", commit=ran), scenarios=(scenario("passed"),))
-    _, gate = _qa(folder, seen, COMMIT, [], None)
+    run = replace(
+        rest_on([], commit="", now=NOW, max_age_days=14).record,
+        target=TargetInfo(name="mine", commit=ran),
+        started_at="2026-03-01T11:00:00Z",
+        scenarios=(scenario("passed"),),
+    )
+    rest = rest_on([run], commit=COMMIT, now=NOW, max_age_days=14)
+    _, gate = with_qa(Case(basis=rest, commit=COMMIT), folder)
     check = next(one for one in gate.checks if one.title.startswith("no regressions"))
     assert check.state.value.replace("_", " ") == state
+
+
+P95 = SloResult(name="dispatch", target=2_000, unit="ms", measured=900.0, samples=2_000, ci95=(800, 950), met=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "known", "state", "told"),
+    [
+        (P95, RowState.MET, RowState.MET, "benchmark dispatch: dispatch: 900 ms"),
+        (P95, RowState.NOT_OBSERVED, RowState.NOT_OBSERVED, "met. Measured today."),
+        (replace(P95, met=False), RowState.MET, RowState.NOT_MET, "not met. Measured today."),
+        (replace(P95, met=None), RowState.MET, RowState.MET, "undecided. Measured today."),
+        (None, RowState.MET, RowState.MET, "benchmark dispatch: Measured today."),
+    ],
+)
+def test_benchmarks_stand_beside_the_performance_check(
+    number: SloResult | None, known: RowState, state: RowState, told: str
+) -> None:
+    """One over its target breaks it; one under it is no load run."""
+    rows = [PlanRow(id="011.3/performance", story="011.3", text="p95 < 2 s", state=known)]
+    check = next(
+        one
+        for one in judge(rows, benchmarks={"dispatch": Evidence(number, "Measured today.")}).checks
+        if one.title.startswith("performance")
+    )
+    assert check.state is state
+    assert any(told in line for line in check.evidence), check.evidence
+
+
+CASE = '<testcase classname="tests.contract.test_gateways" name="a">{}</testcase>'
+
+
+@pytest.mark.parametrize(
+    ("cases", "state"),
+    [
+        (CASE.format(""), RowState.MET),
+        (CASE.format("") + CASE.format("<failure/>"), RowState.NOT_MET),
+        (CASE.format("<error/>"), RowState.NOT_MET),
+        (CASE.format("<skipped/>"), RowState.NOT_OBSERVED),
+        ('<testcase classname="tests.unit.test_x" name="a contract"/>', RowState.NOT_OBSERVED),
+        ("", RowState.NOT_OBSERVED),
+    ],
+)
+def test_contract_tests_are_found_in_the_test_report(folder: Path, cases: str, state: RowState) -> None:
+    text = re.sub("<testcase.*?/>", lambda _: cases, junit())
+    (folder / "junit.xml").write_text(text)
+    assert {one.row: one.state for one in qa_sources.read(folder, COMMIT).found}["pipeline/contract-tests"] is state

@@ -28,7 +28,6 @@ rows = [
     { id = "latency", text = "p95 < 200 ms", how = "load", slo = "webhook latency p95, stripe" },
     { id = "baseline", text = "baseline is known", how = "load", slo = "webhook latency p95", measured = true },
     { id = "rate", text = "success > 99 %", how = "load", slo = "success rate" },
-    { id = "unnamed", text = "a load nobody measures", how = "load" },
     { id = "asked", text = "someone looked", how = "attestation", who = "the launch owner" },
     { id = "later", text = "real money", how = "out_of_scope", reason = "no sandbox" },
 ]
@@ -248,7 +247,6 @@ OF_STRIPE = slo.of_gateway(slo.WEBHOOK_P95, "stripe")
         ("1/latency", [number(slo.WEBHOOK_P95, None, measured=None)], RowState.NOT_OBSERVED),
         ("1/baseline", [number(slo.WEBHOOK_P95, False)], RowState.MET),  # it need only be known
         ("1/baseline", [number(slo.WEBHOOK_P95, None, measured=None)], RowState.NOT_OBSERVED),
-        ("1/unnamed", [number(slo.WEBHOOK_P95, True)], RowState.NOT_OBSERVED),
     ],
 )
 def test_a_number_decides_its_row(name: str, slos: list[SloResult], state: RowState) -> None:
@@ -262,7 +260,7 @@ def test_too_few_samples_leave_a_baseline_undecided() -> None:
 
 def test_the_evidence_of_a_number_tells_all_that_decided_it() -> None:
     told = judged("1/latency", slos=[number(OF_STRIPE, True, note="raw")]).evidence[0]
-    assert told == f"{OF_STRIPE}: 150 ms, 95 % interval 145 to 155, target 200 ms, 9 samples (raw)."
+    assert told == f"{OF_STRIPE}: 150 ms, 95 % interval 145 to 155 ms, over 9 samples, target 200 ms (raw)."
 
 
 @pytest.mark.parametrize(
@@ -326,3 +324,21 @@ def test_met_is_never_unseen(scenarios: list[ScenarioResult], name: str) -> None
     if judged(name, *scenarios).state is RowState.MET:
         of_row = [one for one in scenarios if "1/hmac" in one.proves]
         assert {one.outcome for one in of_row} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("checklist/infrastructure/sqs", "--aws-profile PROFILE"),
+        ("011.1/image", "--aws-profile PROFILE"),
+        ("checklist/data/migrations", "--database-url-env VARIABLE"),
+        ("011.2/title", "--story FILE.md"),
+        ("011.3/scan", "--qa FOLDER"),
+        ("011.3/documentation", "--qa FOLDER"),
+        ("checklist/team/support", "--attestations FILE"),
+    ],
+)
+def test_a_row_that_no_run_sees_names_the_option_that_lets_it_be_seen(name: str, option: str) -> None:
+    stories, checklist = rows.judge(rows.load(), (), ())
+    row = next(one for one in (*stories, *checklist) if one.id == name)
+    assert row.reproduce == f"golive readiness {option}"
