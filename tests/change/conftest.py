@@ -291,8 +291,17 @@ class Site:
         return url, child
 
     def start_behind(self, release: Release = THIS) -> list[Child]:
-        """Relay, consumer and scheduler of that version."""
-        return [self.start(role, release=release) for role in ("relay", "consumer", "scheduler")]
+        """Relay, consumer and scheduler of that version, once each says that it is up: before, SIGTERM just kills."""
+        children = {role: self.start(role, release=release) for role in ("relay", "consumer", "scheduler")}
+        for role, child in children.items():
+
+            def complaint(role: str = role, child: Child = child) -> str | None:
+                return (
+                    None if f"{role}: up" in child.log.read_text(encoding="utf-8") else "it has not said that it is up"
+                )
+
+            wait_ready(child, complaint, within_s=READY_S)
+        return list(children.values())
 
     @staticmethod
     def stop(*children: Child) -> None:

@@ -82,7 +82,7 @@ def test_one_that_has_ended_does_not_come_back(world: World, secrets: SecretStor
         ({}, "Either secret or end_overlap"),
         ({"secret": "good-enough", "end_overlap": True}, "Either secret or end_overlap"),
         ({"secret": "good-enough", "overlap_s": -1}, "overlap_s"),
-        ({"secret": "good-enough", "gateway": "strpe"}, "no such gateway; known: hotmart"),
+        ({"secret": "good-enough", "gateway": "strpe"}, "no such gateway; known: eduzz, hotmart"),
         ({"secret": "good-enough", "gateway": "kiwify"}, "does not use kiwify"),
         ({"secret": "good-enough", "tenant": "nobody"}, "There is no tenant"),
     ],

@@ -89,6 +89,9 @@ def test_a_conversion_goes_through_the_real_processes_and_they_end_when_asked(
     (event_id,) = world.given(tenant=env["TENANT"], client_sealed=sealed)
     world.wait_for_states(delivered=1)
     assert world.value("SELECT client_sealed FROM conversions") is None
+    logs = sorted(tmp_path.glob("*.log"))
+    up = [f"{one}: up" for one in ("consumer", "relay", "scheduler")]  # before that, SIGTERM just kills
+    world.eventually(lambda: all(word in log.read_text() for word, log in zip(up, logs, strict=True)), goal=str(up))
     (event,) = world.meta.calls[0]
     assert (event["event_id"], event["event_name"]) == (event_id, "Purchase")
     assert event["custom_data"] == {"value": 99.9, "currency": "BRL", "order_id": event_id}
