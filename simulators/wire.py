@@ -7,10 +7,10 @@ import contextlib
 import socket
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
 import httptools
+import msgspec
 import orjson
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -21,11 +21,10 @@ _PIECES = 10
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close() sends a reset instead of a farewell
 
 
-@dataclass(kw_only=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, kw_only=True, frozen=True):
     """An HTTP answer, and what is done to the wire with it.
 
-    Not frozen, though nobody changes one: that costs two microseconds, on each request of a load run.
+    A struct, for a frozen dataclass takes two microseconds longer to make, on each request of a load run.
     """
 
     status: int

@@ -7,11 +7,12 @@ To add one: a frozen dataclass below (its fields are its parameters, its docstri
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import count
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, cast
 
+import msgspec
 import orjson
 
 from simulators import wire
@@ -31,8 +32,7 @@ LIMITS: Mapping[int, str] = {
 }
 
 
-@dataclass(kw_only=True, slots=True)
-class Reply(wire.Reply):
+class Reply(wire.Reply, kw_only=True, frozen=True):
     """An answer of Graph's; `error` is what a client reads in it."""
 
     error: GraphError | None = None
@@ -121,7 +121,7 @@ class Throttle(_EveryCall):
             (b"x-business-use-case-usage", orjson.dumps({"1000000000000001": [business]})),
             (b"x-ad-account-usage", orjson.dumps(account)),
         )
-        return replace(reply, headers=(*reply.headers, *headers))
+        return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ class SlowBody(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """Count, then dribble: no single wait is long, which is what a client's socket time-out looks at."""
-        return replace(await context.work(), over_s=self.over_s)
+        return msgspec.structs.replace(await context.work(), over_s=self.over_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +201,7 @@ class LoseReply(_EveryCall):
 
     async def act(self, context: Context) -> Reply:
         """Count, then cut."""
-        return replace(await context.work(), cut=True)
+        return msgspec.structs.replace(await context.work(), cut=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,7 +259,7 @@ class TruncatedJson(_EveryCall):
     async def act(self, context: Context) -> Reply:
         """Half the body, with a Content-Length that fits the half."""
         reply = await context.work()
-        return replace(reply, body=reply.body[: len(reply.body) // 2])
+        return msgspec.structs.replace(reply, body=reply.body[: len(reply.body) // 2])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +271,7 @@ class CutBody(_EveryCall):
     async def act(self, context: Context) -> Reply:
         """Half the bytes that Content-Length promises."""
         reply = await context.work()
-        return replace(reply, cut_after_bytes=len(reply.body) // 2)
+        return msgspec.structs.replace(reply, cut_after_bytes=len(reply.body) // 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,7 +293,7 @@ class FewerReceived(_EveryCall):
             return reply
         told = orjson.loads(reply.body)
         told["events_received"] = max(0, told["events_received"] - self.missing)
-        return replace(reply, body=orjson.dumps(told))
+        return msgspec.structs.replace(reply, body=orjson.dumps(told))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from simulators.meta.diagnostics import complaints, missing_keys
@@ -45,7 +46,7 @@ class Columns(NamedTuple):
     order_ids: tuple[str | None, ...]
 
 
-class _Short(NamedTuple):
+class _Short(msgspec.Struct, frozen=True, gc=False):
     """A call in short."""
 
     seq: int
@@ -90,8 +91,7 @@ def _column(values: Sequence[Any]) -> tuple[str | None, ...]:
     return tuple(one if type(one) is str else None for one in values)
 
 
-@dataclass(kw_only=True, slots=True)
-class Call:
+class Call(msgspec.Struct, kw_only=True, gc=False):
     """One request to the events edge and what became of it; `at_s` is Unix seconds on the fake's clock."""
 
     seq: int
