@@ -84,6 +84,14 @@ prove-change: $(STAMP) ## deployments under load: canary, rollback, rolling rest
 clean: ## remove what was built or run here
 	@rm -rf $(VENV) reports/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
+.PHONY: bench
+bench: $(STAMP) ## micro-benchmarks beside their floors; fails where something became slower (ARGS=--update: new baseline)
+	@$(BIN)/python benchmarks/micro/gate.py $(ARGS)
+
+.PHONY: bench-gate-proof
+bench-gate-proof: $(STAMP) ## whether that gate can be believed: twenty times the same code, ten times +30 %
+	@$(BIN)/python benchmarks/micro/gate_proof.py $(ARGS)
+
 .PHONY: bench-matching
 bench-matching: $(STAMP) ## precision and recall of the reference's matching, in a world of known truth
 	@$(BIN)/python benchmarks/matching.py $(ARGS)
