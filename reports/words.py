@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.records import LoadResult, RowState, RunRecord, SloResult, Verdict
+from harness.records import LoadCost, LoadResult, RowState, RunRecord, SloResult, Verdict
 
 VERDICT_WORDS = {
     Verdict.GO: "GO",
@@ -154,3 +154,12 @@ def _acknowledged(load: LoadResult) -> str:
         if not (corrected is None and other is None)
     ]
     return f" Webhooks were answered in: {', '.join(told)}." if told else ""
+
+
+def share_sentence(cost: LoadCost) -> str:
+    """How much of the CPU golive took from the target, and whether that is too much."""
+    if cost.golive_percent is None:
+        return "How much of the CPU was golive's own is not known."
+    kept = cost.golive_percent < cost.goal_percent
+    goal = f"under {cost.goal_percent:g} % wanted" if kept else f"{cost.goal_percent:g} % or more is too much"
+    return f"golive and its fakes took {cost.golive_percent:g} % of the CPU, the generator apart: {goal}."

@@ -252,6 +252,7 @@ def _result(findings: LoadFindings, asked: Profile, profile: str) -> LoadResult 
         series=load_series.series(samples, seen.counted_at_s, queue=readings.queue, memory_mb=readings.memory_mb),
         distribution=load_series.distribution(samples),
         knee=findings.knee,
+        cost=findings.cost,
     )
 
 
@@ -270,6 +271,7 @@ def _nothing_but_steps(findings: LoadFindings, asked: Profile, profile: str) -> 
         meta_latency_p95_ms=asked.meta_p95_ms,
         facts=tuple(findings.facts),
         knee=findings.knee,
+        cost=findings.cost,
     )
 
 
