@@ -92,6 +92,14 @@ bench: $(STAMP) ## micro-benchmarks beside their floors; fails where something b
 bench-gate-proof: $(STAMP) ## whether that gate can be believed: twenty times the same code, ten times +30 %
 	@$(BIN)/python benchmarks/micro/gate_proof.py $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: $(STAMP) ## fakes, pipeline, proxy and queue beside their peers, in one table (ARGS="--only queues proxy")
+	@$(BIN)/python benchmarks/peers.py $(ARGS)
+
+.PHONY: bench-queues
+bench-queues: $(STAMP) ## ministack's queue beside moto's and a plain list, by the reference's own client
+	@$(BIN)/python benchmarks/queues.py $(ARGS)
+
 .PHONY: bench-matching
 bench-matching: $(STAMP) ## precision and recall of the reference's matching, in a world of known truth
 	@$(BIN)/python benchmarks/matching.py $(ARGS)
