@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records import RunRecord
-from reports import plots, timeline, view, words
+from reports import plots, timeline, trend, view, words
 
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def render(record: RunRecord) -> str:
-    """The page's text. Every value is escaped; the page's own policy forbids scripts besides."""
+def render(record: RunRecord, trend_runs: Sequence[trend.Entry] = ()) -> str:
+    """The page's text. Every value is escaped; the page's own policy forbids scripts besides.
+
+    `trend_runs`: the last load runs of its kind, itself last (`reports.trend`).
+    """
     template = _environment().get_template("index.html.j2")
     rows = view.plan(record)
-    page = template.render(run=record, rows=rows, whole=view.whole(rows), plan=view.stories(rows))
+    page = template.render(
+        run=record, rows=rows, whole=view.whole(rows), plan=view.stories(rows), trend_runs=trend_runs
+    )
     return words.printable(page)
 
 
@@ -31,7 +37,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"words": words, "view": view, "timelines": timeline, "plots": plots}
+    made.globals |= {"words": words, "view": view, "timelines": timeline, "plots": plots, "trends": trend}
     made.filters |= {"with_code": _with_code, "plain": words.plain, "seconds": words.seconds}
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,7 @@ from jsonschema.exceptions import best_match
 
 from harness.errors import HarnessError
 from harness.records import RunRecord
-from reports import html, junit, markdown
+from reports import html, junit, markdown, trend
 
 LATEST = "latest"
 
@@ -46,8 +47,10 @@ def report_json(record: RunRecord) -> str:
     return text
 
 
-def write_run(record: RunRecord, folder: Path) -> None:
+def write_run(record: RunRecord, folder: Path, *, trend_runs: Sequence[trend.Entry] = ()) -> None:
     """Write `report.json`, `junit.xml`, `summary.md` and `index.html` into a folder; each is there whole or not at all.
+
+    `trend_runs`: for its page, the last load runs of its kind (`reports.trend`).
 
     Raises:
         HarnessError: the record does not fit its schema, or the folder cannot be written to. Then nothing is written.
@@ -56,7 +59,7 @@ def write_run(record: RunRecord, folder: Path) -> None:
         "report.json": report_json(record),
         "junit.xml": junit.render(record),
         "summary.md": markdown.render(record),
-        "index.html": html.render(record),
+        "index.html": html.render(record, trend_runs),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

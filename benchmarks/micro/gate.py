@@ -26,9 +26,11 @@ import micro_judge
 from micro_judge import Judged, Repeat
 
 from harness.cli import common
+from reports import trend
 
 HERE = Path(__file__).parent
 BASELINE = HERE / "baseline.json"
+PAGE_FOLDER = Path("reports/out/benchmarks")
 LIMIT_S = 170
 """For all of it; CI allows three minutes."""
 
@@ -69,7 +71,15 @@ class Measured:
         self.call_us[name] = min(self.call_us.get(name, float("inf")), *told["subject_us"])
 
 
-def measure(effort: Effort, into: Measured, *, number: int, tree: Path | None = None, sabotage: str = "") -> None:
+def measure(
+    effort: Effort,
+    into: Measured,
+    *,
+    number: int,
+    tree: Path | None = None,
+    sabotage: str = "",
+    limit_s: float = LIMIT_S,
+) -> None:
     """One repeat: a process of its own, with its own hash seed, so that what a process is lucky with is drawn anew.
 
     `tree`: the code of another commit that is measured instead of this one's.
@@ -104,9 +114,9 @@ def measure(effort: Effort, into: Measured, *, number: int, tree: Path | None = 
         argv += ["-p", "pytest_benchmark.plugin", "--benchmark-timer=time.thread_time", "--benchmark-disable-gc"]
         argv += [f"--benchmark-json={out}", str(HERE / "bench_micro.py")]
         try:
-            done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+            done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=limit_s)
         except subprocess.TimeoutExpired:
-            raise NotMeasured(f"one repeat took more than {LIMIT_S} s") from None
+            raise NotMeasured(f"it takes more than {LIMIT_S} s, {load_average()}: measure where less runs") from None
         if done.returncode or not out.exists():
             raise NotMeasured(f"pytest ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-1500:]}")
         for one in json.loads(out.read_text(encoding="utf-8"))["benchmarks"]:
@@ -215,19 +225,27 @@ def compare(now: Measured, before: Mapping[str, Sequence[Repeat]], *, threshold:
 
 
 def ask(
-    effort: Effort, before: Mapping[str, Sequence[Repeat]], *, threshold: float, sabotage: str = ""
+    effort: Effort,
+    before: Mapping[str, Sequence[Repeat]],
+    *,
+    threshold: float,
+    sabotage: str = "",
+    limit_s: float = 10 * LIMIT_S,
 ) -> list[Judged]:
     """Measure and judge; where something is undecided, measure more once, and judge all of it together.
 
     Raises:
-        NotMeasured: see `measure`.
+        NotMeasured: it would take longer than `limit_s`; or see `measure`.
     """
-    now = Measured()
+    now, ends = Measured(), time.monotonic() + limit_s
     for number in range(effort.repeats):
-        measure(effort, now, number=number, sabotage=sabotage)
+        measure(effort, now, number=number, sabotage=sabotage, limit_s=max(1.0, ends - time.monotonic()))
     judged = compare(now, before, threshold=threshold)
+    each_s = (limit_s - (ends - time.monotonic())) / effort.repeats
     if any(one.state == "undecided" for one in judged):
         for number in range(effort.repeats, effort.repeats + effort.more):
+            if time.monotonic() + 1.5 * each_s > ends:
+                break  # what is known by now is judged, and undecided is no pass
             measure(effort, now, number=number, sabotage=sabotage)
         judged = compare(now, before, threshold=threshold)
     return judged
@@ -281,11 +299,43 @@ def tell(text: str) -> None:
             out.write(f"{text}\n")
 
 
+def leave(judged: Sequence[Judged], history: Path) -> None:
+    """A line for the trend, and the page that shows it."""
+    values = {
+        one.name: {
+            "value": round(one.ratio, 4),
+            "low": round(one.before * one.interval[0], 4) if one.before and one.interval else None,
+            "high": round(one.before * one.interval[1], 4) if one.before and one.interval else None,
+            "unit": "times the floor",
+        }
+        for one in judged
+        if one.ratio is not None
+    }
+    line = trend.entry(
+        kind="bench",
+        what="make bench",
+        when=common.wall_clock_iso(),
+        commit=common.commit_here(),
+        machine=kind_of_machine(),
+        values=values,
+    )
+    trend.add(history, line)
+    head, _, *rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table(judged).splitlines()]
+    names = ["what", *head[1:-1], "verdict"]
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    runs = trend.peers(line, trend.read(history))
+    page = PAGE_FOLDER / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(trend.page("Micro-benchmarks", runs, told), encoding="utf-8")
+    print(f"\n{page}")
+
+
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--update", action="store_true", help="measure, and write this machine's baseline anew")
     parser.add_argument("--against", metavar="REF", help="compare with another commit's code instead of the baseline")
     parser.add_argument("--short", action="store_true", help="fewer rounds; the rule is the same")
+    parser.add_argument("--history", type=Path, default=trend.FILE, help=f"for the trend (default: {trend.FILE})")
     parser.add_argument("--baseline", type=Path, default=BASELINE, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
@@ -314,7 +364,7 @@ def run(args: argparse.Namespace) -> int:
             baseline = for_here(load(args.baseline))
             threshold = micro_judge.FOREIGN_THRESHOLD if baseline.foreign else micro_judge.THRESHOLD
             beside = f"the baseline of {baseline.commit} on {baseline.machine}"
-            judged = ask(effort, baseline.repeats, threshold=threshold)
+            judged = ask(effort, baseline.repeats, threshold=threshold, limit_s=LIMIT_S)
             if baseline.foreign:
                 beside += (
                     f". **This is another kind of machine** ({kind_of_machine()}), so only what became "
@@ -324,6 +374,7 @@ def run(args: argparse.Namespace) -> int:
     tell(table(judged))
     said = [one.sentence() for one in judged if one.state not in ("same", "faster")]
     tell("\n" + "\n".join(said or ["nothing became slower"]))
+    leave(judged, args.history)
     return micro_judge.exit_code(judged)
 
 

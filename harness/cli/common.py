@@ -24,6 +24,7 @@ from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import benchmarks
 from harness.records import RunRecord, TargetInfo
 from harness.target import Target
+from reports import trend
 from reports.write import point_latest, write_run
 from simulators.loopback import is_loopback
 
@@ -159,11 +160,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def publish(record: RunRecord, folder: Path) -> None:
+def publish(record: RunRecord, folder: Path, *, history: Path | None = None) -> None:
     """Write the run's files, and let `latest` point at them where the run lies in the usual place.
 
-    A readiness report judges runs and is none itself: `latest` stays where it is.
+    A readiness report judges runs and is none itself: `latest` stays where it is. A load run is added to `history`, or
+    where none is named to the usual one if it lies in the usual place (`reports.trend`).
     """
-    write_run(record, folder)
-    if record.kind != "readiness" and folder.resolve().parent == OUT.resolve():
+    write_run(record, folder, trend_runs=trend.with_load(history or trend.FILE, record))
+    usual = folder.resolve().parent == OUT.resolve()
+    if (line := trend.of_load(record)) is not None and (history or usual):
+        try:
+            trend.add(history or trend.FILE, line)
+        except OSError as error:
+            raise HarnessError(f"{history or trend.FILE} cannot be written to: {error.strerror}.") from None
+    if record.kind != "readiness" and usual:
         point_latest(folder)

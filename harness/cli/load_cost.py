@@ -96,7 +96,7 @@ class CostMeter:
 
     def _processes(self) -> Iterator[tuple[str, psutil.Process]]:
         for owner in ("target", "harness"):
-            for name in self._nursery.names(owner):  # type: ignore[arg-type]  # both are owners
+            for name in self._nursery.names(owner):
                 child = self._nursery.get(name)
                 if not child.running():
                     continue
