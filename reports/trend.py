@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.records import RunRecord
 
 FILE = Path("reports/out/benchmarks/history.jsonl")
-"""CI keeps it from one build to the next; `--history` names another."""
+"""A CI that wants a trend keeps it from one build to the next; `--history` names another."""
 MOST = 20
 _MOST_BYTES = 2_000_000
 """So much of the end is read: some thousand runs."""
