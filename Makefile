@@ -88,6 +88,22 @@ package: $(STAMP) ## build wheel and sdist, and prove the wheel in a clean envir
 clean: ## remove what was built or run here
 	@rm -rf $(VENV) reports/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
+.PHONY: bench
+bench: $(STAMP) ## micro-benchmarks beside their floors; fails where something became slower (ARGS=--update: new baseline)
+	@$(BIN)/python benchmarks/micro/gate.py $(ARGS)
+
+.PHONY: bench-gate-proof
+bench-gate-proof: $(STAMP) ## whether that gate can be believed: twenty times the same code, ten times +30 %
+	@$(BIN)/python benchmarks/micro/gate_proof.py $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(STAMP) ## fakes, pipeline, proxy and queue beside their peers, in one table (ARGS="--only queues proxy")
+	@$(BIN)/python benchmarks/peers.py $(ARGS)
+
+.PHONY: bench-queues
+bench-queues: $(STAMP) ## ministack's queue beside moto's and a plain list, by the reference's own client
+	@$(BIN)/python benchmarks/queues.py $(ARGS)
+
 .PHONY: bench-matching
 bench-matching: $(STAMP) ## precision and recall of the reference's matching, in a world of known truth
 	@$(BIN)/python benchmarks/matching.py $(ARGS)

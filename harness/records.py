@@ -359,6 +359,32 @@ class LoadKnee:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadCostPart:
+    """What one part of a load run has used, from the first request until nothing was on its way."""
+
+    name: str
+    """target, database, AWS stand-in, fakes, golive, generator."""
+    cpu_s: float
+    cpu_s_per_1000: float
+    """For each 1,000 requests."""
+    peak_memory_mb: float
+    """Resident, the sum over its processes: what they share is counted for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadCost:
+    """What a load run has cost on this machine."""
+
+    events: int
+    """Requests that were sent."""
+    parts: tuple[LoadCostPart, ...]
+    golive_percent: float | None
+    """golive itself and its fakes, of the CPU of all but the generator."""
+    goal_percent: float
+    """It should be under that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
     """What a load profile asked for and got."""
 
@@ -384,6 +410,8 @@ class LoadResult:
     series: LoadSeries | None = None
     distribution: LoadDistribution | None = None
     knee: LoadKnee | None = None
+    cost: LoadCost | None = None
+    """None where the target's processes cannot be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -497,6 +525,8 @@ def _load(data: Mapping[str, Any]) -> LoadResult:
         kept[name] = kind(**_tuples(data[name])) if data.get(name) else None
     if knee := data.get("knee"):
         kept["knee"] = LoadKnee(**{**_tuples(knee), "steps": tuple(LoadStep(**one) for one in knee["steps"])})
+    if cost := data.get("cost"):
+        kept["cost"] = LoadCost(**{**cost, "parts": tuple(LoadCostPart(**one) for one in cost["parts"])})
     return LoadResult(**kept)
 
 

@@ -11,16 +11,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records import RunRecord
-from reports import dashboard, plots, timeline, view, words
-from reports import history as trend
+from reports import dashboard, plots, timeline, trend, view, words
+from reports import history as past
 
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def render(record: RunRecord, history: Sequence[Mapping[str, Any]] = ()) -> str:
+def render(record: RunRecord, history: Sequence[Mapping[str, Any]] = (), trend_runs: Sequence[trend.Entry] = ()) -> str:
     """The page's text. Every value is escaped; the page's own policy forbids scripts besides.
 
-    `history` holds lines of earlier runs (`reports.history`).
+    `history` holds lines of earlier runs (`reports.history`); `trend_runs` the last load runs of its kind, itself last
+    (`reports.trend`).
     """
     template = _environment().get_template("index.html.j2")
     rows = view.plan(record)
@@ -29,7 +30,8 @@ def render(record: RunRecord, history: Sequence[Mapping[str, Any]] = ()) -> str:
         rows=rows,
         whole=view.whole(rows),
         plan=view.stories(rows),
-        history=trend.before(record, history),
+        history=past.before(record, history),
+        trend_runs=trend_runs,
     )
     return words.printable(page)
 
@@ -48,6 +50,7 @@ def _environment() -> Environment:
         "view": view,
         "timelines": timeline,
         "plots": plots,
+        "trends": trend,
         "dashboards": dashboard,
     }
     made.filters |= {"with_code": _with_code, "plain": words.plain, "seconds": words.seconds}

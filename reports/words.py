@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.records import LoadResult, RowState, RunRecord, SloResult, Verdict, figure
+from harness.records import LoadCost, LoadResult, RowState, RunRecord, SloResult, Verdict, figure
 
 __all__ = ["figure"]  # told the same everywhere, so it stands where all can reach it
 
@@ -163,3 +163,12 @@ def _acknowledged(load: LoadResult) -> str:
         if not (corrected is None and other is None)
     ]
     return f" Webhooks were answered in: {', '.join(told)}." if told else ""
+
+
+def share_sentence(cost: LoadCost) -> str:
+    """How much of the CPU golive took from the target, and whether that is too much."""
+    if cost.golive_percent is None:
+        return "How much of the CPU was golive's own is not known."
+    kept = cost.golive_percent < cost.goal_percent
+    goal = f"under {cost.goal_percent:g} % wanted" if kept else f"{cost.goal_percent:g} % or more is too much"
+    return f"golive and its fakes took {cost.golive_percent:g} % of the CPU, the generator apart: {goal}."

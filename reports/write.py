@@ -15,7 +15,7 @@ from jsonschema.exceptions import best_match
 
 from harness.errors import HarnessError
 from harness.records import RunRecord
-from reports import html, junit, markdown
+from reports import html, junit, markdown, trend
 
 LATEST = "latest"
 
@@ -47,10 +47,17 @@ def report_json(record: RunRecord) -> str:
     return text
 
 
-def write_run(record: RunRecord, folder: Path, *, history: Sequence[Mapping[str, Any]] = ()) -> None:
+def write_run(
+    record: RunRecord,
+    folder: Path,
+    *,
+    history: Sequence[Mapping[str, Any]] = (),
+    trend_runs: Sequence[trend.Entry] = (),
+) -> None:
     """Write `report.json`, `junit.xml`, `summary.md` and `index.html` into a folder; each is there whole or not at all.
 
-    `history` holds the lines of earlier runs (`reports.history`), for the trend.
+    `history` holds the lines of earlier runs (`reports.history`), `trend_runs` the last load runs of its kind
+    (`reports.trend`).
 
     Raises:
         HarnessError: the record does not fit its schema, or the folder cannot be written to. Then nothing is written.
@@ -59,7 +66,7 @@ def write_run(record: RunRecord, folder: Path, *, history: Sequence[Mapping[str,
         "report.json": report_json(record),
         "junit.xml": junit.render(record),
         "summary.md": markdown.render(record),
-        "index.html": html.render(record, history),
+        "index.html": html.render(record, history, trend_runs),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

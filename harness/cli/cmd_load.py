@@ -62,6 +62,10 @@ def load_profile(
     expect_undecided: Annotated[
         bool, typer.Option("--expect-undecided", help="Exit 0 when the run is too short to decide (INCONCLUSIVE).")
     ] = False,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Where runs leave their line for the trend; else reports/out/benchmarks/history.jsonl."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Load a target in an open model and judge the plan's service levels on raw samples.
@@ -115,7 +119,7 @@ def load_profile(
             duration_s=time.monotonic() - began,
             slo=hunt.results if hunt else load.judge(seen, seed=number) if seen else (),
         )
-        common.publish(record, folder)
+        common.publish(record, folder, load_history=history)
         terminal.show(record, folder, screen)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
@@ -252,6 +256,7 @@ def _result(findings: LoadFindings, asked: Profile, profile: str) -> LoadResult 
         series=load_series.series(samples, seen.counted_at_s, queue=readings.queue, memory_mb=readings.memory_mb),
         distribution=load_series.distribution(samples),
         knee=findings.knee,
+        cost=findings.cost,
     )
 
 
@@ -270,6 +275,7 @@ def _nothing_but_steps(findings: LoadFindings, asked: Profile, profile: str) -> 
         meta_latency_p95_ms=asked.meta_p95_ms,
         facts=tuple(findings.facts),
         knee=findings.knee,
+        cost=findings.cost,
     )
 
 

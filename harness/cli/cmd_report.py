@@ -11,7 +11,7 @@ import typer
 from harness.cli import common, terminal
 from harness.errors import UsageError
 from harness.records import RunRecord
-from reports import history
+from reports import history, trend
 from reports.write import write_run
 
 
@@ -49,7 +49,12 @@ def report(
     """Render a run again and show its closing table."""
     with common.exit_codes():
         record, folder = load_run(run)
-        write_run(record, folder, history=history.read(common.OUT))
+        write_run(
+            record,
+            folder,
+            history=history.read(common.OUT),
+            trend_runs=trend.with_load(trend.FILE, record),
+        )
         terminal.show(record, folder, terminal.console() if as_json else terminal.output())
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))

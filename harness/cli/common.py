@@ -9,7 +9,7 @@ import secrets
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -24,7 +24,7 @@ from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import benchmarks
 from harness.records import RunRecord, TargetInfo
 from harness.target import Target
-from reports import history
+from reports import history, trend
 from reports.write import point_latest, write_run
 from simulators.loopback import is_loopback
 
@@ -165,17 +165,26 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def publish(record: RunRecord, folder: Path) -> None:
+def _append(path: Path, write: Callable[[], None]) -> None:
+    try:
+        write()
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written to: {error.strerror}.") from None
+
+
+def publish(record: RunRecord, folder: Path, *, load_history: Path | None = None) -> None:
     """Write the run's files; where it lies in the usual place, let `latest` point at it and the trend know it.
 
-    A readiness report judges runs and is none itself: `latest` stays where it is.
+    A readiness report judges runs and is none itself: `latest` stays where it is. A load run is added to
+    `load_history`, or where none is named to the usual one if it lies in the usual place (`reports.trend`).
     """
-    write_run(record, folder, history=history.read(OUT))
-    if folder.resolve().parent != OUT.resolve():
+    trend_file = load_history or trend.FILE
+    write_run(record, folder, history=history.read(OUT), trend_runs=trend.with_load(trend_file, record))
+    usual = folder.resolve().parent == OUT.resolve()
+    if (line := trend.of_load(record)) is not None and (load_history or usual):
+        _append(trend_file, lambda: trend.add(trend_file, line))
+    if not usual:
         return
-    try:
-        history.add(OUT, record)
-    except OSError as error:
-        raise HarnessError(f"{OUT / history.FILE} cannot be written to: {error.strerror}.") from None
+    _append(OUT / history.FILE, lambda: history.add(OUT, record))
     if record.kind != "readiness":
         point_latest(folder)

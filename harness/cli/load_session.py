@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 
 from harness.checks import ledger, load, load_series
 from harness.checks import outage as outages
+from harness.cli.load_cost import CostMeter
 from harness.cli.load_outage import MetaOutage
 from harness.cli.load_profile import Profile, home
 from harness.cli.load_watch import LoadWatch, Readings, growth
@@ -26,7 +27,7 @@ from harness.clock import RunClock
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken, UsageError
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaArrivals
-from harness.records import Conversion, Ledger, LoadKnee, LoadMark
+from harness.records import Conversion, Ledger, LoadCost, LoadKnee, LoadMark
 from harness.stack.processes import Child, Death, tail
 from harness.stack.stack import Stack
 from harness.target import Target
@@ -65,6 +66,8 @@ class LoadFindings:
     explanations: tuple[str, ...] = ()
     """Why the ledger does not close, where it does not."""
     readings: Readings = field(default_factory=Readings)
+    cost: LoadCost | None = None
+    """Of all schedules that were sent to their end."""
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -125,9 +128,12 @@ class LoadSession:
         self._tenants: list[Tenant] = []
         self._generators: list[Child] = []
         self._watch: LoadWatch | None = None
+        self._meter = CostMeter(self.stack.nursery)
+        self._events = 0
         self._meta = MetaArrivals("")
         self._cookies: list[str] = []
         self._waiting = (-1, 0.0)
+        self._looked = 0.0
 
     def _died(self, death: Death) -> None:
         where = self.findings.harness_errors if death.owner == "harness" else self.findings.broken
@@ -209,6 +215,7 @@ class LoadSession:
         if self._watch is not None:
             self.findings.readings = self._watch.readings = Readings()
         generators = self._timed("generators ready", lambda: self._start_generators(profile, folder, first))
+        self._meter.begin()
         began_s = self._timed("sending", lambda: self._send(profile, folder, generators, outage))
         if self._abort.is_set():
             return None
@@ -216,6 +223,9 @@ class LoadSession:
         samples = load.read(texts, planned=profile.planned)
         sent = Sent(samples=samples, began_s=began_s, outage_s=outage.finish() if outage else None)
         self._timed("drain", lambda: self._drain(profile, sent))
+        self._meter.end()
+        self._events += len(samples)
+        self.findings.cost = self._meter.cost(self._events)
         return sent
 
     def _timed(self, name: str, work: Callable[[], Made]) -> Made:
@@ -329,6 +339,7 @@ class LoadSession:
 
     def _look(self, profile: Profile, folder: Path, since_s: float) -> None:
         """Read what can be read of the target, and say how far it is."""
+        self._meter.look()
         if self._watch is not None:
             self._watch.look(since_s)
         lines = sum(_lines(folder / f"samples-{number}.csv") for number in range(self._processes))
@@ -346,6 +357,7 @@ class LoadSession:
         unfinished = ("pending", "held") if profile.outage else ("pending",)
 
         def missing() -> int:
+            self._look_at_cost()
             if self._abort.is_set():
                 return 0
             counted = [one for one in self._meta.all() if one.counted]
@@ -367,6 +379,12 @@ class LoadSession:
                 within_s=self.stack.target.timings.dispatch_s + profile.planned / 200,
                 interrupted=self._abort,
             )
+
+    def _look_at_cost(self) -> None:
+        """Once a second, however often it is asked."""
+        if (now := time.monotonic()) - self._looked > _LOOK_S:
+            self._looked = now
+            self._meter.look()
 
     def _stands_still(self, waiting: int) -> bool:
         """Whether as many wait as a second ago: only then is the target's database asked, which costs it time."""

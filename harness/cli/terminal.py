@@ -17,8 +17,8 @@ from rich.markup import escape as _escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.records import LoadKnee, LoadResult, RowState, RunRecord, ScenarioResult, Verdict
-from reports.words import printable, slo_interval, slo_measured, slo_target
+from harness.records import LoadCost, LoadKnee, LoadResult, RowState, RunRecord, ScenarioResult, Verdict
+from reports.words import printable, share_sentence, slo_interval, slo_measured, slo_target
 
 _MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "error": "[magenta]![/]"}
 _STYLES = {
@@ -215,8 +215,16 @@ def _load_lines(load: LoadResult) -> Iterator[str]:
     told = [f"{name} {_ms(corrected)} corrected, {_ms(other)} uncorrected" for name, corrected, other in pairs]
     if load.ack_p50_ms is not None:
         yield f"webhooks: p50 {_ms(load.ack_p50_ms)} · {' · '.join(told)}"
+    if load.cost:
+        yield cost_line(load.cost)
     yield from load.facts
     yield from (f"{one.from_s:.1f} to {one.until_s:.1f} s: {one.what}" for one in load.marks if one.kind == "stall")
+
+
+def cost_line(cost: LoadCost) -> str:
+    """CPU for each 1,000 requests and memory, of every part; and whether golive left the machine to the target."""
+    used = " · ".join(f"{one.name} {one.cpu_s_per_1000:.3g} s CPU, {one.peak_memory_mb:,.0f} MB" for one in cost.parts)
+    return f"cost of 1,000 requests: {used}. {share_sentence(cost)}"
 
 
 def _ms(value: float | None) -> str:
