@@ -5,7 +5,7 @@ from typing import Any
 from reference_impl.dispatch.queue import Queue
 from scenarios.saboteurs._patching import bite, swap
 
-CAUGHT_BY = ("R-01", "R-60[one_thing_after_another]")
+CAUGHT_BY = ("R-01",)
 
 
 def patch() -> None:
