@@ -113,6 +113,7 @@ class WarmSession(Session):
             raise HarnessError("the proof was stopped")
         self._counted.clear()
         self._told.clear()
+        self._let_others_go()
         self._folder = self._home / name
         (self._folder / "logs").mkdir(parents=True, exist_ok=True)
         self.stack.exchange(
@@ -121,6 +122,13 @@ class WarmSession(Session):
             logs=self._folder / "logs",
             name=f"trial_{self._number}",
         )
+
+    def _let_others_go(self) -> None:
+        """The instances whose clocks jump are the one before's, not this saboteur's: each trial has its own."""
+        for other in self._others.values():
+            other.stop()
+        self._others.clear()
+        self._failed.clear()
 
     def _look(self) -> None:
         self.look_once_more()

@@ -115,7 +115,7 @@ class Oracle:
         elif sale.settled is None and sale.fate & _SENT:
             sure = answered and sale.heard == "yes" and bool(sale.blocks)
             sale.fate = (sale.fate - _SENT if sure else sale.fate) | {"suppressed"}
-        if sale.heard == "maybe":
+        if sale.heard == "maybe" and sale.stopped == "no":
             sale.stopped = "maybe"
 
     def block(self, kind: BlockKind, whose: str = "") -> None:

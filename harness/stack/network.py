@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from harness.errors import HarnessError
-from harness.stack.processes import Nursery
+from harness.stack.processes import Child, Nursery
 from harness.stack.simulators import LocalSimulator
 
 #: What `${...}` of a target file each link stands for.
@@ -34,6 +34,7 @@ class Links:
 
     def __init__(self) -> None:
         self._proxy = LocalSimulator("network")
+        self._child: Child | None = None
         self.values: dict[str, str] = {}
         """What `${...}` is for a process behind the proxies."""
         self.urls: dict[str, str] = {}
@@ -50,8 +51,14 @@ class Links:
         Raises:
             HarnessError: it does not come up.
         """
-        child = self._proxy.start(nursery, env=env, log=log)
-        self._proxy.wait_ready(child, within_s=_READY_S)
+        self._child = self._proxy.start(nursery, env=env, log=log)
+        self._proxy.wait_ready(self._child, within_s=_READY_S)
+
+    def stop(self) -> None:
+        """End the process, as it wants to be ended: it takes its Unix sockets along."""
+        if self._child is not None:
+            self._child.ask_to_stop()
+            self._child.ensure_stopped()
 
     def to_http(self, name: str, url: str) -> None:
         """A link to an HTTP server."""

@@ -301,6 +301,9 @@ class Stack:
         """
         for child in [self.nursery.get(one) for one in self.nursery.names("target")]:
             child.kill()
+        if self._links is not None:  # they lead to the port and the database of the one before
+            self._links.stop()
+            self._links = None
         self._values["port"] = str(free_port())
         if self._database is not None:
             self._values["database_url"] = self._database.copy(name)

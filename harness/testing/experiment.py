@@ -156,6 +156,9 @@ class _Run:
         if not seen_in_order(expect.breaker, self._breaker):
             seen = " → ".join(self._breaker) or "nothing"
             raise PromiseBroken(f"the breaker was to go {' → '.join(expect.breaker)}; it went {seen}")
+        dead = sum(one.state == "dead_lettered" for one in pipeline.database.conversions())
+        if dead:  # before the backlog is judged: what was given up does not wait, and that is no fault of the faults
+            raise PromiseBroken(f"{dead} of {len(traffic.orders)} sales were given up, and every fault has ended")
         if self._worst < expect.backlog_at_least:
             raise HarnessError(
                 f"at the worst moment {self._worst} sales waited, and {expect.backlog_at_least} should have: "

@@ -5,7 +5,7 @@ from typing import Any
 from reference_impl.dispatch import breaker
 from scenarios.saboteurs._patching import bite, swap
 
-CAUGHT_BY = ("D-05",)
+CAUGHT_BY = ("D-05", "R-60[meta_down_opens_the_breaker]")
 
 
 def patch() -> None:

@@ -4,7 +4,7 @@ from reference_impl.dispatch import classify
 from reference_impl.dispatch.classify import Kind
 from scenarios.saboteurs._patching import biting, entry, swap
 
-CAUGHT_BY = ("D-04",)
+CAUGHT_BY = ("D-04", "R-60[token_dies_and_is_renewed]")
 
 
 def patch() -> None:

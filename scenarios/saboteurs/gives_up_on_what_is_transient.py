@@ -4,7 +4,7 @@ from reference_impl.dispatch import classify
 from reference_impl.dispatch.classify import Kind
 from scenarios.saboteurs._patching import biting, entry, swap
 
-CAUGHT_BY = ("D-01[hotmart-vendor]", "D-13")
+CAUGHT_BY = ("D-01[hotmart-vendor]", "D-13", "R-60[brown_out_of_a_third]")
 
 
 def patch() -> None:

@@ -102,6 +102,8 @@ def test_control_routes_refuse_in_words() -> None:
         assert wrong.status_code == 400
         assert "latency" in wrong.json()["error"]["message"]
         assert requests.delete(f"{base}/x/toxics/latency_downstream", timeout=5).status_code == 404
+        assert requests.post(f"{base}/x/toxics", json={"type": "latency"}, timeout=5).status_code == 201
+        assert requests.delete(f"{base}/x/toxics", timeout=5).json() == {"toxics": []}
 
 
 def test_harness_and_proxy_have_the_same_toxics_and_attributes() -> None:

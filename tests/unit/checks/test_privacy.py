@@ -165,3 +165,15 @@ def test_no_text_breaks_the_hunt_and_no_canaries_find_nothing(text: str) -> None
     assert leaks(Hunt([]), {"log": [text]}) == ()
     assert leaks(Hunt([EMAIL, PHONE]), {"log": [text]}) == ()
     assert leaks(Hunt([EMAIL, *MANY]), {"log": [text]}) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1192.0.2.17", False),  # something longer before it
+        ("192.0.2.170 and then 192.0.2.17", True),  # the first place is another's, the second is not
+        ("192.0.2.17abc", True),  # a letter ends it
+    ],
+)
+def test_every_place_of_an_address_is_looked_at_on_both_sides(text: str, *, found: bool) -> None:
+    assert Canary(kind="ip_address", text="192.0.2.17").stands_in(text) is found

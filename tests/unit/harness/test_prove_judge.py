@@ -124,5 +124,11 @@ def test_a_report_tells_the_proof_of_its_own_commit_only(tmp_path: Path) -> None
     assert last_proof(proof, commit="abd") == nothing
     proof.write_text('{"caught": 41, "total": 42, "commit": "unknown"}')
     assert last_proof(proof, commit="unknown") == nothing
-    proof.write_text("[]")
-    assert last_proof(proof, commit="abc") == nothing
+    for text in (
+        "[]",
+        '{"caught": 41, "total": 42, "comm',
+        '{"caught": 41, "commit": "abc"}',
+        '{"caught": "x", "total": 42}',
+    ):
+        proof.write_text(text)
+        assert last_proof(proof, commit="abc") == nothing, text

@@ -162,3 +162,124 @@ def test_a_new_sale_is_blocked_by_what_concerns_its_tenant() -> None:
     assert one.is_blocked(1)
     one.block("hold", "1/kiwify")
     assert one.is_blocked(0)
+
+
+def test_what_was_held_back_is_counted_once_it_gets_through() -> None:
+    one = oracle()
+    one.block("relay")
+    one.told("s1", answered=True)
+    one.unblock("relay")
+    assert one.allowed("s1") == {"counted"}
+
+
+def test_a_flag_on_hold_holds_what_comes_under_it_whatever_else_is_wrong() -> None:
+    one = oracle()
+    one.block("hold", "0/stripe")
+    one.block("relay")
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"held"}
+
+
+@pytest.mark.parametrize("later", [("hold", "0/stripe"), ("ill", "1")])
+def test_what_begins_while_a_sale_is_held_back_and_does_not_concern_it_holds_nothing(later: tuple[str, str]) -> None:
+    one = oracle()
+    one.block("relay")
+    one.told("s1", answered=True)
+    one.block(*later)  # type: ignore[arg-type]
+    one.unblock("relay")
+    assert one.allowed("s1") == {"counted"}
+
+
+def test_what_may_have_been_taken_before_the_trouble_may_have_been_sent() -> None:
+    one = oracle()
+    one.told("s1", answered=False)
+    one.block("relay")
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"counted", "unsent"}
+
+
+def test_a_repetition_brings_back_nothing_that_was_stopped_for_certain() -> None:
+    one = oracle()
+    one.block("relay")
+    one.told("s1", answered=True)
+    one.stopped("s1", answered=True)
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"suppressed"}, "while the relay is dead, too: nothing of it waits"
+    one.unblock("relay")
+    assert one.allowed("s1") == {"suppressed"}
+
+
+def test_a_refund_that_was_not_answered_stops_nothing_for_certain() -> None:
+    one = oracle()
+    one.block("relay")
+    one.told("s1", answered=True)
+    one.stopped("s1", answered=False)
+    one.unblock("relay")
+    assert one.allowed("s1") == {"counted", "suppressed"}
+
+
+def test_a_refund_of_what_may_not_have_been_taken_stops_nothing_for_certain() -> None:
+    one = oracle()
+    one.block("relay")
+    one.told("s1", answered=False)
+    one.stopped("s1", answered=True)
+    one.unblock("relay")
+    assert one.allowed("s1") == {"absent", "counted", "suppressed"}
+
+
+@pytest.mark.parametrize("told_in_vain", [False, True])
+def test_a_refund_that_was_taken_first_counts_whatever_follows(*, told_in_vain: bool) -> None:
+    one = oracle()
+    one.stopped("s1", answered=True)
+    if told_in_vain:
+        one.told("s1", answered=False)
+    one.stopped("s1", answered=False)
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"suppressed"}
+
+
+def test_an_old_sale_that_was_refunded_before_anybody_knows_has_two_ends() -> None:
+    one = oracle(old=True)
+    one.told("s1", answered=False)
+    one.stopped("s1", answered=True)
+    one.told("s1", answered=True)
+    assert one.allowed("s1") == {"expired", "suppressed"}
+
+
+def test_a_refund_that_came_too_late_may_be_the_targets_last_word() -> None:
+    one = heard()
+    one.stopped("s1", answered=True)
+    assert one.judge("s1", Seen(stored="suppressed", counted=1)).verdict == "right"
+
+
+def test_after_the_end_a_refund_unsays_no_delivery() -> None:
+    one = heard()
+    one.settled("s1", Seen(stored="delivered", counted=1))
+    one.stopped("s1", answered=True)
+    assert one.judge("s1", Seen(stored="suppressed", counted=1)).verdict == "wait"
+
+
+def test_counted_and_not_yet_written_down_is_no_end() -> None:
+    one = heard()
+    one.block("consumer")
+    one.settled("s1", Seen(stored="queued", counted=1))
+    one.stopped("s1", answered=True)
+    one.unblock("consumer")
+    assert one.judge("s1", Seen(stored="suppressed", counted=1)).verdict == "right"
+
+
+def test_what_must_wait_may_be_called_held() -> None:
+    one = oracle()
+    one.block("ill", "0")
+    one.told("s1", answered=True)
+    assert one.judge("s1", Seen(stored="held", counted=0)).verdict == "right"
+
+
+def test_what_was_stopped_does_not_wait_for_meta() -> None:
+    for answered in (True, False):
+        one = oracle()
+        one.block("ill", "0")
+        one.told("s1", answered=True)
+        one.stopped("s1", answered=answered)
+        one.settled("s1", Seen(stored="suppressed", counted=0) if not answered else Seen(stored="pending", counted=0))
+        assert not one.waits_for_meta(0), f"stopped, answered: {answered}"

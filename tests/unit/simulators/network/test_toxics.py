@@ -318,6 +318,28 @@ def test_timeout_of_zero_closes_when_it_is_taken_away() -> None:
     run(work())
 
 
+def test_timeout_does_not_tell_the_end_either() -> None:
+    async def work() -> None:
+        ended = asyncio.Event()
+
+        async def listener(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            ended.set()
+            writer.close()
+
+        async with proxied(listener) as proxy:
+            await proxy.add(Wish(type="timeout", stream="upstream", attributes={"timeout": 0}))
+            _, writer = await dial(proxy)
+            writer.write_eof()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await ended.wait()
+            await proxy.remove("timeout_upstream")
+            await ended.wait()
+
+    run(work())
+
+
 @pytest.mark.parametrize("limit", [0, 1, 1000, 65_536, 100_001])
 def test_limit_data_is_exact(limit: int) -> None:
     async def work() -> None:
@@ -429,6 +451,51 @@ def test_toxics_stack_and_one_of_them_can_go() -> None:
             assert await say(streams, data) == data
             assert now() - began < 0.14
             assert [one["name"] for one in proxy.toxics()] == ["slicer_downstream"]
+
+    run(work())
+
+
+def test_each_of_two_toxics_acts() -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            await proxy.add(Wish(type="limit_data", attributes={"bytes": 4}))
+            await proxy.add(Wish(type="latency", attributes={"latency": 150}))
+            reader, writer = await dial(proxy)
+            began = now()
+            writer.write(b"longer than four")
+            assert await reader.read() == b"long", "cut"
+            assert now() - began > 0.14, "and late"
+
+    run(work())
+
+
+@pytest.mark.parametrize("wish", [{"connections": 1}, {"toxicity": 0.0}])
+def test_down_for_some_shuts_out_nobody_else(wish: dict[str, Any]) -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            await proxy.add(Wish(type="down", **wish))
+            assert proxy.told()["enabled"]
+            streams = await dial(proxy)
+            if "connections" in wish:
+                streams[1].write(b"x")
+                with pytest.raises(ConnectionResetError):
+                    await streams[0].read()
+                streams = await dial(proxy)
+            assert await say(streams, b"let in") == b"let in"
+
+    run(work())
+
+
+def test_a_toxic_for_so_many_spares_the_next_while_those_are_open() -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            await proxy.add(Wish(type="timeout", stream="upstream", connections=2, attributes={"timeout": 0}))
+            for _ in range(2):
+                _, writer = await dial(proxy)
+                writer.write(b"never answered")
+            await until(lambda: proxy.toxics()[0]["claims"] == 2, "it has acted on two connections")
+            assert await say(await dial(proxy), b"third") == b"third"
+            assert len(proxy.toxics()) == 1, "the two are still open, so it is not over"
 
     run(work())
 
