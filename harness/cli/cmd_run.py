@@ -32,6 +32,7 @@ EXAMPLES = """
   golive run -k duplicate                      scenarios whose name says so
   golive run --seed 7 --at 2026-03-01T12:00:00Z --json     the same bytes again, for a program
   golive run --target ../mine/golive.toml      your own pipeline
+  golive run --engine containers --suite smoke PostgreSQL and AWS endpoint in containers, of images that you name
 """
 
 
@@ -66,6 +67,7 @@ def run(
     model_replay: Annotated[
         list[Path] | None, typer.Option(help="A story that M-02 tells again, instead of the kept ones.", exists=True)
     ] = None,
+    engine: common.ENGINE = common.LOCAL_ENGINE,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
@@ -78,6 +80,8 @@ def run(
         path, wanted = common.find_target(target)
         common.check_host(wanted.base_url, allow_host, what="Bad signatures, faults and invented people are sent")
         clock, number = common.clock_of(at), common.seed_of(seed)
+        screen = terminal.console()
+        parts = common.engine_named(engine, wanted, screen)
         run_id, folder = common.new_run_folder(out)
         selection = Selection(
             suites=tuple(suite or ()),
@@ -88,12 +92,14 @@ def run(
             model=_about_the_model(model_examples, model_steps, model_replay or []),
         )
         again = common.reproduce_command("run", seed=number, clock=clock, target=target, allow_host=allow_host)
+        again += common.engine_option(engine)
         again = " ".join([again, *map(shlex.quote, selection.model)])
-        screen = terminal.console()
         screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
         began, started_at = time.monotonic(), common.wall_clock_iso()
         with terminal.Progress(screen) as progress:
-            session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
+            session = Session(
+                wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again, engine=parts
+            )
             try:
                 session.check(selection)
             except UsageError:
@@ -116,7 +122,8 @@ def run(
             command=again
             + "".join(f" --suite {one}" for one in suite or ())
             + (f" -k '{expression}'" if expression else ""),
-            options=common.target_option(target, allow_host),
+            options=common.target_option(target, allow_host) + common.engine_option(engine),
+            machine="; ".join(filter(None, [common.machine_here(), parts.note])),
             whole=not (suite or expression or last_failed or stop),
             started_at=started_at,
             duration_s=duration_s,
@@ -180,6 +187,7 @@ def _judge(
     target: TargetInfo,
     command: str,
     options: str,
+    machine: str,
     whole: bool,
     started_at: str,
     duration_s: float,
@@ -209,7 +217,7 @@ def _judge(
         clock_origin=clock.iso(),
         started_at=started_at,
         duration_s=round(duration_s, 2),
-        machine=common.machine_here(),
+        machine=machine,
         command=command,
         verdict=judged.verdict,
         exit_code=judged.exit_code,

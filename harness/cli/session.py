@@ -29,6 +29,7 @@ from harness.pytest_plugin import STACK_VARIABLE
 from harness.readiness.rows import expand
 from harness.records import Ledger, PrivacyResult, ScenarioResult, TimelineEvent
 from harness.stack.control import Handler
+from harness.stack.engine import LOCAL, Engine
 from harness.stack.processes import Child, Death, tail
 from harness.stack.stack import Stack
 from harness.stack.travelling import TravellingStack, no_second, why_not
@@ -109,7 +110,15 @@ class Session:
     """Runs scenarios against one target."""
 
     def __init__(
-        self, target: Target, *, clock: RunClock, seed: int, folder: Path, watcher: Watcher, reproduce: str
+        self,
+        target: Target,
+        *,
+        clock: RunClock,
+        seed: int,
+        folder: Path,
+        watcher: Watcher,
+        reproduce: str,
+        engine: Engine = LOCAL,
     ) -> None:
         self.findings = Findings()
         self._watcher = watcher
@@ -135,6 +144,7 @@ class Session:
             on_death=self._died,
             phase=watcher.phase,
             aws_faults=True,
+            engine=engine,
         )
 
     def _died(self, death: Death) -> None:
@@ -171,7 +181,7 @@ class Session:
     def _travelling(self) -> dict[str, str]:
         """Where the second instance, whose clock jumps, is described; started when the first scenario travels."""
         wanted = self.stack.wanted
-        if reason := why_not(wanted):
+        if reason := self.stack.engine.stays or why_not(wanted):
             return {"not_observed": reason}
         with self._second_lock:
             if self._second_failed:
@@ -209,6 +219,7 @@ class Session:
                 logs=self._folder / "logs" / f"lane-{number}",
                 on_death=self._died,
                 aws_faults=True,
+                engine=self.stack.engine,
             )
             self._lanes.append(lane)  # first: what goes wrong in its start is still stopped
             lane.start(operations=self._shared_operations())
