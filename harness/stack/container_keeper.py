@@ -33,6 +33,9 @@ NO_REAPER = {"TESTCONTAINERS_RYUK_DISABLED": "true"}
 #: As `docker` has it; PostgreSQL's parallel workers want more than the default 64 MB.
 _SHARED_MEMORY = "256m"
 
+#: So long may the end of a dead container's log take to be written down.
+_LAST_WORDS_S = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -71,15 +74,18 @@ def run(wish: Wish) -> Container:
 
 def keep(container: Container, happened: SimpleQueue[int]) -> int:
     """Wait until it ends, or until a signal (its number, negative) asks us to end it; the exit code."""
-    threading.Thread(target=_copy_log, args=(container,), daemon=True).start()
+    log = threading.Thread(target=_copy_log, args=(container,), daemon=True)
+    log.start()
     threading.Thread(target=lambda: happened.put(int(container.wait()["StatusCode"])), daemon=True).start()
     what = happened.get()
     if what >= 0:
+        log.join(_LAST_WORDS_S)
         print(f"the container {container.name} ended with exit code {what}", flush=True)  # noqa: T201 -- our log
         return what or 1  # nobody had asked for it
     _DO[signal.Signals(-what)](container)
     if -what != signal.SIGTERM:
         happened.get()  # the container's own end
+        log.join(_LAST_WORDS_S)
     return 0
 
 

@@ -63,6 +63,8 @@ class Engine(Protocol):
     """For the report, behind the machine: what the parts are, where that is not always the same; else empty."""
     stays: str | None
     """Why its parts cannot follow a clock that jumps; None: they can."""
+    ready_s: float
+    """A part that is not up after this long will not come up."""
 
     def ready(self, target: Target, tell: Callable[[str], None]) -> None:
         """Return if what that target needs can be started; `tell` is for what takes long.
@@ -84,6 +86,7 @@ class LocalEngine:
     name = "local"
     note = ""
     stays: str | None = None
+    ready_s = 30.0
 
     def ready(self, target: Target, tell: Callable[[str], None]) -> None:
         """Nothing: what is not installed says so when it is started."""

