@@ -121,6 +121,7 @@ def load_profile(
         )
         common.publish(record, folder)
         terminal.show(record, folder, screen)
+        terminal.annotate(record, path)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         undecided = expect_undecided and record.verdict is Verdict.INCONCLUSIVE

@@ -135,6 +135,7 @@ def run(
             record = judged()
             common.publish(record, folder)
         terminal.show(record, folder, screen, not_applicable=len(findings.not_applicable))
+        terminal.annotate(record, path)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)

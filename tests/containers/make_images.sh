@@ -40,8 +40,9 @@ with_tools() { # with_tools ROOT COMMAND...: programs of this machine with their
   printf 'root:x:0:0::/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\ngolive:x:10001:10001::/tmp:/bin/sh\n' > "$root/etc/passwd"
   printf 'root:x:0:\npostgres:x:999:\ngolive:x:10001:\n' > "$root/etc/group"
   printf 'hosts: files dns\npasswd: files\ngroup: files\n' > "$root/etc/nsswitch.conf"
-  for tool in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2; do # looked up by name, so that ldd does not tell
-    { find /lib/x86_64-linux-gnu /lib/aarch64-linux-gnu /lib64 -maxdepth 1 -name "$tool" 2>/dev/null || true; } | while read -r found; do
+  # What is looked up by name, so that ldd does not tell, and what every Debian has.
+  for tool in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2 libgcc_s.so.1 libstdc++.so.6 libz.so.1; do
+    { find /lib/x86_64-linux-gnu /lib/aarch64-linux-gnu /lib64 /usr/lib/x86_64-linux-gnu -maxdepth 1 -name "$tool" 2>/dev/null || true; } | while read -r found; do
       mkdir -p "$root$(dirname "$found")" && cp -nL "$found" "$root$found"
     done
   done
@@ -94,7 +95,7 @@ make_aws() {
 make_python() {
   local root=$work/python
   mkdir -p "$root"
-  with_tools "$root" bash mkdir rm cp ls cat id chown chmod useradd install
+  with_tools "$root" bash mkdir rm grep chown
   with_python "$root"
   tar -c -C "$root" . | docker import --change 'CMD ["/usr/local/bin/python3"]' \
     --change 'ENV PATH=/usr/local/bin:/usr/bin:/bin' - golive-test/python
