@@ -41,7 +41,8 @@ with_tools() { # with_tools ROOT COMMAND...: programs of this machine with their
   printf 'root:x:0:\npostgres:x:999:\ngolive:x:10001:\n' > "$root/etc/group"
   printf 'hosts: files dns\npasswd: files\ngroup: files\n' > "$root/etc/nsswitch.conf"
   # What is looked up by name, so that ldd does not tell, and what every Debian has.
-  for tool in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2 libgcc_s.so.1 libstdc++.so.6 libz.so.1; do
+  for tool in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2 libgcc_s.so.1 libstdc++.so.6 libz.so.1 \
+      libpthread.so.0 librt.so.1 libdl.so.2 libutil.so.1 libm.so.6; do
     { find /lib/x86_64-linux-gnu /lib/aarch64-linux-gnu /lib64 /usr/lib/x86_64-linux-gnu -maxdepth 1 -name "$tool" 2>/dev/null || true; } | while read -r found; do
       mkdir -p "$root$(dirname "$found")" && cp -nL "$found" "$root$found"
     done

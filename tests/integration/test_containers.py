@@ -20,8 +20,11 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+import requests
+import yaml
 
 from harness.stack.containers import ContainedPostgres, ContainersEngine, remove_leftovers
+from harness.stack.ports import free_port
 from harness.stack.processes import Death, Nursery
 from harness.waiting import wait_until
 
@@ -213,3 +216,51 @@ def test_an_engine_that_is_not_known_is_answered_with_a_guess(tmp_path: Path) ->
     said, _ = run.communicate(timeout=LIMIT_S)
     assert run.returncode == 2
     assert "Did you mean 'containers'?" in said
+
+
+def test_the_image_answers_as_compose_runs_it(engine: Any) -> None:
+    """Built by the project's Dockerfile: not root, without rights, on a read-only disk; its ports on loopback only."""
+    built = {tag for image in engine.images.list() for tag in image.tags}
+    if "golive-test/golive:latest" not in built:
+        subprocess.run([MAKE_IMAGES.with_name("build_image.sh")], check=True, timeout=2 * LIMIT_S)
+    asked = yaml.safe_load((MAKE_IMAGES.parents[2] / "compose.yaml").read_text(encoding="utf-8"))["services"]["golive"]
+    ports = [free_port() for _ in asked["ports"]]
+    running = engine.containers.run(
+        "golive-test/golive",
+        asked["command"],
+        detach=True,
+        init=asked["init"],
+        read_only=asked["read_only"],
+        tmpfs=dict(one.partition(":")[::2] for one in asked["tmpfs"]),
+        cap_drop=asked["cap_drop"],
+        security_opt=asked["security_opt"],
+        ports={
+            f"{one.rpartition(':')[2]}/tcp": ("127.0.0.1", port)
+            for one, port in zip(asked["ports"], ports, strict=True)
+        },
+    )
+    try:
+
+        def complaint() -> list[str]:
+            running.reload()
+            assert running.status in ("created", "running"), running.logs().decode()
+            return [text for port, path in zip(ports, _PATHS, strict=True) if (text := _answer(port, path)) != "200"]
+
+        wait_until(complaint, lambda found: not found, goal="all three fakes answer", within_s=60)
+        assert running.exec_run(["/bin/sh", "-c", "echo $EUID"]).output.decode().strip() == "10001"
+        assert running.exec_run(["golive", "status"]).exit_code == 0
+        running.stop(timeout=20)
+        assert running.wait()["StatusCode"] == 130  # as of SIGTERM everywhere; not 137, which would be killed
+        assert "nothing is left running" in running.logs().decode()
+    finally:
+        running.remove(force=True, v=True)
+
+
+_PATHS = ("/_golive/health", "/_golive/health", "/")
+
+
+def _answer(port: int, path: str) -> str:
+    try:
+        return str(requests.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code)
+    except requests.RequestException as error:
+        return type(error).__name__
