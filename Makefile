@@ -63,6 +63,13 @@ load: $(STAMP) ## the plan's average day as load, judged on raw samples
 lock: $(STAMP) ## write requirements.lock again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements.lock
+	@$(MAKE) -s lock-image
+
+.PHONY: lock-image
+lock-image: $(STAMP) ## write requirements-image.lock again: the part of requirements.lock that the Dockerfile installs
+	@echo hatchling | $(BIN)/uv pip compile pyproject.toml - --extra aws --extra reference --universal --python-version 3.11 \
+	    --constraint requirements.lock --generate-hashes --no-emit-index-url --no-annotate --no-header -q \
+	    -o requirements-image.lock
 
 .PHONY: openapi
 openapi: $(STAMP) ## write docs/openapi.json again from the reference's routes

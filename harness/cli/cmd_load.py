@@ -59,6 +59,7 @@ def load_profile(
     allow_host: Annotated[
         str | None, typer.Option(help="Permit load on this host, where the target is not on this machine.")
     ] = None,
+    engine: common.ENGINE = common.LOCAL_ENGINE,
     expect_undecided: Annotated[
         bool, typer.Option("--expect-undecided", help="Exit 0 when the run is too short to decide (INCONCLUSIVE).")
     ] = False,
@@ -77,6 +78,8 @@ def load_profile(
         path, wanted = common.find_target(target)
         common.check_host(wanted.base_url, allow_host, what="Load is sent")
         clock, number = common.clock_of(None), common.seed_of(seed)
+        screen = terminal.console()
+        parts = common.engine_named(engine, wanted, screen)
         run_id, folder = common.new_run_folder(out)
         told = {
             "--rate": rate,
@@ -85,8 +88,7 @@ def load_profile(
             "--target": target,
             "--allow-host": allow_host,
         }
-        command = _command(profile, told, processes, number)
-        screen = terminal.console()
+        command = _command(profile, told, processes, number) + common.engine_option(engine)
         screen.print(f"golive load {run_id}: {profile} ({asked.title}), target {wanted.name} ({path}), seed {number}")
         screen.print(
             f"{_offered(asked)}; "
@@ -102,6 +104,7 @@ def load_profile(
                 folder=folder,
                 processes=processes,
                 watcher=progress,
+                engine=parts,
             )
             hunt = KneeHunt(session, asked, seed=number, folder=folder, watcher=progress) if asked.search else None
             findings = _observe(session, hunt)
@@ -117,10 +120,12 @@ def load_profile(
             command=command,
             started_at=started_at,
             duration_s=time.monotonic() - began,
+            machine="; ".join(filter(None, [common.machine_here(), parts.note])),
             slo=hunt.results if hunt else load.judge(seen, seed=number) if seen else (),
         )
         common.publish(record, folder, load_history=history)
         terminal.show(record, folder, screen)
+        terminal.annotate(record, path)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         undecided = expect_undecided and record.verdict is Verdict.INCONCLUSIVE
@@ -167,6 +172,7 @@ def _judge(
     command: str,
     started_at: str,
     duration_s: float,
+    machine: str,
     slo: Sequence[SloResult],
 ) -> RunRecord:
     seen = findings.seen
@@ -191,7 +197,7 @@ def _judge(
         clock_origin=clock.iso(),
         started_at=started_at,
         duration_s=round(duration_s, 2),
-        machine=common.machine_here(),
+        machine=machine,
         command=command,
         verdict=judged.verdict,
         exit_code=judged.exit_code,

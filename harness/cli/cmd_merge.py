@@ -68,6 +68,7 @@ def merge_shards(
             target=first.target,
             command=command,
             options=_options(first),
+            machine="; ".join(dict.fromkeys(one.machine for one in records)),
             whole=not part.selection,
             started_at=first.started_at,
             duration_s=max(one.duration_s for one in records),

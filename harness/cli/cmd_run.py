@@ -34,6 +34,7 @@ EXAMPLES = """
   golive run --seed 7 --at 2026-03-01T12:00:00Z --json     the same bytes again, for a program
   golive run --target ../mine/golive.toml      your own pipeline
   golive run --seed 7 --shard 2/3              the second of three parts; then `golive merge`
+  golive run --engine containers --suite smoke PostgreSQL and AWS endpoint in containers, of images that you name
 """
 
 
@@ -71,6 +72,7 @@ def run(
     shard: Annotated[
         str, typer.Option(help="Only this part of the run, like 2/3; `golive merge` makes one report of all parts.")
     ] = "",
+    engine: common.ENGINE = common.LOCAL_ENGINE,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
@@ -84,6 +86,8 @@ def run(
         common.check_host(wanted.base_url, allow_host, what="Bad signatures, faults and invented people are sent")
         part = _part(shard, seed=seed, last_failed=last_failed)
         clock, number = common.clock_of(at), common.seed_of(seed)
+        screen = terminal.console()
+        parts = common.engine_named(engine, wanted, screen)
         run_id, folder = common.new_run_folder(out)
         selection = Selection(
             suites=tuple(suite or ()),
@@ -95,12 +99,14 @@ def run(
             model=_about_the_model(model_examples, model_steps, model_replay or []),
         )
         again = common.reproduce_command("run", seed=number, clock=clock, target=target, allow_host=allow_host)
+        again += common.engine_option(engine)
         again = " ".join([again, *map(shlex.quote, selection.model)])
-        screen = terminal.console()
         screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
         began, started_at, commit = time.monotonic(), common.wall_clock_iso(), common.commit_here()
         with terminal.Progress(screen) as progress:
-            session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
+            session = Session(
+                wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again, engine=parts
+            )
             try:
                 session.check(selection)
                 planned = session.plan(selection) if part else ()
@@ -125,7 +131,8 @@ def run(
             + "".join(f" --suite {one}" for one in suite or ())
             + (f" -k {shlex.quote(expression)}" if expression else "")
             + (f" --shard {part}" if part else ""),
-            options=common.target_option(target, allow_host),
+            options=common.target_option(target, allow_host) + common.engine_option(engine),
+            machine="; ".join(filter(None, [common.machine_here(), parts.note])),
             whole=not (suite or expression or last_failed or stop or part),
             shard=_shard_info(part, selection, planned, findings),
             started_at=started_at,
@@ -138,6 +145,7 @@ def run(
             record = judged()
             common.publish(record, folder)
         terminal.show(record, folder, screen, not_applicable=len(findings.not_applicable))
+        terminal.annotate(record, path)
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
@@ -214,6 +222,7 @@ def judge(
     target: TargetInfo,
     command: str,
     options: str,
+    machine: str,
     whole: bool,
     started_at: str,
     duration_s: float,
@@ -245,7 +254,7 @@ def judge(
         clock_origin=clock.iso(),
         started_at=started_at,
         duration_s=round(duration_s, 2),
-        machine=common.machine_here(),
+        machine=machine,
         command=command,
         verdict=judged.verdict,
         exit_code=judged.exit_code,

@@ -50,6 +50,12 @@ def up(
     listen: Annotated[
         str, typer.Option(help="An address for the page, so that others can see it; they need a one-time link.")
     ] = LOOPBACK,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="Inside a container only: its own address answers too, so that ports can be published."
+        ),
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is up; `golive down` ends it.")] = False,
     as_json: JSON = False,
 ) -> None:
@@ -60,11 +66,17 @@ def up(
     with common.exit_codes():
         names = _chosen(only)
         _check_address(listen, names)
+        if published and not environment.in_a_container():
+            raise UsageError("--published would open the fakes to others, and is for the inside of a container only.")
+        if detach and published:
+            raise UsageError("--detach would end the container at once; --published wants to stay in the foreground.")
         if detach:
             state = _detached(names, port_base=port_base, env_file=env_file, listen=listen)
             _tell(state, as_json=as_json, ends="`golive down` ends it.")
         else:
-            _in_the_foreground(names, port_base=port_base, env_file=env_file, listen=listen, as_json=as_json)
+            _in_the_foreground(
+                names, port_base=port_base, env_file=env_file, listen=listen, as_json=as_json, published=published
+            )
 
 
 def status(as_json: JSON = False) -> None:
@@ -146,7 +158,7 @@ def _check_address(listen: str, names: tuple[str, ...]) -> None:
 
 
 def _in_the_foreground(
-    names: tuple[str, ...], *, port_base: int, env_file: Path | None, listen: str, as_json: bool
+    names: tuple[str, ...], *, port_base: int, env_file: Path | None, listen: str, as_json: bool, published: bool
 ) -> None:
     ended = threading.Event()
     deaths: list[Death] = []
@@ -155,7 +167,9 @@ def _in_the_foreground(
         deaths.append(death)
         ended.set()
 
-    running = Environment(names, port_base=port_base, listen=listen, env_file=env_file, on_death=died)
+    running = Environment(
+        names, port_base=port_base, listen=listen, env_file=env_file, on_death=died, published=published
+    )
     try:
         state = running.start()
         _tell(state, as_json=as_json, ends="Ctrl-C ends it.")

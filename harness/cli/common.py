@@ -14,21 +14,34 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from rich.console import Console
 
 from harness.cli.terminal import console, escape
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import benchmarks
 from harness.records import RunRecord, TargetInfo
+from harness.stack.containers import ContainersEngine
+from harness.stack.engine import LOCAL, Engine
 from harness.target import Target
 from reports import history, trend
 from reports.write import point_latest, write_run
 from simulators.loopback import is_loopback
 
 OUT = Path("reports/out")
+
+ENGINE = Annotated[
+    str,
+    typer.Option(
+        help="Where PostgreSQL and the AWS endpoint come from: local (from PyPI), or containers "
+        "(images GOLIVE_POSTGRES_IMAGE, GOLIVE_AWS_IMAGE)."
+    ),
+]
+LOCAL_ENGINE = LOCAL.name
 
 
 def find_target(given: str | None) -> tuple[Path, Target]:
@@ -47,6 +60,25 @@ def find_target(given: str | None) -> tuple[Path, Target]:
             raise UsageError("The reference is not installed (golive[reference]), and there is no golive.toml here.")
         path = Path(next(iter(spec.submodule_search_locations))) / "target.toml"
     return path, Target.load(path)
+
+
+def engine_named(name: str, target: Target, screen: Console) -> Engine:
+    """The engine of that name, which can start what the target needs.
+
+    Raises:
+        UsageError: there is none of that name, or it cannot.
+    """
+    known: Mapping[str, Engine] = {one.name: one for one in (LOCAL, ContainersEngine(os.environ))}
+    if name not in known:
+        raise UsageError(f"No engine is called {name!r}.{nearest(name, known)} Known: {', '.join(known)}.")
+    engine = known[name]
+    engine.ready(target, lambda words: screen.print(escape(words)))
+    return engine
+
+
+def engine_option(name: str) -> str:
+    """` --engine containers`, or nothing where the default was meant."""
+    return "" if name == LOCAL.name else f" --engine {name}"
 
 
 def clock_of(at: str | None) -> RunClock:

@@ -28,6 +28,7 @@ from harness.errors import HarnessError, NotSeenInTime, PromiseBroken, UsageErro
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaArrivals
 from harness.records import Conversion, Ledger, LoadCost, LoadKnee, LoadMark
+from harness.stack.engine import LOCAL, Engine
 from harness.stack.processes import Child, Death, tail
 from harness.stack.stack import Stack
 from harness.target import Target
@@ -105,6 +106,7 @@ class LoadSession:
         folder: Path,
         processes: int,
         watcher: Watcher,
+        engine: Engine = LOCAL,
     ) -> None:
         self.findings = LoadFindings()
         self._profile = profile
@@ -124,6 +126,7 @@ class LoadSession:
             on_death=self._died,
             phase=watcher.phase,
             meta_options=("--keep-arrivals", kept, "--keep-ids", kept),
+            engine=engine,
         )
         self._tenants: list[Tenant] = []
         self._generators: list[Child] = []

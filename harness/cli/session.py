@@ -31,6 +31,7 @@ from harness.records import Ledger, Planned, PrivacyResult, ScenarioResult, Time
 from harness.sharding import Shard, shard_of
 from harness.stack import monitoring
 from harness.stack.control import Handler
+from harness.stack.engine import LOCAL, Engine
 from harness.stack.processes import Child, Death, tail
 from harness.stack.stack import Stack
 from harness.stack.travelling import TravellingStack, no_second, tied_down, why_not
@@ -116,7 +117,15 @@ class Session:
     """Runs scenarios against one target."""
 
     def __init__(
-        self, target: Target, *, clock: RunClock, seed: int, folder: Path, watcher: Watcher, reproduce: str
+        self,
+        target: Target,
+        *,
+        clock: RunClock,
+        seed: int,
+        folder: Path,
+        watcher: Watcher,
+        reproduce: str,
+        engine: Engine = LOCAL,
     ) -> None:
         self.findings = Findings()
         self._watcher = watcher
@@ -143,6 +152,7 @@ class Session:
             on_death=self._died,
             phase=watcher.phase,
             aws_faults=True,
+            engine=engine,
         )
 
     def _died(self, death: Death) -> None:
@@ -180,12 +190,16 @@ class Session:
 
     def _travelling(self) -> dict[str, str]:
         wanted = self.stack.wanted
-        return self._another("travelling", TravellingStack, declared=tied_down(wanted), reason=why_not(wanted))
+        return self._another("travelling", TravellingStack, declared=tied_down(wanted), reason=self._stays())
 
     def _monitored(self) -> dict[str, str]:
         wanted = self.stack.wanted
         declared = tied_down(wanted) or monitoring.why_not(wanted)
-        return self._another("monitored", monitoring.MonitoredStack, declared=declared, reason=why_not(wanted))
+        return self._another("monitored", monitoring.MonitoredStack, declared=declared, reason=self._stays())
+
+    def _stays(self) -> str | None:
+        """Why no instance travels on this machine, with this engine."""
+        return self.stack.engine.stays or why_not(self.stack.wanted)
 
     def _another(
         self, name: str, make: type[TravellingStack], *, declared: str | None, reason: str | None
@@ -245,6 +259,7 @@ class Session:
                 logs=self._folder / "logs" / f"lane-{number}",
                 on_death=self._died,
                 aws_faults=True,
+                engine=self.stack.engine,
             )
             self._lanes.append(lane)  # first: what goes wrong in its start is still stopped
             lane.start(operations=self._shared_operations())

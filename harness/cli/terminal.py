@@ -18,7 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records import LoadCost, LoadKnee, LoadResult, RowState, RunRecord, ScenarioResult, Verdict
+from reports.annotations import lines as annotation_lines
 from reports.words import printable, share_sentence, slo_interval, slo_measured, slo_target
+
+#: How a line begins that GitHub's runner would obey.
+_COMMAND = re.compile(r"(?m)^(\s*)(::|##\[)")
 
 _MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "error": "[magenta]![/]"}
 _STYLES = {
@@ -40,8 +44,20 @@ def output() -> Console:
 
 
 def escape(text: str) -> str:
-    """Neither markup nor control characters: what a target answers must not drive somebody's terminal."""
-    return _escape(printable(text))
+    """Neither markup nor control characters nor a CI system's commands: what a target answers must drive nothing."""
+    return _escape(_COMMAND.sub(r"\1| \2", printable(text)))
+
+
+def annotate(record: RunRecord, anchor: Path) -> None:
+    """On GitHub Actions, tell it what is red, beside the file `anchor` if the repository has it."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    home = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+    inside = anchor.resolve().is_relative_to(home)
+    file = anchor.resolve().relative_to(home).as_posix() if inside else None
+    for line in annotation_lines(record, file=file):
+        sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 class Progress:

@@ -40,3 +40,6 @@ class LocalAws:
             return None if self.url else "it has not said where it listens"
 
         wait_ready(child, complaint, within_s=within_s)
+
+    def discard(self) -> None:
+        """Nothing: it keeps everything in its memory."""

@@ -14,7 +14,7 @@ import psycopg
 from harness.errors import HarnessError, PromiseBroken
 from harness.stack.aws_faults import AwsFaults
 from harness.stack.control import Handler
-from harness.stack.postgres import LocalPostgres
+from harness.stack.engine import Database
 from harness.stack.processes import Nursery, how_it_ended, tail
 
 
@@ -28,7 +28,7 @@ class Breaking:
         self,
         nursery: Nursery,
         *,
-        database: Callable[[], LocalPostgres | None],
+        database: Callable[[], Database | None],
         start_database: Callable[[], None],
         start_role: Callable[[str], object],
         aws: Callable[[], AwsFaults | None],
@@ -73,9 +73,10 @@ class Breaking:
 
     def _stop_database(self) -> bool | None:
         """As an operator's restart begins: clients are cut, what is committed is on disk, nobody answers."""
-        if self._database() is None:
+        database = self._database()
+        if database is None:
             return None
-        self._nursery.get("postgres").kill(signal.SIGINT)
+        database.stop(self._nursery.get("postgres"))
         return True
 
     def _read_only(self, *, on: bool) -> bool | None:

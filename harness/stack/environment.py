@@ -220,7 +220,9 @@ class Environment:
         listen: str,
         env_file: Path | None,
         on_death: Callable[[Death], None],
+        published: bool = False,
     ) -> None:
+        self._published = published
         self._names = [name for name in names if name != CONSOLE] + [name for name in names if name == CONSOLE]
         self._port_base = port_base
         self._listen = listen
@@ -249,6 +251,8 @@ class Environment:
                     wait.result()
         if CONSOLE in self._names:
             self._ready(*self._launch(CONSOLE, chosen[CONSOLE]))
+        if self._published:
+            self._forward([chosen[name] for name in self._names])
         state = State(
             pid=os.getpid(),
             started_s=psutil.Process().create_time(),
@@ -262,6 +266,18 @@ class Environment:
             write_env_file(self._env_file, state.services)
         _write_private(state_path(self._port_base), json.dumps(asdict(state)))
         return state
+
+    def _forward(self, ports: Sequence[int]) -> None:
+        argv = [sys.executable, "-m", "harness.stack.forward", own_address(), *map(str, ports)]
+        child = self._nursery.start(
+            "published ports", argv, owner="harness", env=_env(), log=self.folder / "forward.log"
+        )
+        said = child.log
+        wait_ready(
+            child,
+            lambda: None if "ready" in said.read_text(encoding="utf-8") else "it does not listen yet",
+            within_s=_READY_S,
+        )
 
     def _launch(self, name: str, port: int) -> tuple[LocalSimulator, Child]:
         simulator = LocalSimulator(name)
@@ -291,6 +307,27 @@ class Environment:
             path.unlink(missing_ok=True)
         self._nursery.stop_all()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def in_a_container() -> bool:
+    """Whether this is the inside of a container, as Docker and Podman mark it."""
+    return any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
+
+
+def own_address() -> str:
+    """The address of this container, at which its published ports arrive.
+
+    Raises:
+        UsageError: it has none but loopback.
+    """
+    try:
+        found = {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    except OSError:
+        found = set()
+    for address in sorted(found):
+        if not ipaddress.ip_address(address).is_loopback:
+            return address
+    raise UsageError("--published: this container has no address of its own; with --network host leave it out.")
 
 
 def _env() -> dict[str, str]:

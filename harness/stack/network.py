@@ -65,6 +65,13 @@ class Links:
         told = self._open(name, upstream=f"tcp:{urlsplit(url).netloc}")
         self._opened(name, f"http://{told['listen'].removeprefix('tcp:')}")
 
+    def to_server(self, name: str, url: str) -> None:
+        """A link to any server on TCP whose URL names host and port; user, password and path stay as they are."""
+        there = urlsplit(url)
+        told = self._open(name, upstream=f"tcp:{there.hostname}:{there.port}")
+        user, at, _ = there.netloc.rpartition("@")
+        self._opened(name, there._replace(netloc=user + at + told["listen"].removeprefix("tcp:")).geturl())
+
     def to_postgres(self, name: str, url: str, *, folder: Path, through: Path) -> None:
         """A link to the PostgreSQL whose socket is in a folder; entered by a socket in another folder."""
         through.mkdir(mode=0o700, exist_ok=True)

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from harness.errors import HarnessError, NotSeenInTime
+from harness.stack.network import Links
 from harness.stack.processes import Child, Nursery, wait_ready
 from harness.waiting import wait_until
 
@@ -83,6 +84,27 @@ class LocalPostgres:
             return None
 
         wait_ready(child, complaint, within_s=within_s)
+
+    def stop(self, child: Child) -> None:
+        """End it as an operator does, and wait: SIGINT is its fast shutdown."""
+        child.kill(signal.SIGINT)
+
+    def crash(self, child: Child, *, within_s: float) -> None:
+        """Kill every process of it as `kill -9` does, and wait.
+
+        Raises:
+            HarnessError: some of it does not go.
+        """
+        family = self.processes(child)
+        child.kill()
+        self.kill_rest(family, within_s=within_s)
+
+    def link(self, links: Links, url: str, *, through: Path) -> None:
+        """Stand in the way to its socket."""
+        links.to_postgres("database", url, folder=self._folder, through=through)
+
+    def discard(self) -> None:
+        """Nothing: its data is in the stack's folder."""
 
     @staticmethod
     def processes(child: Child) -> list[psutil.Process]:

@@ -74,11 +74,14 @@ class Child:
         log: Path,
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        tidies: bool = False,
     ) -> None:
         self.name = name
         self.owner = owner
         self.log = log
         self.stop_signal = stop_signal
+        self.tidies = tidies
+        """Whether it has something to remove that is not its own process: even the guardian asks before it kills."""
         self.expected = False
         """Whether its end is wanted; set before a signal is sent, so that the watcher stays silent."""
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -187,7 +190,7 @@ class Nursery:
         child = Child(name, argv, **options)  # type: ignore[arg-type]  # passed through, checked by Child
         with self._lock:
             self._children[name] = child
-            self._tell_guardian(f"pid {child.pid}")
+            self._tell_guardian(f"{'tidy' if child.tidies else 'pid'} {child.pid}")
         threading.Thread(target=self._watch, args=(child,), daemon=True, name=f"watch {name}").start()
         return child
 

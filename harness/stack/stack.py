@@ -25,13 +25,13 @@ import requests
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken
 from harness.probes.queue import QueueProbe
-from harness.stack.aws import CREDENTIALS, LocalAws
+from harness.stack.aws import CREDENTIALS
 from harness.stack.aws_faults import AwsFaults
 from harness.stack.breaking import Breaking
 from harness.stack.control import ControlServer, Handler
+from harness.stack.engine import LOCAL, Database, Engine, Part
 from harness.stack.network import PLACEHOLDERS, Links
 from harness.stack.ports import free_port
-from harness.stack.postgres import LocalPostgres
 from harness.stack.processes import Child, Death, Nursery, how_it_ended, tail, wait_ready
 from harness.stack.simulators import LocalSimulator
 from harness.target import Command, Target
@@ -61,6 +61,7 @@ class Stack:
         phase: Callable[[str], None] = lambda _: None,
         meta_options: Sequence[str] = (),
         aws_faults: bool = False,
+        engine: Engine = LOCAL,
     ) -> None:
         self._wanted = target
         self.target = target
@@ -81,7 +82,9 @@ class Stack:
         self.nursery.sweep_later(self.folder)
         self.meta_url = ""
         self._control: ControlServer | None = None
-        self._database: LocalPostgres | None = None
+        self.engine = engine
+        self._database: Database | None = None
+        self._aws: Part | None = None
         self._links: Links | None = None
         self._aws_faults = AwsFaults() if aws_faults and target.needs("aws_url") else None
         """Stands between the target and its AWS, so that AWS can fail; not in load runs, which it would slow."""
@@ -126,7 +129,8 @@ class Stack:
             "port": str(free_port())
         }
         env = self._base_env()
-        meta, aws = LocalSimulator("meta"), LocalAws()
+        meta, aws = LocalSimulator("meta"), self.engine.aws()
+        self._aws = aws
         waits: list[Callable[[], None]] = []
         offset = ("--clock-offset-s", str(self.clock.offset_s)) if self.clock.offset_s else ()
         meta_child = meta.start(
@@ -139,7 +143,7 @@ class Stack:
         waits.append(lambda: meta.wait_ready(meta_child, within_s=PART_READY_S))
         if wanted.needs("aws_url"):
             aws_child = aws.start(self.nursery, env={**self._part_env(), **CREDENTIALS}, log=self.logs / "aws.log")
-            waits.append(lambda: aws.wait_ready(aws_child, within_s=PART_READY_S))
+            waits.append(lambda: aws.wait_ready(aws_child, within_s=self.engine.ready_s))
         cloudwatch = LocalSimulator("cloudwatch")
         if wanted.needs("cloudwatch_url"):
             log = self.logs / "fake-cloudwatch.log"
@@ -150,10 +154,10 @@ class Stack:
             faults_child = faults.start(self.nursery, env=env, log=self.logs / "aws-faults.log")
             waits.append(lambda: faults.wait_ready(faults_child, within_s=PART_READY_S))
         if wanted.needs("database_url"):
-            database = self._database = LocalPostgres(self.folder / "pg")
+            database = self._database = self.engine.database(self.folder / "pg")
             database.prepare()
             postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
-            waits.append(lambda: database.wait_ready(postgres, within_s=PART_READY_S))
+            waits.append(lambda: database.wait_ready(postgres, within_s=self.engine.ready_s))
             values["database_url"] = database.url
         with ThreadPoolExecutor(len(waits)) as pool:
             for done in [pool.submit(wait) for wait in waits]:
@@ -326,6 +330,8 @@ class Stack:
             self._control.close()
             self._control = None
         self.nursery.stop_all()
+        for part in filter(None, (self._database, self._aws)):
+            part.discard()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write_info(self) -> None:
@@ -408,10 +414,7 @@ class Stack:
         database = self._database
         if database is None:
             return False
-        postmaster = self.nursery.get("postgres")
-        family = database.processes(postmaster)
-        postmaster.kill()
-        database.kill_rest(family, within_s=PART_READY_S)
+        database.crash(self.nursery.get("postgres"), within_s=self.engine.ready_s)
         self._start_database()
         return True
 
@@ -421,7 +424,7 @@ class Stack:
         if database is None or self.nursery.get("postgres").running():
             return
         postgres = database.start(self.nursery, env=self._part_env(), log=self.logs / "postgres.log")
-        database.wait_ready(postgres, within_s=PART_READY_S)
+        database.wait_ready(postgres, within_s=self.engine.ready_s)
 
     def network(self) -> dict[str, Any]:
         """Put proxies between the target and what it needs, once a run: its processes are started again behind them.
@@ -447,9 +450,8 @@ class Stack:
         """One for each part that the target's processes are told of by `${...}`."""
         told = json.dumps([self._wanted.env, self._wanted.start])
         wanted = {name for name, placeholder in PLACEHOLDERS.items() if f"${{{placeholder}}}" in told}
-        if "database" in wanted:
-            folder = self.folder / "pg"
-            links.to_postgres("database", self._values["database_url"], folder=folder, through=self.folder / "net")
+        if "database" in wanted and self._database is not None:
+            self._database.link(links, self._values["database_url"], through=self.folder / "net")
         for name in ("aws", "meta"):
             if name in wanted:
                 links.to_http(name, self._values[PLACEHOLDERS[name]])
