@@ -113,6 +113,7 @@ class WarmSession(Session):
             raise HarnessError("the proof was stopped")
         self._counted.clear()
         self._told.clear()
+        self._end_others()
         self._folder = self._home / name
         (self._folder / "logs").mkdir(parents=True, exist_ok=True)
         self.stack.exchange(
@@ -121,6 +122,13 @@ class WarmSession(Session):
             logs=self._folder / "logs",
             name=f"trial_{self._number}",
         )
+
+    def _end_others(self) -> None:
+        """Those whose clocks jump run the make before; who wants one gets one of this make."""
+        for one in self._others.values():
+            one.stop()
+        self._others.clear()
+        self._failed.clear()
 
     def _look(self) -> None:
         self.look_once_more()

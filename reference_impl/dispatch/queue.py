@@ -84,9 +84,10 @@ class Queue:
 
     def hidden(self) -> int:
         """Messages that somebody has received and not deleted, and that will be seen again: SQS's own approximation."""
-        wanted = "ApproximateNumberOfMessagesNotVisible"
-        found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[wanted])
-        return int(found["Attributes"][wanted])
+        found = self._client.get_queue_attributes(
+            QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+        )
+        return int(found["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
 
     def waiting(self) -> int:
         """Messages that nobody has received yet: SQS's own approximation."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+HOME = Path(__file__).parents[2]
 GOLIVE = str(Path(sys.executable).parent / "golive")
 LIMIT_S = 240
 COURSE = ["injected", "condition true", "detected", "paged", "mitigated", "recovered", "known", "books closed"]
@@ -66,6 +68,62 @@ def test_what_is_undone_comes_before_the_recovery(tmp_path: Path, name: str) -> 
     told = steps(json.loads(done.stdout))
     assert told.index("mitigated") < told.index("cause gone") < told.index("recovered")
     assert ("undone" in told) == (name != "meta-outage")
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The reference's target file, template and runbooks, to be changed."""
+    shutil.copy(HOME / "reference_impl" / "target.toml", tmp_path)
+    shutil.copytree(HOME / "reference_impl" / "infra", tmp_path / "infra")
+    shutil.copytree(HOME / "docs" / "runbooks", tmp_path / "docs" / "runbooks")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('eval "$RESTART"', "true", "heartbeat-consumer has not resolved within 4 min of the recovery"),
+        ("| grep -x OK", "| grep -x FINE", "the runbook's `sh know` of "),
+        ("export PROCESS=", "export ROLE=", "page and its drill have drifted"),
+    ],
+)
+def test_a_runbook_that_does_not_work_is_red(copied: Path, old: str, new: str, complaint: str) -> None:
+    """The drill does what the page says: where that is wrong, nobody is told that all is well."""
+    page = copied / "docs" / "runbooks" / "heartbeat.md"
+    text = page.read_text()
+    assert old in text
+    page.write_text(text.replace(old, new))
+    done = drill("dead-process", "--seed", "7", "--target", str(copied / "target.toml"), "--out", str(copied / "run"))
+    assert done.returncode == (2 if "drifted" in complaint else 1), done.stderr[-3000:]
+    assert complaint in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("Threshold: 180", "Threshold: 600", "breaker-open"),
+        ("Threshold: 95\n", "Threshold: 50\n", "webhook-success"),
+        ("TreatMissingData: breaching", "TreatMissingData: notBreaching", "heartbeat-web"),
+        ("OKActions: [!Ref PageTopic]", "OKActions: []", "dlq-depth"),
+    ],
+)
+def test_an_alarm_that_is_not_the_plans_is_red(copied: Path, old: str, new: str, complaint: str) -> None:
+    """W-09 measures the template that is deployed by the plan's numbers."""
+    template = copied / "infra" / "pipeline.yaml"
+    text = template.read_text()
+    assert old in text
+    template.write_text(text.replace(old, new))
+    out = ["--target", str(copied / "target.toml"), "--out", str(copied / "run")]
+    done = subprocess.run(
+        [GOLIVE, "run", "--suite", "monitoring", "-k", "W-09", *out, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 1, done.stderr[-3000:]
+    [scenario] = json.loads(done.stdout)["scenarios"]
+    assert (scenario["outcome"], complaint in scenario["message"]) == ("failed", True), scenario["message"]
 
 
 def test_a_name_that_is_not_there_is_answered_with_the_nearest(tmp_path: Path) -> None:
