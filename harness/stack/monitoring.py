@@ -345,9 +345,9 @@ class MonitoredStack(TravellingStack):
         self._calls_to = self._calls()[1]
 
     def _patience_s(self, expected: Mapping[str, int], *, known: bool) -> float:
-        """A process that has never been heard may still be starting: nobody asks the relay whether it is ready."""
+        """A process that has never been heard may still be starting: nobody asks relay and consumer if they are ready."""
         if any(role not in self._heard for role in expected):
-            return max(_PUBLISHED_WITHIN_S, 2 * self.target.timings.start_s)
+            return max(_PUBLISHED_WITHIN_S, self.target.timings.start_s + EVALUATED_AFTER_S)
         return _PUBLISHED_WITHIN_S if known else _STARTED_WITHIN_S
 
     def _processes(self) -> tuple[str, ...]:
