@@ -335,7 +335,7 @@ class MonitoredStack(TravellingStack):
                 missing,
                 lambda found: not found,
                 goal=f"the minute's metrics of {', '.join(expected)}",
-                within_s=self._patience_s(expected, known=known),
+                within_s=_PUBLISHED_WITHIN_S if known else _STARTED_WITHIN_S,
             )
         except NotSeenInTime:
             silent_ones = [one for one in missing() if self._heard.get(one, expected[one]) == expected[one]]
@@ -343,12 +343,6 @@ class MonitoredStack(TravellingStack):
                 raise PromiseBroken(f"{', '.join(silent_ones)} runs, and has not published its minute") from None
         self._heard |= expected
         self._calls_to = self._calls()[1]
-
-    def _patience_s(self, expected: Mapping[str, int], *, known: bool) -> float:
-        """A process that has never been heard may still be starting: nobody asks relay and consumer if they are ready."""
-        if any(role not in self._heard for role in expected):
-            return max(_PUBLISHED_WITHIN_S, self.target.timings.start_s + EVALUATED_AFTER_S)
-        return _PUBLISHED_WITHIN_S if known else _STARTED_WITHIN_S
 
     def _processes(self) -> tuple[str, ...]:
         told = self.target.monitoring
