@@ -37,7 +37,6 @@ _PUBLISHED_WITHIN_S = 15.0
 _STARTED_WITHIN_S = 5.0
 """A minute lasts a blink here, and a process still takes a second or two to start: that long it is waited for."""
 _CALL_S = 15
-_AHEAD_S = 15
 
 
 def why_not(target: Target) -> str | None:
@@ -190,9 +189,8 @@ class MonitoredStack(TravellingStack):
                 cert_url=f"{self._desk}/sns-{self._keys}.pem",
                 sign=signer.sign,
             )
-            started_at_s = now_s // MINUTE_S * MINUTE_S + EVALUATED_AFTER_S
-            while started_at_s < now_s + _AHEAD_S:  # a jump must be ahead, and the first minute is evaluated, too
-                started_at_s += MINUTE_S
+            # The first minute that is evaluated is the one in which the clock is: the one before, nobody has lived.
+            started_at_s = now_s // MINUTE_S * MINUTE_S + MINUTE_S + EVALUATED_AFTER_S
             alarms = [one.alarm for one in deployed.alarms]
             self._loop = AlarmLoop(alarms, self._metrics, [topic], started_at_s=started_at_s)
             self._last = {}
