@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from harness.cli import common, terminal
+from harness.cli.cmd_drill import drills
 from harness.cli.saboteurs import registry
 from harness.cli.session import scenarios_home, suites
 from harness.errors import HarnessError, UsageError
@@ -22,7 +23,7 @@ from simulators.gateways import _catalogue, known
 from simulators.gateways._switches import switches
 from simulators.gateways._tamper import TAMPERINGS
 
-KINDS = ("suites", "scenarios", "events", "tamperings", "switches", "faults", "saboteurs")
+KINDS = ("suites", "scenarios", "events", "tamperings", "switches", "faults", "saboteurs", "drills")
 
 
 def register(app: typer.Typer) -> None:
@@ -131,7 +132,13 @@ def _saboteurs(_: str) -> Iterator[dict[str, Any]]:
         yield {"saboteur": one.name, "caught by": list(one.caught_by), "as it happens": one.story}
 
 
+def _drills(_: str) -> Iterator[dict[str, Any]]:
+    for one in drills():
+        yield {"drill": one.name, "what happens": one.title}
+
+
 _LISTS = {
+    "drills": _drills,
     "scenarios": _scenarios,
     "suites": _suites,
     "events": _events,

@@ -114,7 +114,7 @@ def run(
                 session.stop()
                 shutil.rmtree(folder)  # a folder without a report would look like a run
                 raise
-            findings = _observe(session, selection)
+            findings = observe(session, selection)
             if keep:
                 progress.phase(_where(session.stack))
                 _until_ctrl_c()
@@ -193,7 +193,12 @@ def _known_suites(chosen: list[str]) -> None:
             raise UsageError(f"No suite is called {name!r}.{common.nearest(name, known)} Known: {', '.join(known)}.")
 
 
-def _observe(session: Session, selection: Selection) -> Findings:
+def observe(session: Session, selection: Selection) -> Findings:
+    """Run that selection to its end, and hunt; what was seen, with what went wrong in it.
+
+    Raises:
+        UsageError: it holds nothing.
+    """
     try:
         session.start()
         session.run(selection)

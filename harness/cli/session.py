@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -73,6 +73,8 @@ class Selection:
     shard: Shard | None = None
     model: tuple[str, ...] = ()
     """What pytest is told about the model: `--model-examples=40` and the like."""
+    file: Path | None = None
+    """This file alone, which is in no suite: a drill."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,6 +145,8 @@ class Session:
         self._others_lock = threading.Lock()
         self._failed: dict[str, Exception] = {}
         self._hunt: privacy.Hunt | None = None
+        self.on_said: Callable[[str, bool], None] = _to_nobody
+        """Told what a drill says as it goes on; `passing`: only where it can be written over."""
         self._began_s = time.time()  # files have the machine's own time, wherever the run's clock is
         self.stack = Stack(
             target,
@@ -218,7 +222,11 @@ class Session:
                 logs = self._folder / "logs" / name
                 clock, seed = self.stack.clock, self.stack.seed
                 made = make(self.stack.wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
-                operations = {"canaries": self._canaries, "dashboard": self._dashboard}
+                operations = {
+                    "canaries": self._canaries,
+                    "dashboard": self._dashboard,
+                    "said": lambda request: self.on_said(request["words"], request["passing"]),
+                }
                 try:
                     made.start(operations=operations)
                 except Exception as error:
@@ -319,6 +327,11 @@ class Session:
     def run(self, selection: Selection) -> None:
         """Both passes: what shares the stack in parallel, then what must be alone, in as many lanes as there are."""
         began = time.monotonic()
+        if selection.file:  # it breaks what it likes, on an instance of its own
+            found = self._results([self._start_pytest("alone", selection, mark="")], selection)
+            if found == {_PYTEST_NOTHING}:
+                raise HarnessError(f"there is no scenario in {selection.file}")
+            return
         lanes = self._lanes_for(selection)
         parallel = self._start_pytest("parallel", selection, mark="not exclusive", workers=selection.workers)
         self._open_lanes(lanes)
@@ -416,7 +429,7 @@ class Session:
 
     def _argv(self, selection: Selection, *, workers: int, mark: str, lane: str = "") -> list[str]:
         home = scenarios_home()
-        places = [str(home / suite) for suite in selection.suites] or [str(home / suite) for suite in suites()]
+        chosen = [selection.file] if selection.file else [home / suite for suite in selection.suites or suites()]
         argv = [sys.executable, "-P", "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)]
         argv += ["-q", "--no-header", *(["-m", mark] if mark else []), "-p", "harness.pytest_plugin"]
         if lane:
@@ -434,7 +447,7 @@ class Session:
         if selection.shard:
             argv += [f"--golive-shard={selection.shard}"]
         argv += [*selection.model, f"--model-found={self._folder / 'found'}"]
-        return [*argv, *places]
+        return [*argv, *map(str, chosen)]
 
     @property
     def _cache(self) -> Path:
@@ -571,6 +584,10 @@ class Session:
             stack.stop()
         self.findings.timings = {**self.stack.timings, **self.findings.timings}
         self.findings.timings.setdefault("shut down", time.monotonic() - began)
+
+
+def _to_nobody(_words: str, _passing: bool) -> None:
+    """Nobody listens to a drill that is not one."""
 
 
 def _places(stack: Stack) -> places.Places:

@@ -43,6 +43,12 @@ def output() -> Console:
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
+def minutes(seconds: float) -> str:
+    """`31:20`, of a drill's own time."""
+    whole, rest = divmod(round(seconds), 60)
+    return f"{whole}:{rest:02d}"
+
+
 def escape(text: str) -> str:
     """Neither markup nor control characters nor a CI system's commands: what a target answers must drive nothing."""
     return _escape(_COMMAND.sub(r"\1| \2", printable(text)))
@@ -105,6 +111,13 @@ class Progress:
         elif int(share * 10) > self._tenths:
             self._tenths = int(share * 10)
             self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(self._phase)}: {escape(words)}")
+
+    def said(self, words: str, passing: bool) -> None:
+        """What a drill says: a line that stays, or (`passing`) one that the next may write over."""
+        if not passing:
+            self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(words)}")
+        self._running = [words]
+        self._refresh()
 
     def started(self, name: str) -> None:
         """A scenario begins."""

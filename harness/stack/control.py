@@ -62,7 +62,7 @@ class Control:
     """The asking side, in any process and thread: one connection for each call."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """Ask, and wait for the answer.
@@ -73,7 +73,7 @@ class Control:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
                 line.settimeout(CALL_LIMIT_S)
-                line.connect(str(self._path))
+                line.connect(str(self.path))
                 line.sendall(json.dumps({"op": operation, **arguments}).encode() + b"\n")
                 with line.makefile("rb") as answers:
                     raw = answers.readline()

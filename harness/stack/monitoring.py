@@ -37,7 +37,6 @@ _PUBLISHED_WITHIN_S = 15.0
 _STARTED_WITHIN_S = 5.0
 """A minute lasts a blink here, and a process still takes a second or two to start: that long it is waited for."""
 _CALL_S = 15
-_AHEAD_S = 15
 
 
 def why_not(target: Target) -> str | None:
@@ -57,6 +56,7 @@ class Deployed:
         self.template: Template = template.load(Path(told.template), told.parameters, place=self.place)
         self.alarms: tuple[TemplateAlarm, ...] = tuple(self.template.alarms())
         self._prefix = told.alarm_prefix
+        self._told = told
 
     def short(self, name: str) -> str:
         """An alarm's name without what all of them begin with."""
@@ -96,6 +96,21 @@ class Deployed:
         ]
         return tuple(widget for body in bodies for widget in dashboards.widgets(str(body)))
 
+    def runbook(self, name: str) -> Path:
+        """Where the template says that on-call finds what to do about that alarm; the path is seen from a folder above.
+
+        Raises:
+            HarnessError: the template names none, or it is not there.
+        """
+        told = next((one.runbook for one in self.alarms if self.short(one.alarm.name) == name), "")
+        if not told:
+            raise HarnessError(f"the template names no runbook for the alarm {name} (Metadata: golive: runbook)")
+        home = Path(self._told.template).resolve()
+        for folder in home.parents:
+            if (folder / told).is_file():
+                return folder / told
+        raise HarnessError(f"the template's runbook for the alarm {name} is in no folder above it: {told}")
+
     def table(self) -> list[table.Row]:
         """Every alarm against its own signals."""
         return [table.row(self.short(one.alarm.name), one.alarm, topic=self.topic) for one in self.alarms]
@@ -122,6 +137,8 @@ class MonitoredStack(TravellingStack):
         self._heard: dict[str, int] = {}
         """By which process id each role was last heard: one that was just started has no minute to tell of yet."""
         self._queues: reading.QueueMetrics | None = None
+        self._last: dict[str, Transition] = {}
+        """Each alarm's last change."""
         self._loop: AlarmLoop | None = None
         self._lock = threading.Lock()
 
@@ -145,6 +162,7 @@ class MonitoredStack(TravellingStack):
             "alarms_begin": lambda _: self.begin(),
             "alarms_minute": lambda request: self.minute(tuple(request["silent"])),
             "alarms_pages": lambda _: self.pages(),
+            "runbook": lambda request: str(self.deployed.runbook(request["alarm"])),
             "alarms_metric": lambda request: self.metric(request["name"], request["since_s"]),
             "alarms_pictures": lambda request: self.pictures(request["since_s"]),
             "cloudwatch_away": lambda request: self._ask("PUT", "away", {"how": request["how"]}),
@@ -171,11 +189,12 @@ class MonitoredStack(TravellingStack):
                 cert_url=f"{self._desk}/sns-{self._keys}.pem",
                 sign=signer.sign,
             )
-            started_at_s = now_s // MINUTE_S * MINUTE_S + EVALUATED_AFTER_S
-            while started_at_s < now_s + _AHEAD_S:  # a jump must be ahead, and the first minute is evaluated, too
-                started_at_s += MINUTE_S
+            # The first minute that is evaluated is the one in which the clock is: the one before, nobody has lived.
+            started_at_s = now_s // MINUTE_S * MINUTE_S + MINUTE_S + EVALUATED_AFTER_S
             alarms = [one.alarm for one in deployed.alarms]
             self._loop = AlarmLoop(alarms, self._metrics, [topic], started_at_s=started_at_s)
+            self._last = {}
+            self._tell_cloudwatch(self._loop)
             self._drain()  # what was put before these alarms were made is not theirs
             self._calls_to = self._calls()[1]
             return {
@@ -205,6 +224,8 @@ class MonitoredStack(TravellingStack):
                 reading.put_all(self._metrics, datapoints)
             self._queues.publish(self._metrics, at_s=at_s, now_s=now_s)
             changes = self._loop.advance(self.travelling.now_s())
+            self._last |= {one.alarm.name: one for one in changes}
+            self._tell_cloudwatch(self._loop)
             states = {self.deployed.short(name): state for name, state in self._loop.states().items()}
             return {"changes": [self._told(one) for one in changes], "states": states, "now_s": now_s}
 
@@ -256,6 +277,25 @@ class MonitoredStack(TravellingStack):
         if not answer.ok:
             raise HarnessError(f"the fake CloudWatch refused {method} {path}: {answer.text[:300]}")
         return answer.json()
+
+    def _tell_cloudwatch(self, loop: AlarmLoop) -> None:
+        """So that on-call's `aws cloudwatch describe-alarms` says what the evaluator has found."""
+        states = loop.states()
+        told = [
+            {
+                "name": one.alarm.name,
+                "arn": self.deployed.place.alarm_arn(one.alarm.name),
+                "description": one.alarm.description,
+                "state": states[one.alarm.name],
+                "reason": last.reason
+                if (last := self._last.get(one.alarm.name))
+                else "Unchecked: Initial alarm creation",
+                "since_s": last.at_s if last else self.travelling.now_s(),
+                "actions": list(one.alarm.alarm_actions),
+            }
+            for one in self.deployed.alarms
+        ]
+        self._ask("PUT", "alarms", {"alarms": told})
 
     def _drain(self) -> list[Sequence[Mapping[str, Any]]]:
         found = []

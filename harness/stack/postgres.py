@@ -41,6 +41,11 @@ class LocalPostgres:
         self._server = PostgresServer(folder, cleanup_mode=None)
         self.url = self._url("postgres")
 
+    @property
+    def tools(self) -> Path:
+        """The folder that has psql."""
+        return Path(self._server.bin_path)
+
     def _url(self, database: str) -> str:
         return f"postgresql://postgres:@/{database}?host={self._folder}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -357,6 +358,7 @@ class Stack:
             "replica": lambda request: self.start_replica(request["role"], request["name"]),
             "restore": lambda _: self.restore(),
             "crash_database": lambda _: self.crash_database(),
+            "shell": lambda request: self.shell(request["script"]),
             "network": lambda _: self.network(),
             **Breaking(
                 self.nursery,
@@ -393,6 +395,34 @@ class Stack:
         if name not in self.target.actions:
             raise HarnessError(f"the target file declares no action {name!r}; add it under [target.actions]")
         return self.ask(self.target.actions[name], what=name, given=json.dumps(given))
+
+    def shell(self, script: str) -> dict[str, Any]:
+        """What somebody on call types, with what they have: the target's environment, AWS's CLI, psql, its commands.
+
+        `code` is the exit code, and `said` what was printed; what outlasts `COMMAND_LIMIT_S` is killed, and is 124.
+        """
+        env = self.target_env()
+        if self._database is not None:
+            env["PATH"] += f"{os.pathsep}{self._database.tools}"  # behind a psql of the machine's own
+        child = subprocess.Popen(
+            ["bash", "-c", script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=env,
+            start_new_session=True,
+        )
+        try:
+            said, _ = child.communicate(timeout=COMMAND_LIMIT_S)
+            code = child.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            said, code = child.communicate()[0], 124
+        with (self.logs / "on-call.log").open("a", encoding="utf-8") as out:
+            out.write(said)
+        return {"code": code, "said": said}
 
     def kill(self, role: str) -> None:
         """Kill one of the target's processes as `kill -9` does, and wait until it is gone."""

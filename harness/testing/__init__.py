@@ -14,6 +14,7 @@ from harness.testing.answers import Answer, Click, Visitor, sha256
 from harness.testing.balancer import Balancer
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
+from harness.testing.drill import Drill
 from harness.testing.experiment import experiments, run_experiment
 from harness.testing.gateway import Gateway, PlacedOrder
 from harness.testing.meta import MetaView
@@ -34,6 +35,7 @@ __all__ = [
     "Click",
     "DashboardView",
     "DatabaseView",
+    "Drill",
     "Gateway",
     "HarnessError",
     "MetaView",

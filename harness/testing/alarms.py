@@ -45,6 +45,8 @@ class Alarms:
         self.minute = 0
         """How many have been lived."""
         self.states: dict[str, str] = {}
+        self.changes: list[dict[str, Any]] = []
+        """Every change of an alarm's state so far: `alarm`, `at_s`, `old`, `new`, `reason`."""
         told = pipeline.info.control.call("alarms_begin")
         self.names: tuple[str, ...] = tuple(told["alarms"])
         self.reads: list[dict[str, Any]] = told["reads"]
@@ -72,6 +74,7 @@ class Alarms:
         self._pipeline.travel_to(self._next_s, quietly=True)
         told = self._pipeline.info.control.call("alarms_minute", silent=self._silent)
         self.states = dict(told["states"])
+        self.changes += told["changes"]
         self._next_s += MINUTE_S
         self.minute += 1
 

@@ -169,14 +169,19 @@ class MetaView:
             within_s=self._pipeline.timings.dispatch_s if within_s is None else within_s,
         )
 
+    def issue_token(self) -> str:
+        """Meta gives out a new token for the pixel; the old one stays dead. The target does not know of it yet."""
+        token = "EAA" + sha256(self._tenant.meta_token)[:60]
+        self.probe.set_tokens([token])
+        return token
+
     def renew_token(self) -> str:
         """Meta gives out a new token for the pixel; the old one stays dead. The target learns of it by its action.
 
         Not observable where the target declares no such action.
         """
         self._pipeline.target.must_be_able_to("set_meta_token")
-        token = "EAA" + sha256(self._tenant.meta_token)[:60]
-        self.probe.set_tokens([token])
+        token = self.issue_token()
         given = {"tenant": self._tenant.tenant, "meta_token": token, "meta_token_expires_at_s": None}
         self._pipeline.info.control.call("action", name="set_meta_token", input=given)
         return token

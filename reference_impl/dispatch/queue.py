@@ -82,6 +82,13 @@ class Queue:
             failed += [one for number, one in enumerate(chunk) if number not in deleted]
         return failed
 
+    def hidden(self) -> int:
+        """Messages that somebody has received and not deleted, and that will be seen again: SQS's own approximation."""
+        found = self._client.get_queue_attributes(
+            QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+        )
+        return int(found["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
+
     def waiting(self) -> int:
         """Messages that nobody has received yet: SQS's own approximation."""
         found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])

@@ -16,6 +16,8 @@ from reference_impl.dispatch.sender import UNKNOWN_LIMIT_S
 
 _HIDE_S = 60
 """Letters that stay are seen again after so long."""
+_LOOKED_AT_S = 8
+"""Who only looks at the letters hides them for a shorter time (strays.py): so long they are waited for."""
 
 # A letter of a conversion that is still `queued` was put there by SQS, after too many crashes.
 _BACK = """
@@ -43,16 +45,18 @@ class Redriven:
     """Their conversion had ended otherwise, or was on its way already; the letter is gone."""
     kept: int
     """Perhaps counted by Meta more than 47 hours ago, or no conversion's id: still in the dead letters."""
+    hidden: int = 0
+    """Somebody else has them in hand, another redrive say: they are seen again within a minute."""
 
     def to_json(self) -> dict[str, int]:
-        """The three numbers by name."""
+        """The numbers by name."""
         return asdict(self)
 
 
 def redrive(connection: Connection, dead_letters: Queue, *, accept_duplicates: bool = False) -> Redriven:
     """Empty the dead letters as far as that doubles nothing. Raises what botocore raises while SQS is away."""
     redriven, settled, kept = 0, 0, set[str]()
-    while letters := dead_letters.receive(wait_s=1, visibility_s=_HIDE_S):
+    while letters := _next(dead_letters, len(kept)):
         ids = {uuid for one in letters if (uuid := _as_id(one)) is not None}
         doubtful = _doubtful(connection, ids, accept_duplicates=accept_duplicates)
         back = _put_back(connection, ids - doubtful, accept_duplicates=accept_duplicates)
@@ -64,7 +68,18 @@ def redrive(connection: Connection, dead_letters: Queue, *, accept_duplicates: b
         kept |= stay
         if failed or again:
             break  # what stays has come round again, or SQS no longer deletes: going on would go in circles
-    return Redriven(redriven, settled, len(kept))
+    return Redriven(redriven, settled, len(kept), hidden=max(0, dead_letters.hidden() - len(kept)))
+
+
+def _next(dead_letters: Queue, ours: int) -> list[Message]:
+    """The next letters. `ours`: as many are hidden because they were received here, and stay.
+
+    An empty answer does not mean that there are none: the scheduler looks at them now and then, and hides them so long.
+    """
+    found = dead_letters.receive(wait_s=1, visibility_s=_HIDE_S)
+    if not found and dead_letters.hidden() > ours:
+        found = dead_letters.receive(wait_s=_LOOKED_AT_S, visibility_s=_HIDE_S)
+    return found
 
 
 def _put_back(connection: Connection, ids: set[UUID], *, accept_duplicates: bool) -> set[UUID]:

@@ -1,17 +1,19 @@
-"""The HTTP face of the fake CloudWatch: PutMetricData in three languages, and control routes.
+"""The HTTP face of the fake CloudWatch: PutMetricData, GetMetricStatistics and DescribeAlarms in three languages, and
+control routes.
 
 | route | |
 |---|---|
 | `GET /_golive/health` | `{"name", "now_s"}` |
 | `GET /_golive/datapoints?after=N` | what was put after that number, at most 20,000: `{"datapoints": […], "next": N}` |
 | `GET /_golive/calls?after=N` | each call, taken or not: `{"calls": [{"status", "data", "dimensions", "at_s"}], …}` |
+| `PUT /_golive/alarms {"alarms": [ToldAlarm]}` | what DescribeAlarms says from now on; whoever evaluates them tells |
 | `PUT /_golive/away {"how"}` | `refuse` cuts connections, `error` is 503, `hang` never answers; empty: it is back |
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -23,7 +25,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulators import wire
-from simulators.cloudwatch import wires
+from simulators.cloudwatch import reading, wires
+from simulators.cloudwatch.reading import ToldAlarm
 from simulators.cloudwatch.rules import Datapoint, Refused, datapoints
 from simulators.control import handlers
 from simulators.wire import Reply
@@ -47,12 +50,18 @@ class _Away(_Input):
     how: How
 
 
+class _Alarms(_Input):
+    alarms: list[ToldAlarm]
+
+
 class Store:
     """What was put, oldest first, and who tried to."""
 
     def __init__(self, *, now_s: Callable[[], float], keep: int) -> None:
         self.now_s = now_s
         self.away: How = ""
+        self.alarms: list[ToldAlarm] = []
+        """As their evaluator last told them."""
         self._points: deque[tuple[int, Datapoint]] = deque(maxlen=keep)
         self._calls: deque[tuple[int, Mapping[str, Any]]] = deque(maxlen=10_000)
         self._number = 0
@@ -62,6 +71,10 @@ class Store:
         for one in points:
             self._number += 1
             self._points.append((self._number, one))
+
+    def points(self) -> Iterator[Datapoint]:
+        """All that is kept, oldest first."""
+        return (one for _, one in self._points)
 
     def note(self, *, status: int, points: list[Datapoint]) -> None:
         """A call, with the dimensions of what it told (who it was), and the newest time in it."""
@@ -131,14 +144,26 @@ def _worked(
     language = wires.language(headers)
     try:
         asked = wires.read(path, headers, body)
-        if asked.action != "PutMetricData":
-            raise Refused("InvalidAction", f"This endpoint takes PutMetricData and nothing else, not {asked.action}.")
-        points = datapoints(asked.given, now_s=store.now_s())
+        points, answer = _done(store, asked)
     except wires.Unreadable as error:
         return 400, wires.refused(language, 400, "MalformedInput", str(error)), []
     except Refused as error:
         return 400, wires.refused(language, 400, error.code, str(error)), []
-    return 200, wires.done(language, asked.action), points
+    return 200, wires.done(language, asked.action, answer), points
+
+
+def _done(store: Store, asked: wires.Asked) -> tuple[list[Datapoint], Mapping[str, Any]]:
+    """What there is to keep, and what is answered. Raises Refused."""
+    match asked.action:
+        case "PutMetricData":
+            return datapoints(asked.given, now_s=store.now_s()), {}
+        case "DescribeAlarms":
+            return [], reading.describe_alarms(asked.given, store.alarms)
+        case "GetMetricStatistics":
+            return [], reading.metric_statistics(asked.given, store.points())
+        case _:
+            known = "PutMetricData, GetMetricStatistics and DescribeAlarms"
+            raise Refused("InvalidAction", f"This endpoint takes {known} and nothing else, not {asked.action}.")
 
 
 async def _answer(
@@ -167,8 +192,13 @@ def _control(store: Store) -> ASGIApp:
         store.away = _Away.model_validate_json(await request.body()).how
         return JSONResponse({"how": store.away})
 
+    async def alarms(request: Request) -> Response:
+        store.alarms = _Alarms.model_validate_json(await request.body()).alarms
+        return JSONResponse({"alarms": len(store.alarms)})
+
     return Starlette(
         routes=[
+            Route("/_golive/alarms", alarms, methods=["PUT"]),
             Route("/_golive/health", health),
             Route("/_golive/datapoints", points),
             Route("/_golive/calls", calls),

@@ -73,14 +73,14 @@ def _datapoint(namespace: str, told: Any, now_s: float) -> Datapoint:
     if not isinstance(name, str) or not 1 <= len(name) <= 255:
         raise Refused("InvalidParameterValue", "MetricName has 1 to 255 characters.")
     values, counts, statistics = _measured(name, told)
-    at_s = now_s if told.get("Timestamp") is None else _moment(told["Timestamp"])
+    at_s = now_s if told.get("Timestamp") is None else moment(told["Timestamp"])
     if not now_s - _PAST_S <= at_s <= now_s + _FUTURE_S:
         raise Refused("InvalidParameterValue", f"The Timestamp of {name} is more than two weeks old, or in the future.")
     unit = told.get("Unit")
     return Datapoint(
         namespace=namespace,
         name=name,
-        dimensions=_dimensions(name, told.get("Dimensions") or []),
+        dimensions=dimensions(name, told.get("Dimensions") or []),
         at_s=at_s,
         values=values,
         counts=counts,
@@ -127,7 +127,8 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def _dimensions(name: str, told: Any) -> tuple[tuple[str, str], ...]:
+def dimensions(name: str, told: Any) -> tuple[tuple[str, str], ...]:
+    """Of the metric `name`, in the order of their names. Raises Refused."""
     if not isinstance(told, list) or len(told) > MAX_DIMENSIONS:
         raise Refused("InvalidParameterValue", f"{name} has at most {MAX_DIMENSIONS} dimensions.")
     found: dict[str, str] = {}
@@ -143,8 +144,8 @@ def _is_word(text: Any, most: int) -> bool:
     return isinstance(text, str) and 1 <= len(text) <= most and text.isascii() and bool(text.strip())
 
 
-def _moment(stamp: Any) -> float:
-    """A datetime (CBOR), seconds (JSON) or ISO 8601 (Query)."""
+def moment(stamp: Any) -> float:
+    """A datetime (CBOR), seconds (JSON) or ISO 8601 (Query), as seconds since 1970. Raises Refused."""
     if isinstance(stamp, datetime):
         return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
     if isinstance(stamp, int | float):

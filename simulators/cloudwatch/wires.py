@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -120,17 +121,41 @@ def _lists(value: Any) -> Any:
     return {name: _lists(one) for name, one in value.items()}
 
 
-def done(spoken: Language, action: str) -> tuple[bytes, str, Mapping[str, str]]:
+def done(spoken: Language, action: str, told: Mapping[str, Any] | None = None) -> tuple[bytes, str, Mapping[str, str]]:
     """The answer to what was done: body, content type, headers."""
+    told = told or {}
     if spoken == "cbor":
-        return _EMPTY_CBOR, "application/cbor", {"smithy-protocol": "rpc-v2-cbor"}
+        return _as_cbor(told) if told else _EMPTY_CBOR, "application/cbor", {"smithy-protocol": "rpc-v2-cbor"}
     if spoken == "json":
-        return b"{}", "application/x-amz-json-1.0", {}
+        return json.dumps(told, default=_seconds).encode(), "application/x-amz-json-1.0", {}
+    result = f"<{action}Result>{_as_xml(told)}</{action}Result>" if told else ""
     text = (
-        f'<{action}Response xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/">'
+        f'<{action}Response xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/">{result}'
         f"<ResponseMetadata><RequestId>golive</RequestId></ResponseMetadata></{action}Response>"
     )
     return text.encode(), "text/xml", {}
+
+
+def _as_cbor(told: Mapping[str, Any]) -> bytes:
+    import cbor2  # noqa: PLC0415 -- an extra; the question was read by it
+
+    return cbor2.dumps(told, datetime_as_timestamp=True)
+
+
+def _seconds(value: Any) -> float:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{type(value).__name__} is no JSON")
+    return value.timestamp()
+
+
+def _as_xml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "".join(f"<{name}>{_as_xml(one)}</{name}>" for name, one in value.items())
+    if isinstance(value, list):
+        return "".join(f"<member>{_as_xml(one)}</member>" for one in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return escape(value.isoformat() if isinstance(value, datetime) else str(value))
 
 
 def refused(spoken: Language, status: int, code: str, message: str) -> tuple[bytes, str, Mapping[str, str]]:

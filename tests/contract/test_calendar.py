@@ -8,7 +8,8 @@ from harness.testing.travelling import Period, overlapping
 
 def _periods() -> list[tuple[str, Period]]:
     found = []
-    for file in sorted(scenarios_home().rglob("test_*.py")):
+    home = scenarios_home()
+    for file in sorted([*home.rglob("test_*.py"), *home.rglob("drill_*.py")]):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.time_travel":
                 days = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}

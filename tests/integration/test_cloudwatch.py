@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -19,9 +22,6 @@ from harness.probes import places
 from harness.stack.aws import CREDENTIALS
 from harness.stack.processes import Nursery
 from harness.stack.simulators import LocalSimulator
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 boto3 = pytest.importorskip("boto3")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -141,11 +141,100 @@ def test_it_can_be_away_and_come_back(url: str, client: Any) -> None:
 
 
 def test_it_does_nothing_else(client: Any) -> None:
-    with pytest.raises(ClientError, match="takes PutMetricData and nothing else, not DescribeAlarms"):
-        client.describe_alarms()
+    with pytest.raises(ClientError, match="and DescribeAlarms and nothing else, not ListMetrics"):
+        client.list_metrics()
 
 
 def test_what_was_put_is_searched_for_people(url: str, client: Any) -> None:
     buyer = {"Name": "buyer", "Value": "joana.q7f3k2x9@mail.example.com"}
     client.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 1.0, "Dimensions": [buyer]}])
     assert any("joana.q7f3k2x9" in one for one in places.put_metrics(url)["metrics put"])
+
+
+def told(name: str, state: str) -> dict[str, Any]:
+    arn = f"arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}"
+    return {"name": name, "arn": arn, "state": state, "reason": f"it is <{state}>", "since_s": 1_700_000_000}
+
+
+def languages(url: str) -> list[Any]:
+    """The client in each language that an SDK may speak."""
+    made = []
+    for one in ("smithy-rpc-v2-cbor", "json", "query"):
+        session = boto3.Session(
+            region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+        client = session.client("cloudwatch", endpoint_url=url)
+        client.meta.service_model.metadata["protocols"] = [one]
+        made.append(client)
+    return made
+
+
+def test_alarms_are_described_as_they_were_told(url: str, client: Any) -> None:
+    body = {"alarms": [told("b-two", "ALARM"), told("a-one", "OK"), told("b-one", "OK")]}
+    requests.put(f"{url}/_golive/alarms", json=body, timeout=10).raise_for_status()
+
+    def names(**asked: Any) -> list[str]:
+        return [one["AlarmName"] for one in client.describe_alarms(**asked)["MetricAlarms"]]
+
+    assert names() == ["a-one", "b-one", "b-two"]
+    assert names(AlarmNames=["b-two", "nobody"]) == ["b-two"]
+    assert names(AlarmNamePrefix="b-") == ["b-one", "b-two"]
+    assert names(StateValue="ALARM") == ["b-two"]
+    with pytest.raises(ClientError, match="do not go together"):
+        names(AlarmNames=["a-one"], AlarmNamePrefix="a")
+
+
+def test_what_was_put_is_read_by_period_in_every_language(url: str, client: Any) -> None:
+    minute = datetime.fromtimestamp(time.time() // 60 * 60 - 300, UTC)
+    dimensions = [{"Name": "Environment", "Value": "reading"}]
+    point = {"MetricName": "Seen", "Timestamp": minute, "Unit": "Count"}
+    client.put_metric_data(
+        Namespace="n",
+        MetricData=[
+            {**point, "Dimensions": dimensions, "Values": [1.0, 5.0], "Counts": [3, 1]},
+            {**point, "Dimensions": dimensions, "Value": 7.0},
+            {**point, "Value": 100.0},  # another metric: it has no dimension
+        ],
+    )
+    asked = {
+        "Namespace": "n", "MetricName": "Seen", "Dimensions": dimensions, "Period": 60,
+        "StartTime": minute, "EndTime": datetime.fromtimestamp(minute.timestamp() + 60, UTC),
+    }  # fmt: skip
+    everything = ["SampleCount", "Average", "Sum", "Minimum", "Maximum"]
+    for one in [client, *languages(url)]:
+        answer = one.get_metric_statistics(**asked, Statistics=everything)
+        assert answer["Datapoints"] == [
+            {
+                "Timestamp": minute,
+                "SampleCount": 5.0,
+                "Average": 3.0,
+                "Sum": 15.0,
+                "Minimum": 1.0,
+                "Maximum": 7.0,
+                "Unit": "Count",
+            }
+        ]
+    earlier = {**asked, "StartTime": datetime.fromtimestamp(minute.timestamp() - 60, UTC), "EndTime": minute}
+    assert client.get_metric_statistics(**earlier, Statistics=["Sum"])["Datapoints"] == []
+    with pytest.raises(ClientError, match="percentiles are not given"):
+        client.get_metric_statistics(**asked, ExtendedStatistics=["p95"])
+    with pytest.raises(ClientError, match="More than 1440 datapoints"):
+        client.get_metric_statistics(**{**asked, "StartTime": datetime.fromtimestamp(0, UTC)}, Statistics=["Sum"])
+
+
+def test_the_command_line_reads_it_too(url: str) -> None:
+    """What runbooks use: aws, as it is installed."""
+    requests.put(f"{url}/_golive/alarms", json={"alarms": [told("page", "ALARM")]}, timeout=10).raise_for_status()
+    aws = Path(sys.executable).parent / "aws"
+    asked = ["cloudwatch", "describe-alarms", "--query", "MetricAlarms[].[AlarmName,StateValue,StateReason]"]
+    done = subprocess.run(
+        [str(aws), *asked, "--output", "text"],
+        env={**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL_CLOUDWATCH": url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "page\tALARM\tit is <ALARM>"), done.stderr

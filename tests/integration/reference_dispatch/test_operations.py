@@ -43,6 +43,20 @@ def test_a_dead_letter_is_redriven_and_delivered(world: World) -> None:
     assert redrive(world.db, world.dead_letters) == Redriven(redriven=0, settled=0, kept=0)
 
 
+def test_a_letter_that_somebody_looks_at_is_waited_for(world: World) -> None:
+    """The scheduler looks for strays among the letters and hides them for seconds: "none there" would be wrong."""
+    _dead_lettered(world)
+    assert len(world.dead_letters.receive(wait_s=1, visibility_s=strays._PEEK_S)) == 1
+    assert redrive(world.db, world.dead_letters) == Redriven(redriven=1, settled=0, kept=0)
+
+
+def test_letters_that_somebody_else_has_in_hand_are_told(world: World) -> None:
+    """Another redrive that was stopped half-way hides them for a minute: nobody is to believe that all is done."""
+    _dead_lettered(world)
+    assert len(world.dead_letters.receive(wait_s=1, visibility_s=60)) == 1
+    assert redrive(world.db, world.dead_letters) == Redriven(redriven=0, settled=0, kept=0, hidden=1)
+
+
 def test_a_letter_of_what_has_ended_otherwise_only_goes(world: World) -> None:
     """A second letter of a delivered conversion is cleared away and sends nothing."""
     world.given()

@@ -1,0 +1,1 @@
+"""Exercises for on-call: fault, page, runbook, recovery. `golive drill NAME` runs one; no run does."""
