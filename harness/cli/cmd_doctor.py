@@ -19,7 +19,7 @@ from harness.cli.cmd_list import collected
 from harness.cli.session import scenarios_home
 from harness.errors import UsageError
 from harness.readiness import machine, rows
-from harness.readiness.observable import Variant, View, needs_of, view, what_to_add
+from harness.readiness.observable import OF_GATEWAYS, Variant, View, needs_of, view, what_to_add
 from harness.target import Target
 
 EXAMPLES = """
@@ -122,7 +122,7 @@ def _additions(seen: View) -> Iterator[dict[str, Any]]:
     """What to add: what shows most by itself first, and other gateways, which are no matter of probes, last."""
     alone = Counter(lacking[0] for lacking in seen.unseen.values() if len(lacking) == 1)
     counted = Counter(need for lacking in seen.unseen.values() for need in lacking)
-    for need in sorted(counted, key=lambda one: (one.startswith("gateways."), -alone[one], -counted[one], one)):
+    for need in sorted(counted, key=lambda one: (one.startswith(OF_GATEWAYS), -alone[one], -counted[one], one)):
         yield {
             "needs": need,
             "add": what_to_add(need),
