@@ -317,6 +317,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             pipeline.settle()
     except pytest.skip.Exception:
         skipped = True
+        if (
+            pipeline is not None
+        ):  # left half-way, with a Meta that is ill: a target that goes on trying meets others' faults
+            for tenant in pipeline.tenants:
+                pipeline.meta_of(tenant).disarm()
         raise
     finally:
         if pipeline is not None:

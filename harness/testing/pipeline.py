@@ -133,14 +133,17 @@ class Pipeline:
             not_declared(f"the target does not speak {chosen}")
         return Gateway(self, chosen, owner)
 
-    @staticmethod
-    def _sample(owner: Tenant, like: str, can: Sequence[str], besides: Gateway | None) -> str:
+    def _sample(self, owner: Tenant, like: str, can: Sequence[str], besides: Gateway | None) -> str:
         taken = besides.name if besides else None
         spoken = [(name, account.dialect) for name, account in owner.gateways.items() if name != taken]
         found = samples.choose(spoken, like=(like,), can=can)
         if not found:
             not_declared(samples.lacking(can, second=besides is not None))
-        return found[0][0]
+        [(chosen, dialect)] = found
+        said = f"told by {chosen} ({dialect}), in place of {like}"
+        if chosen != like and said not in self.evidence:
+            self.note(said)
+        return chosen
 
     @property
     def other_tenant(self) -> Tenant:

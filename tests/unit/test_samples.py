@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import samples
-from harness.readiness.observable import has, needs_of, what_to_add
+from harness.readiness.observable import has, needs_of, of_variant, what_to_add
 from harness.target import Target
 from simulators import gateways as fakes
 
@@ -122,3 +122,11 @@ def test_doctor_knows_what_a_sample_needs() -> None:
     assert not has(node, "sample.address")
     assert what_to_add("second.") == "a second gateway under [target.gateways], if the target speaks one"
     assert "tells payment time" in what_to_add("variant.payment_time")
+
+
+def test_what_only_some_variants_look_at_only_those_need() -> None:
+    """`pipeline.track(what, ...)`: the variant's name says what."""
+    needs = needs_of(ROOT / "scenarios")["T-18"]
+    assert of_variant(needs, "T-18[pageview]") == {"paths.pageview"}
+    assert of_variant(needs_of(ROOT / "scenarios")["T-10"], "T-10[checkout-InitiateCheckout]") == {"paths.checkout"}
+    assert of_variant(frozenset({"paths.click"}), "T-12[stripe-vendor]") == {"paths.click"}
