@@ -31,8 +31,10 @@ def proxy_process(*options: str) -> Iterator[list[dict[str, Any]]]:
             told.append(json.loads(line))
             if "url" in told[-1]:
                 break
-        yield told
-        child.terminate()
+        try:
+            yield told
+        finally:  # a red test must not wait for it for ever
+            child.terminate()
         assert child.wait(10) == 0
 
 
