@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
+from harness import samples
 from harness.errors import HarnessError
 from harness.readiness.rows import expand
 from harness.sharding import Shard
 from harness.target import Target
 from harness.tenants import Tenant, make_tenant
 from harness.testing import Model, ModelOptions, Pipeline, StackInfo, TravellingPipeline
+from harness.testing.answers import not_declared
 from harness.testing.travelling import Period, travelling_info
 
 STACK_VARIABLE = "GOLIVE_STACK"
@@ -48,7 +50,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(id, proves, tenants=1): a promise, and the plan's rows that it proves")
     config.addinivalue_line(
         "markers",
-        "each_gateway(only=(), dialects=None, events=None): run once for each gateway and dialect of the target",
+        "each_gateway(only=(), dialects=None, rather=None, can=()): run once for each gateway and dialect that the "
+        "target speaks; with `rather` once for each gateway, in that dialect or its first; `can`: if it can tell that",
+    )
+    config.addinivalue_line(
+        "markers",
+        "any_gateway(like, dialect=None, can=()): any gateway will do; run for the liked ones that the target speaks "
+        "in that dialect, and where it speaks none, once for another that can tell what is needed",
     )
     config.addinivalue_line(
         "markers", "exclusive: breaks a part that others share; runs alone on its stack, in a second pass"
@@ -67,25 +75,39 @@ _INFO = pytest.StashKey[StackInfo | None]()
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Spread a scenario over the gateways and dialects that the target speaks."""
-    mark = metafunc.definition.get_closest_marker("each_gateway")
     if "story" in metafunc.fixturenames:
         stories = metafunc.config.getoption("--model-replay") or sorted(
             (Path(str(metafunc.definition.path)).parent / "found").glob("*.toml")
         )
         metafunc.parametrize("story", stories, ids=[path.stem for path in stories])
-    if mark is None:
+    if (pairs := _variants(metafunc)) is None:
         return
+    ids = [f"{name}-{dialect}" for name, dialect in pairs]
+    # A target that speaks none of these gateways: one variant without a gateway. It is left out below, or where any
+    # gateway would have done, says that there is none.
+    metafunc.parametrize("_variant", [*pairs] or [None], ids=ids or ["none"], indirect=True)
+
+
+def _variants(metafunc: pytest.Metafunc) -> list[samples.Spoken] | None:
     spoken = _spoken(metafunc.config)
+    if (mark := metafunc.definition.get_closest_marker("any_gateway")) is not None:
+        return samples.choose(samples.pairs(spoken), **mark.kwargs)
+    if (mark := metafunc.definition.get_closest_marker("each_gateway")) is None:
+        return None
     only, dialects = mark.kwargs.get("only") or tuple(spoken), mark.kwargs.get("dialects")
-    pairs = [
+    pairs = samples.pairs(spoken, rather=mark.kwargs.get("rather"))
+    return [
         (name, dialect)
-        for name, known in spoken.items()
-        for dialect in known
+        for name, dialect in samples.able(pairs, mark.kwargs.get("can", ()))
         if name in only and (dialects is None or dialect in dialects)
     ]
-    ids = [f"{name}-{dialect}" for name, dialect in pairs]
-    # A target that speaks none of these gateways: one variant without a gateway, which is left out below.
-    metafunc.parametrize("_variant", [*pairs] or [None], ids=ids or ["none"], indirect=True)
+
+
+def _none_will_do(request: pytest.FixtureRequest, variant: samples.Spoken | None) -> None:
+    """Where any gateway would have done, and the target speaks none that can what is needed: say so."""
+    mark = request.node.get_closest_marker("any_gateway")
+    if mark is not None and variant is None:
+        not_declared(samples.lacking(mark.kwargs.get("can", ())))
 
 
 def _spoken(config: pytest.Config) -> Mapping[str, Sequence[str]]:
@@ -194,6 +216,7 @@ def pipeline(request: pytest.FixtureRequest, _variant: tuple[str, str] | None) -
     info = request.config.stash[_INFO]
     if info is None:
         pytest.fail("scenarios need a stack: run them with `golive run`")
+    _none_will_do(request, _variant)
     item = request.node
     running = Pipeline(
         info, tenants_of(item, info), scenario=scenario_key(item), gateway=_variant[0] if _variant else None
@@ -229,6 +252,7 @@ def _travelling(
     info, item = request.config.stash[_INFO], request.node
     if info is None:
         pytest.fail("scenarios need a stack: run them with `golive run`")
+    _none_will_do(request, variant)
     period = period_of(item)
     if period is None or item.get_closest_marker("exclusive") is None:
         raise HarnessError(f"{item.nodeid} travels without its marks: exclusive and time_travel(day=…, days=…)")
@@ -293,6 +317,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             pipeline.settle()
     except pytest.skip.Exception:
         skipped = True
+        if (
+            pipeline is not None
+        ):  # left half-way, with a Meta that is ill: a target that goes on trying meets others' faults
+            for tenant in pipeline.tenants:
+                pipeline.meta_of(tenant).disarm()
         raise
     finally:
         if pipeline is not None:
@@ -337,7 +366,6 @@ def pytest_runtest_makereport(
 
 def describe(item: pytest.Item) -> dict[str, Any]:
     """A scenario in words: what `golive list` shows and a report repeats."""
-    mark = item.get_closest_marker("scenario")
     text = _specification(item)
     steps = {name.lower(): " ".join(step.split()) for name, step in _STEP.findall(text)}
     first = text.strip().splitlines()[0] if text.strip() else item.name
@@ -345,13 +373,23 @@ def describe(item: pytest.Item) -> dict[str, Any]:
     return {
         "key": scenario_key(item),
         "title": first.partition("  ")[2].strip() or first,
-        "proves": list(mark.kwargs.get("proves", ())) if mark else [],
+        "proves": _claims(item),
         "suite": Path(str(item.path)).parent.name,
         "gateway": variant[0] if variant else None,
         "dialect": variant[1] if variant else None,
         "exclusive": item.get_closest_marker("exclusive") is not None,
         **{name: steps.get(name, "") for name in ("given", "when", "then")},
     }
+
+
+def _claims(item: pytest.Item) -> list[str]:
+    mark = item.get_closest_marker("scenario")
+    claims = list(mark.kwargs.get("proves", ())) if mark else []
+    if (
+        item.get_closest_marker("any_gateway") and variant_of(item) is None
+    ):  # of no gateway: it proves no gateway's story
+        return [one for one in claims if not one.startswith("gateway/")]
+    return claims
 
 
 def _specification(item: pytest.Item) -> str:

@@ -11,6 +11,7 @@ const META = process.env.META_GRAPH_URL ?? "https://graph.facebook.com";
 const JOURNAL = process.env.JOURNAL ?? join(tmpdir(), "node-target.jsonl");
 const KEY = createHash("sha256").update(process.env.STATE_KEY ?? "").digest(); // seals secrets at rest
 const BUG = process.env.NODE_TARGET_BUG ?? "";
+const DRAIN_MS = Number(process.env.DRAIN_MS ?? 1000); // how long a load balancer needs to notice that we leave
 
 const tenants = new Map(); // id -> {pixel_id, meta_token, gateways}
 const sales = new Map(); // tenant/gateway/sale -> the event, or null: nothing is to be sent
@@ -106,6 +107,7 @@ function webhook(gateway, owner, headers, raw) {
 // -- Meta ---------------------------------------------------------------------------------------------------------
 async function send(owner, key, event, pause_ms = 100) {
   const { pixel_id, meta_token } = tenants.get(owner);
+  if (BUG === "new-id") event = { ...event, event_id: `${eventId(owner, key)}.${pause_ms}` };
   try {
     const answer = await fetch(`${META}/v26.0/${pixel_id}/events`, {
       method: "POST",
@@ -117,7 +119,7 @@ async function send(owner, key, event, pause_ms = 100) {
     if (answer.ok && told.events_received === 1) return note({ done: key });
     if (told.error?.code === 100) return console.error(`Meta refuses ${event.event_id}: ${told.error.error_subcode}`);
   } catch { /* no answer, or none that can be read: the same event id again, so that it counts once */ }
-  setTimeout(() => send(owner, key, event, Math.min(pause_ms * 2, 2000)), pause_ms * (0.5 + Math.random() / 2));
+  if (BUG !== "gives-up") setTimeout(() => send(owner, key, event, Math.min(pause_ms * 2, 2000)), pause_ms * (0.5 + Math.random() / 2));
 }
 
 // -- HTTP ---------------------------------------------------------------------------------------------------------
@@ -134,7 +136,7 @@ async function body(request) {
 
 async function answer(request) {
   const [path] = request.url.split("?"), hook = /^\/api\/v1\/webhooks\/([^/]+)\/([^/]+)$/.exec(path);
-  if (path === "/health/ready") return [200, { status: "ready" }];
+  if (path === "/health/ready") return leaving ? [503, { status: "leaving" }] : [200, { status: "ready" }];
   if (!hook && !path.startsWith("/admin/")) throw new Refused(404, "not_found");
   if (request.method !== "POST") throw new Refused(405, "method_not_allowed");
   const raw = await body(request);
@@ -148,13 +150,18 @@ async function answer(request) {
   return [200, { tenants: given.tenants.map((one) => ({ tenant: one.tenant })) }];
 }
 
+let leaving = false;
 recall();
-createServer((request, response) => {
+const server = createServer((request, response) => {
   answer(request)
     .catch((error) => [error.status ?? 500, { error: { code: error.code ?? "internal", message: error.code ?? "internal" } }])
     .then(([status, told]) => {
-      const close = request.complete ? {} : { Connection: "close" }; // a body that nobody has read
+      const close = request.complete && !leaving ? {} : { Connection: "close" }; // a body that nobody has read
       response.writeHead(status, { "Content-Type": "application/json", ...close }).end(JSON.stringify(told));
     });
 }).listen(PORT, "127.0.0.1");
-process.on("SIGTERM", () => process.exit(0)); // what is not sent stands in the journal
+process.on("SIGTERM", () => { // what is not sent stands in the journal; what is on its way in is answered
+  if (BUG === "cut-off") process.exit(0);
+  leaving = true;
+  setTimeout(() => server.close(() => process.exit(0)), DRAIN_MS);
+});

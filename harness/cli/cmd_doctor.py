@@ -19,7 +19,7 @@ from harness.cli.cmd_list import collected
 from harness.cli.session import scenarios_home
 from harness.errors import UsageError
 from harness.readiness import machine, rows
-from harness.readiness.observable import Variant, View, needs_of, view, what_to_add
+from harness.readiness.observable import OF_GATEWAYS, Variant, View, needs_of, of_variant, view, what_to_add
 from harness.target import Target
 
 EXAMPLES = """
@@ -92,7 +92,11 @@ def _variants(target: Target) -> list[Variant]:
     for one in collected(target):
         name = one["key"].partition("[")[0]
         claimed = (row for claim in one["proves"] for row in rows.expand(claim, one["gateway"]))
-        found.append(Variant(key=one["key"], suite=one["suite"], rows=frozenset(claimed), needs=needs[name]))
+        found.append(
+            Variant(
+                key=one["key"], suite=one["suite"], rows=frozenset(claimed), needs=of_variant(needs[name], one["key"])
+            )
+        )
     return found
 
 
@@ -112,6 +116,7 @@ def _as_json(path: Path, target: Target, seen: View, knocks: Sequence[Knock]) ->
             "not": len(seen.unseen),
             "by_suite": dict(sorted(by_suite.items())),
         },
+        "left_out": {key: list(lacking) for key, lacking in sorted(seen.unseen.items())},
         "rows": {"whole": whole, "part": part, "none": none},
         "add": list(_additions(seen)),
         "door": [asdict(one) for one in knocks],
@@ -122,7 +127,7 @@ def _additions(seen: View) -> Iterator[dict[str, Any]]:
     """What to add: what shows most by itself first, and other gateways, which are no matter of probes, last."""
     alone = Counter(lacking[0] for lacking in seen.unseen.values() if len(lacking) == 1)
     counted = Counter(need for lacking in seen.unseen.values() for need in lacking)
-    for need in sorted(counted, key=lambda one: (one.startswith("gateways."), -alone[one], -counted[one], one)):
+    for need in sorted(counted, key=lambda one: (one.startswith(OF_GATEWAYS), -alone[one], -counted[one], one)):
         yield {
             "needs": need,
             "add": what_to_add(need),

@@ -49,6 +49,7 @@ class Steady(_Section):
     """The steady state: what goes on whatever happens."""
 
     gateway: _Text = "stripe"
+    """The one it would like; a target that does not speak it is sold to through another."""
     sales_per_s: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)]
 
 

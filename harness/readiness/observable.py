@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from harness import samples
 from harness.stack import monitoring
 from harness.stack.network import PLACEHOLDERS as LINKS
 from harness.stack.travelling import tied_down
-from harness.target import Target
+from harness.target import Paths, Target
 
 #: A word of `harness.testing` -> what the target file must say for it.
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -37,6 +38,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "event_id_of": ("actions.event_id",),
         "redrive": ("actions.redrive",),
         "renew_token": ("actions.set_meta_token",),
+        "expire_token": ("actions.set_meta_token",),
         "limit_token": ("actions.set_meta_token",),
         "crash_database": ("own.database",),
         "network": ("own.target",),
@@ -81,6 +83,10 @@ _FIXTURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "model": ("probes.database_url", "probes.conversions"),
     }
 )
+#: A need of those variants alone that name it.
+_IF_VARIANT = "only: "
+#: What needs that are about gateways begin with.
+OF_GATEWAYS = ("gateways.", "sample.", "second.", "variant.")
 #: Words that are called by their name alone.
 _FUNCTIONS = frozenset({"run_experiment", "alarms_table"})
 
@@ -132,6 +138,7 @@ def view(variants: Sequence[Variant], target: Target) -> View:
 
 def has(target: Target, need: str) -> bool:
     """Whether the target file says what is needed."""
+    need = need.removeprefix(_IF_VARIANT)
     kind, _, name = need.partition(".")
     if kind in _JUDGES:
         return _JUDGES[kind](target, name)
@@ -156,7 +163,26 @@ def _has_link(target: Target, link: str) -> bool:
     return target.base_url.startswith("http://") if link == "target" else f"${{{LINKS.get(link)}}}" in told
 
 
-_JUDGES: Mapping[str, Callable[[Target, str], bool]] = MappingProxyType({"own": _owns, "link": _has_link})
+def _speaks_one(target: Target, can: str) -> bool:
+    return len(_able(target, can)) > 0
+
+
+def _speaks_two(target: Target, can: str) -> bool:
+    return len(_able(target, can)) > 1
+
+
+def _has_variant(target: Target, can: str) -> bool:
+    return bool(samples.able(samples.pairs(target.gateways), filter(None, can.split("+"))))
+
+
+def _able(target: Target, can: str) -> list[samples.Spoken]:
+    """As a scenario that is not spread over gateways has them: each once, in the vendor's dialect or in its first."""
+    return samples.able(samples.pairs(target.gateways, rather="vendor"), filter(None, can.split("+")))
+
+
+_JUDGES: Mapping[str, Callable[[Target, str], bool]] = MappingProxyType(
+    {"own": _owns, "link": _has_link, "sample": _speaks_one, "second": _speaks_two, "variant": _has_variant}
+)
 
 
 def needs_of(home: Path) -> Mapping[str, frozenset[str]]:
@@ -166,8 +192,9 @@ def needs_of(home: Path) -> Mapping[str, frozenset[str]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
         for function in functions.values():
+            needs = {*_needs(function, functions, met=set()), *_of_mark(function), *_of_parameters(function)}
             for name in _scenario_ids(function):
-                found[name] = frozenset(_needs(function, functions, met=set()))
+                found[name] = frozenset(needs)
     return found
 
 
@@ -175,6 +202,48 @@ def _scenario_ids(function: ast.FunctionDef) -> Iterator[str]:
     for mark in function.decorator_list:
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "scenario":
             yield str(ast.literal_eval(mark.args[0]))
+
+
+def _of_mark(function: ast.FunctionDef) -> Iterator[str]:
+    """`any_gateway`: where the target speaks none that can what is needed, the scenario says so and ends."""
+    for mark in function.decorator_list:
+        if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "any_gateway":
+            yield f"variant.{_can(mark)}"
+
+
+def _of_parameters(function: ast.FunctionDef) -> Iterator[str]:
+    """`pipeline.track(what, …)`: what each variant of it needs, marked as such; `of_variant` chooses."""
+    named = [
+        node.args[0].id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") == "track"
+        and isinstance(node.args[0], ast.Name)
+    ]
+    for mark in function.decorator_list:
+        if not isinstance(mark, ast.Call) or getattr(mark.func, "attr", "") != "parametrize":
+            continue
+        for node in ast.walk(mark.args[1]) if _first_name(mark) in named else ():
+            if isinstance(node, ast.Constant) and node.value in Paths.model_fields:
+                yield f"{_IF_VARIANT}paths.{node.value}"
+
+
+def _first_name(parametrize: ast.Call) -> str:
+    names = ast.literal_eval(parametrize.args[0])
+    return names if isinstance(names, str) else str(names[0])
+
+
+def of_variant(needs: frozenset[str], key: str) -> frozenset[str]:
+    """What that variant needs: of what only some need, what its key `T-18[pageview]` names."""
+    pieces = key.partition("[")[2].removesuffix("]").split("-")
+    named = (need.removeprefix(_IF_VARIANT) for need in needs if need.rpartition(".")[2] in pieces)
+    return frozenset({*(need for need in needs if not need.startswith(_IF_VARIANT)), *named})
+
+
+def _can(call: ast.Call) -> str:
+    """What a gateway must be able to tell, as a need spells it: `click+phone`."""
+    given = next((one.value for one in call.keywords if one.arg == "can"), None)
+    return "+".join(sorted(ast.literal_eval(given))) if given is not None else ""
 
 
 def _needs(function: ast.FunctionDef, known: Mapping[str, ast.FunctionDef], *, met: set[str]) -> Iterator[str]:
@@ -214,6 +283,9 @@ def _of_call(node: ast.Call) -> Iterator[str]:
         return
     word, texts = node.func.attr, [one.value for one in node.args if isinstance(one, ast.Constant)]
     names = [one for one in texts if isinstance(one, str)]
+    given = {one.arg for one in node.keywords}
+    if word == "gateway" and "like" in given:
+        yield f"{'second' if 'besides' in given else 'sample'}.{_can(node)}"
     if word == "fault":
         yield from _of_fault(names[0] if names else "", node)
     kind = _TOLD.get(word)
@@ -258,7 +330,11 @@ def what_to_add(need: str) -> str:
     """One line that says what to write into the target file."""
     if need in _ADD:
         return _ADD[need]
-    kind, _, name = need.partition(".")
+    kind, _, name = need.removeprefix(_IF_VARIANT).partition(".")
+    if kind in ("sample", "second", "variant"):
+        which = "a second gateway" if kind == "second" else "a gateway"
+        told = f" that tells {name.replace('+', ', ').replace('_', ' ')}" if name else ""
+        return f"{which}{told} under [target.gateways], if the target speaks one"
     return {
         "paths": f'{name} = "/…/{{tenant}}/…" under [target.paths]',
         "actions": f'{name} = ["command", …] (or a URL) under [target.actions]',

@@ -2,7 +2,7 @@
 
 A scenario reads like the promise it proves:
 
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     order.deliver()
     pipeline.meta.wait_until_counted(order)
 """

@@ -63,10 +63,10 @@ class _Run:
         if wanted.expect.breaker and pipeline.info.target.probes.breaker is None:
             not_declared("the target file gives no probes.breaker query")
         pipeline.database.conversions()  # without it nobody sees the backlog: then it is not observed
-        gateway = pipeline.gateway(wanted.steady.gateway)
+        gateway = pipeline.gateway(like=wanted.steady.gateway)
         with ExitStack() as whatever_happens:
             whatever_happens.callback(self._end_all)
-            with pipeline.traffic(per_s=wanted.steady.sales_per_s, gateway=gateway.name) as traffic:
+            with pipeline.traffic(per_s=wanted.steady.sales_per_s, gateway=gateway) as traffic:
                 self._began_s = time.monotonic()
                 self._fact(f"sales begin, {wanted.steady.sales_per_s:g} a second")
                 for at_s, what, fault in wanted.moments():

@@ -144,7 +144,11 @@ class MetaView:
         self.probe.disarm()
 
     def expire_token(self) -> None:
-        """The tenant's token dies, as after 60 days."""
+        """The tenant's token dies, as after 60 days.
+
+        Not observable where nobody could renew it: the target would ask with it for ever, in other scenarios' time too.
+        """
+        self._pipeline.target.must_be_able_to("set_meta_token")
         self.probe.set_token(
             self._tenant.meta_token, state="expired", expires_at_s=self._pipeline.info.clock.origin_s - 1
         )

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import requests
 
+from harness import samples
 from harness.checks import ledger, pages, privacy
 from harness.errors import PromiseBroken
 from harness.faults import names
@@ -109,13 +110,40 @@ class Pipeline:
             not_declared(f"the target file names no probes.{probe} and probes.aws_url")
         return QueueProbe(aws_url, name)
 
-    def gateway(self, name: str | None = None, *, tenant: Tenant | None = None) -> Gateway:
-        """A payment gateway that this tenant uses; without a name, the one the scenario is run for."""
-        chosen = name or self._default_gateway or next(iter(self.tenant.gateways))
+    def gateway(
+        self,
+        name: str | None = None,
+        *,
+        like: str | None = None,
+        can: Sequence[str] = (),
+        besides: Gateway | None = None,
+        tenant: Tenant | None = None,
+    ) -> Gateway:
+        """A payment gateway that this tenant uses; without a name, the one the scenario is run for.
+
+        `like` asks for any: that one if the target speaks it and it can tell what the scenario needs (`can`: names of
+        events, and of `harness.samples.TOLD`), else the first other one that can. `besides` asks for a second one.
+        """
         owner = tenant or self.tenant
+        if like is not None:
+            chosen = self._sample(owner, like, can, besides)
+        else:
+            chosen = name or self._default_gateway or next(iter(self.tenant.gateways))
         if chosen not in owner.gateways:
             not_declared(f"the target does not speak {chosen}")
         return Gateway(self, chosen, owner)
+
+    def _sample(self, owner: Tenant, like: str, can: Sequence[str], besides: Gateway | None) -> str:
+        taken = besides.name if besides else None
+        spoken = [(name, account.dialect) for name, account in owner.gateways.items() if name != taken]
+        found = samples.choose(spoken, like=(like,), can=can)
+        if not found:
+            not_declared(samples.lacking(can, second=besides is not None))
+        [(chosen, dialect)] = found
+        said = f"told by {chosen} ({dialect}), in place of {like}"
+        if chosen != like and said not in self.evidence:
+            self.note(said)
+        return chosen
 
     @property
     def other_tenant(self) -> Tenant:
@@ -230,9 +258,12 @@ class Pipeline:
             return ""
         return f"a genuine webhook must be accepted; sale {order.sale_id} was answered with {told[-1].status}"
 
-    def traffic(self, *, per_s: float, via: str | None = None, gateway: str | None = None) -> Traffic:
-        """Sales that keep coming for as long as its block lasts, whatever the target does; `via` as in `deliver`."""
-        return Traffic(self, per_s=per_s, via=via, gateway=gateway)
+    def traffic(self, *, per_s: float, via: str | None = None, gateway: Gateway | None = None) -> Traffic:
+        """Sales that keep coming for as long as its block lasts, whatever the target does; `via` as in `deliver`.
+
+        Without a gateway, through the one the scenario is run for.
+        """
+        return Traffic(gateway or self.gateway(), per_s=per_s, via=via)
 
     def reach(self, *, wait_ready: bool = True) -> Reach:
         """What faults can get at from here."""

@@ -12,8 +12,7 @@ from harness.errors import HarnessError
 from harness.testing.answers import Answer
 
 if TYPE_CHECKING:
-    from harness.testing.gateway import PlacedOrder
-    from harness.testing.pipeline import Pipeline
+    from harness.testing.gateway import Gateway, PlacedOrder
 
 #: As many sales as may be under way at once; a target that makes more wait makes the schedule late, which is said.
 _AT_ONCE = 32
@@ -23,11 +22,10 @@ _LATE_S = 2.0
 class Traffic:
     """One new order each `1 / per_s` seconds, from its `with` to the block's end; then every answer is waited for."""
 
-    def __init__(self, pipeline: Pipeline, *, per_s: float, via: str | None = None, gateway: str | None = None) -> None:
-        self._pipeline = pipeline
+    def __init__(self, gateway: Gateway, *, per_s: float, via: str | None = None) -> None:
+        self._gateway = gateway
         self._every_s = 1 / per_s
         self._via = via
-        self._gateway = gateway
         self._over = threading.Event()
         self._sent: list[tuple[PlacedOrder, Future[Answer]]] = []
         self._grown = threading.Condition()
@@ -51,11 +49,10 @@ class Traffic:
             )
 
     def _keep_sending(self) -> None:
-        gateway = self._pipeline.gateway(self._gateway)
         due_s = time.monotonic()
         while not self._over.wait(max(0.0, due_s - time.monotonic())):
             self._latest_s = max(self._latest_s, time.monotonic() - due_s)
-            order = gateway.order()
+            order = self._gateway.order()
             with self._grown:
                 self._sent.append((order, self._pool.submit(order.deliver, via=self._via)))
                 self._grown.notify_all()

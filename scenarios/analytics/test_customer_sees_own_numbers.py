@@ -17,8 +17,8 @@ def test_customer_sees_own_numbers(pipeline: Pipeline) -> None:
     viewers = {5: pipeline.dashboard(), 1: pipeline.dashboard(tenant=theirs)}
     for viewer in viewers.values():
         viewer.create_user()
-    ours = [pipeline.gateway("stripe").order() for _ in range(5)]
-    for order in (*ours, pipeline.gateway("stripe", tenant=theirs).order()):
+    ours = [pipeline.gateway(like="stripe").order() for _ in range(5)]
+    for order in (*ours, pipeline.gateway(like="stripe", tenant=theirs).order()):
         order.deliver()
         pipeline.meta_of(order.gateway.tenant).wait_until_counted(order)
     for count, viewer in viewers.items():

@@ -20,7 +20,7 @@ SELECT string_agg(status || ' ' || conversions, ', ' ORDER BY status) FROM (
 def test_late_change_moves(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.expire_token()
-    orders = [pipeline.gateway("hotmart").order() for _ in range(3)]
+    orders = [pipeline.gateway(like="hotmart").order() for _ in range(3)]
     try:
         for order in orders:
             order.deliver()

@@ -19,7 +19,7 @@ FROM v_match_rate_by_tenant WHERE tenant_id = %(tenant)s
 def test_match_rate(pipeline: Pipeline) -> None:
     # Given
     click = pipeline.click()
-    gateway = pipeline.gateway("hotmart")
+    gateway = pipeline.gateway(like="hotmart", can=("email",))
     first = gateway.order()
     email = first.order.buyer.email
     assert pipeline.track("checkout", {"click_id": click.click_id, "email": email}).status == 202

@@ -25,7 +25,8 @@ VIEWS = {
 )
 def test_one_tenants_numbers(pipeline: Pipeline) -> None:
     # Given
-    ours, theirs = pipeline.gateway("stripe"), pipeline.gateway("stripe", tenant=pipeline.other_tenant)
+    ours = pipeline.gateway(like="stripe")
+    theirs = pipeline.gateway(ours.name, tenant=pipeline.other_tenant)
     shared, other = ours.order(), ours.order()
     # When
     for order in (shared, other, shared.at(theirs)):

@@ -16,7 +16,7 @@ DELIVERED = "SELECT coalesce(sum(dispatch_success), 0)::int FROM analytics_metri
 @pytest.mark.exclusive
 def test_refresher_killed(pipeline: Pipeline) -> None:
     # Given
-    gateway = pipeline.gateway("stripe")
+    gateway = pipeline.gateway(like="stripe")
     before = gateway.order()
     before.deliver()
     pipeline.database.wait_for_value(DELIVERED, 1, goal="the first order in analytics_metrics_daily")

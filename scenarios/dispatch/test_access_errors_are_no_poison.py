@@ -15,7 +15,7 @@ from harness.testing import Pipeline
 def test_access_errors_are_no_poison(pipeline: Pipeline, error: str) -> None:
     # Given
     pipeline.meta.arm("refusal", error=error)
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     # When
     assert order.deliver().status == 202
     pipeline.meta.wait_for_events(order, verdict="refused")

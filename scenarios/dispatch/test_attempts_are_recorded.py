@@ -15,7 +15,7 @@ def test_attempts_are_recorded(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.arm("brown_out", strikes=1)
     # When
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     order.deliver()
     pipeline.meta.wait_until_counted(order)
     pipeline.database.wait_for_state(order, "delivered")

@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 def test_breaker_trips_and_recovers(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.arm("brown_out", strikes=None)
-    gateway = pipeline.gateway("kiwify")
+    gateway = pipeline.gateway(like="kiwify")
     threshold = pipeline.timings.breaker_threshold
     orders = []
     # When

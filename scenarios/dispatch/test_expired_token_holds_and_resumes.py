@@ -15,7 +15,7 @@ def test_expired_token_holds_and_resumes(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.expire_token()
     # When
-    orders = [pipeline.gateway("hotmart").order() for _ in range(3)]
+    orders = [pipeline.gateway(like="hotmart").order() for _ in range(3)]
     for order in orders:
         order.deliver()
     for order in orders:

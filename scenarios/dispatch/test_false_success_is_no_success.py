@@ -17,7 +17,7 @@ def test_false_success_is_no_success(pipeline: Pipeline, fault: str) -> None:
     # Given
     pipeline.meta.arm(fault, strikes=1)
     # When
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     order.deliver()
     # Then
     tries = pipeline.meta.wait_for_events(order, count=2)

@@ -18,7 +18,8 @@ TRIES = 6
 def test_half_open_sends_one_alone(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.arm("brown_out")
-    orders = [pipeline.gateway("hotmart").order() for _ in range(12)]
+    gateway = pipeline.gateway(like="hotmart")
+    orders = [gateway.order() for _ in range(12)]
     answers = [order.deliver().status for order in orders]
     assert answers == [202] * 12, f"they were answered with {answers}"
     pipeline.wait_until_breaker("open")
@@ -27,7 +28,7 @@ def test_half_open_sends_one_alone(pipeline: Pipeline) -> None:
     before = pipeline.meta.probe.calls()[-1]["seq"]
     # When
     limit_s = pipeline.timings.dispatch_s + TRIES * pipeline.timings.breaker_reset_s
-    with pipeline.traffic(per_s=30, gateway="hotmart"):  # what is new is not held yet, and comes in batches
+    with pipeline.traffic(per_s=30, gateway=gateway):  # what is new is not held yet, and comes in batches
         tries = pipeline.meta.probe.wait_for(
             lambda calls: sum(one["seq"] > before for one in calls) >= TRIES, goal=f"{TRIES} tries", within_s=limit_s
         )

@@ -16,7 +16,7 @@ def test_hanging_meta_is_left(pipeline: Pipeline, fault: str, lasts: dict[str, f
     # Given
     pipeline.meta.arm(fault, strikes=1, **lasts)
     # When
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     order.deliver()
     # Then
     tries = pipeline.meta.wait_for_events(order, count=2)

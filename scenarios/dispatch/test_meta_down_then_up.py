@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("D-01", proves=("011.3/retry",))
-@pytest.mark.each_gateway(only=("stripe", "hotmart"), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("stripe", "hotmart"), dialect="vendor")
 def test_meta_down_then_up(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.arm("brown_out", strikes=2)

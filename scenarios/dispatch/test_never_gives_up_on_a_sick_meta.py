@@ -18,7 +18,7 @@ def test_never_gives_up_on_a_sick_meta(pipeline: Pipeline) -> None:
     timings = pipeline.timings
     pipeline.meta.arm("brown_out", strikes=STRIKES)
     # When
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     order.deliver()
     # Then
     limit_s = timings.dispatch_s + STRIKES * (timings.retry_s + timings.breaker_reset_s)

@@ -16,12 +16,12 @@ def test_one_ill_pixel_stops_no_other(pipeline: Pipeline) -> None:
     well = pipeline.other_tenant
     meta_there = pipeline.meta_of(well)
     pipeline.meta.arm("brown_out", strikes=None)
-    waiting = [pipeline.gateway("stripe").order() for _ in range(pipeline.timings.breaker_threshold)]
+    waiting = [pipeline.gateway(like="stripe").order() for _ in range(pipeline.timings.breaker_threshold)]
     for order in waiting:
         order.deliver()
     pipeline.wait_until_breaker("open")
     # When
-    orders = [pipeline.gateway("stripe", tenant=well).order() for _ in range(4)]
+    orders = [pipeline.gateway(like="stripe", tenant=well).order() for _ in range(4)]
     for order in orders:
         order.deliver()
         # Then

@@ -16,7 +16,7 @@ from harness.testing import Pipeline
 @pytest.mark.scenario("D-31", proves=("011.3/breaker", "risk/breaker-spike"))
 def test_one_probe_at_a_time(pipeline: Pipeline) -> None:
     # Given
-    timings, gateway = pipeline.timings, pipeline.gateway("hotmart")
+    timings, gateway = pipeline.timings, pipeline.gateway(like="hotmart")
     pipeline.meta.arm("brown_out", strikes=None)
     orders = [gateway.order() for _ in range(timings.breaker_threshold + 1)]
     for order in orders:

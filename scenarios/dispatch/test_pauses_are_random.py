@@ -23,7 +23,7 @@ def test_pauses_are_random(pipeline: Pipeline) -> None:
     timings = pipeline.timings
     pipeline.meta.arm("throttle", strikes=STRIKES, regain_minutes=0)
     # When
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     order.deliver()
     # Then
     pipeline.meta.wait_until_counted(order, within_s=timings.dispatch_s + 2 * STRIKES * timings.retry_s)

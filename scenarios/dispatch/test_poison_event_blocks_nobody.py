@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 @pytest.mark.scenario("D-06", proves=("011.3/dlq",))
 def test_poison_event_blocks_nobody(pipeline: Pipeline) -> None:
     # Given
-    gateway = pipeline.gateway("stripe")
+    gateway = pipeline.gateway(like="stripe")
     poison = gateway.order()
     others = [gateway.order() for _ in range(9)]
     pipeline.meta.arm("one_event_refused", strikes=None, order_id=poison.sale_id)

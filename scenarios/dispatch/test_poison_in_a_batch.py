@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 def test_poison_in_a_batch(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("set_meta_token", "redrive")
-    gateway = pipeline.gateway("kiwify")
+    gateway = pipeline.gateway(like="kiwify")
     orders = [gateway.order() for _ in range(8)]
     poison = orders[4]
     pipeline.meta.expire_token()

@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 def test_throttle_as_html_is_no_poison(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.arm("html_429", strikes=2)
-    order = pipeline.gateway("kiwify").order()
+    order = pipeline.gateway(like="kiwify").order()
     # When
     assert order.deliver().status == 202
     # Then

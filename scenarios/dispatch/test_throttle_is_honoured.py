@@ -17,13 +17,13 @@ def test_throttle_is_honoured(pipeline: Pipeline, code: int) -> None:
     free = pipeline.other_tenant
     meta_there = pipeline.meta_of(free)
     pipeline.meta.arm("throttle", strikes=1, regain_minutes=1, code=code)
-    first, second = pipeline.gateway("stripe").order(), pipeline.gateway("stripe").order()
+    first, second = pipeline.gateway(like="stripe").order(), pipeline.gateway(like="stripe").order()
     first.deliver()
     pipeline.meta.wait_for_calls(1)
     pipeline.database.wait_for_state(first, "held")
     # When
     second.deliver()
-    orders = [pipeline.gateway("stripe", tenant=free).order() for _ in range(6)]
+    orders = [pipeline.gateway(like="stripe", tenant=free).order() for _ in range(6)]
     for order in orders:
         order.deliver()
         # Then

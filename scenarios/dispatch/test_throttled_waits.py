@@ -15,7 +15,7 @@ def test_throttled_waits(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.arm("throttle", strikes=2, regain_minutes=0)
     # When
-    order = pipeline.gateway("perfectpay").order()
+    order = pipeline.gateway(like="perfectpay").order()
     order.deliver()
     # Then
     pipeline.meta.wait_until_counted(order)

@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("D-07", proves=("011.3/dlq",))
-@pytest.mark.each_gateway(only=("hotmart", "perfectpay", "stripe"), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("hotmart", "perfectpay", "stripe"), dialect="vendor", can=("payment_time",))
 def test_too_old_expires(pipeline: Pipeline) -> None:
     # Given
     gateway = pipeline.gateway()

@@ -21,7 +21,7 @@ def test_tries_grow_rarer(pipeline: Pipeline) -> None:
     assert timings.breaker_threshold < STRIKES
     pipeline.meta.arm("throttle", strikes=STRIKES, regain_minutes=0)
     # When
-    order = pipeline.gateway("hotmart").order()
+    order = pipeline.gateway(like="hotmart").order()
     order.deliver()
     # Then
     pipeline.meta.wait_for_calls(timings.breaker_threshold + 2)

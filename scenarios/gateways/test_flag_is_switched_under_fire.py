@@ -16,8 +16,8 @@ from harness.testing import Pipeline, PlacedOrder
 @pytest.mark.scenario("G-47", proves=("constraint/flags",))
 def test_flag_is_switched_under_fire(pipeline: Pipeline) -> None:
     # Given
-    gateway = pipeline.gateway("hotmart")
-    flag = {"tenant": pipeline.tenant.tenant, "gateway": "hotmart"}
+    gateway = pipeline.gateway(like="hotmart")
+    flag = {"tenant": pipeline.tenant.tenant, "gateway": gateway.name}
     pipeline.target.must_be_able_to("set_flag")
     orders: list[PlacedOrder] = []
     statuses: list[int | None] = []

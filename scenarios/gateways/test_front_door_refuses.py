@@ -27,14 +27,14 @@ from harness.testing import Pipeline
 )
 def test_front_door_refuses(pipeline: Pipeline, case: str, status: int) -> None:
     # Given
-    gateway = pipeline.gateway("stripe")
+    gateway = pipeline.gateway(like="stripe", can=("integrity",))
     order = gateway.order()
     webhook = order.webhook()
     headers = dict(webhook.headers)
     method, path = "POST", gateway.path
     body: bytes | Iterator[bytes] = webhook.body
     if case == "gateway":
-        path = gateway.path.replace("stripe", "strpe")
+        path = pipeline.info.target.paths.webhook.format(gateway="strpe", tenant=pipeline.tenant.tenant)
     elif case == "tenant":
         path = gateway.path.replace(pipeline.tenant.tenant, "t-nobody")
     elif case == "method":

@@ -14,8 +14,9 @@ from harness.testing import Pipeline
 @pytest.mark.scenario("G-40", proves=("constraint/flags",))
 def test_hold_keeps_and_on_releases(pipeline: Pipeline) -> None:
     # Given
-    held_gateway, other_gateway = pipeline.gateway("kiwify"), pipeline.gateway("hotmart")
-    flag = {"tenant": pipeline.tenant.tenant, "gateway": "kiwify"}
+    held_gateway = pipeline.gateway(like="kiwify")
+    other_gateway = pipeline.gateway(like="hotmart", besides=held_gateway)
+    flag = {"tenant": pipeline.tenant.tenant, "gateway": held_gateway.name}
     pipeline.target.act("set_flag", **flag, flag="hold")
     held, other = held_gateway.order(), other_gateway.order()
     # When

@@ -32,7 +32,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_malformed_requests_are_refused(pipeline: Pipeline, case: str) -> None:
     # Given
-    gateway = pipeline.gateway("stripe")
+    gateway = pipeline.gateway(like="stripe")
     target, headers, body = CASES[case]
     head = b"POST %b%b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%b\r\n"
     # When

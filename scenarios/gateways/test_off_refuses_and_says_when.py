@@ -14,10 +14,11 @@ from harness.testing import Pipeline
 @pytest.mark.scenario("G-41", proves=("constraint/flags", "risk/gateway-breaks"), tenants=2)
 def test_off_refuses_and_says_when(pipeline: Pipeline) -> None:
     # Given
-    flag = {"tenant": pipeline.tenant.tenant, "gateway": "stripe"}
+    gateway = pipeline.gateway(like="stripe")
+    flag = {"tenant": pipeline.tenant.tenant, "gateway": gateway.name}
     pipeline.target.act("set_flag", **flag, flag="off")
-    refused, other = pipeline.gateway("stripe").order(), pipeline.gateway("perfectpay").order()
-    theirs = pipeline.gateway("stripe", tenant=pipeline.other_tenant).order()
+    refused, other = gateway.order(), pipeline.gateway(like="perfectpay", besides=gateway).order()
+    theirs = pipeline.gateway(gateway.name, tenant=pipeline.other_tenant).order()
     # When
     answer = refused.deliver()
     others = [other.deliver().status, theirs.deliver().status]

@@ -15,8 +15,9 @@ ALLOWED = "198.51.100.7"
 @pytest.mark.scenario("G-45", proves=("011.1/allowlist",))
 def test_only_allowed_addresses_come_in(pipeline: Pipeline) -> None:
     # Given
-    gateway, other = pipeline.gateway("perfectpay"), pipeline.gateway("hotmart")
-    account = {"tenant": pipeline.tenant.tenant, "gateway": "perfectpay"}
+    gateway = pipeline.gateway(like="perfectpay")
+    other = pipeline.gateway(like="hotmart", besides=gateway)
+    account = {"tenant": pipeline.tenant.tenant, "gateway": gateway.name}
     pipeline.target.act("set_allowlist", **account, allow=[ALLOWED])
     claims: tuple[dict[str, str], ...] = (
         {},

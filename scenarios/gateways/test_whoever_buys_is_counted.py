@@ -19,7 +19,7 @@ COMPANY = {"document": "11222333000181"}  # made up, with right check digits
 
 
 @pytest.mark.scenario("G-34", proves=("gateway/normalised", "gateway/hash"))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor", can=("email",))
 @pytest.mark.parametrize("buyer", [COMPANY, PORTUGUESE], ids=["company", "abroad"])
 def test_whoever_buys_is_counted(pipeline: Pipeline, buyer: dict[str, str]) -> None:
     # Given

@@ -15,12 +15,12 @@ from harness.testing import Pipeline
 @pytest.mark.exclusive
 def test_whole_gateway_is_switched(pipeline: Pipeline) -> None:
     # Given
-    first, second = pipeline.gateway("kiwify"), pipeline.gateway("kiwify", tenant=pipeline.other_tenant)
-    mine, theirs, other = first.order(), second.order(), pipeline.gateway("stripe").order()
+    first, second = pipeline.gateway(like="kiwify"), pipeline.gateway(like="kiwify", tenant=pipeline.other_tenant)
+    mine, theirs, other = first.order(), second.order(), pipeline.gateway(like="stripe", besides=first).order()
     for tenant in pipeline.tenants:
-        pipeline.target.act("set_flag", tenant=tenant.tenant, gateway="kiwify", flag="on")
+        pipeline.target.act("set_flag", tenant=tenant.tenant, gateway=first.name, flag="on")
     try:
-        pipeline.target.act("set_flag", gateway="kiwify", flag="hold")
+        pipeline.target.act("set_flag", gateway=first.name, flag="hold")
         # When
         answers = [mine.deliver().status, theirs.deliver().status, other.deliver().status]
         # Then
@@ -28,13 +28,13 @@ def test_whole_gateway_is_switched(pipeline: Pipeline) -> None:
         pipeline.meta.wait_until_counted(other)
         pipeline.database.wait_for_state(mine, "held")
         pipeline.database.wait_for_state(theirs, "held")
-        pipeline.target.act("set_flag", tenant=pipeline.other_tenant.tenant, gateway="kiwify", flag="off")
+        pipeline.target.act("set_flag", tenant=pipeline.other_tenant.tenant, gateway=first.name, flag="off")
         late = second.order()
         assert late.deliver().status == 503, "a tenant's own `off` must be stricter than the gateway's `hold`"
     finally:
-        pipeline.target.act("set_flag", gateway="kiwify", flag="on")
+        pipeline.target.act("set_flag", gateway=first.name, flag="on")
     pipeline.meta.wait_until_counted(mine)
     assert second.order().deliver().status == 503, "the gateway's `on` must not undo a tenant's own `off`"
     pipeline.database.wait_for_state(theirs, "held")
-    pipeline.target.act("set_flag", tenant=pipeline.other_tenant.tenant, gateway="kiwify", flag="on")
+    pipeline.target.act("set_flag", tenant=pipeline.other_tenant.tenant, gateway=first.name, flag="on")
     pipeline.meta_of(pipeline.other_tenant).wait_until_counted(theirs)

@@ -19,7 +19,7 @@ HEARTS = ("heartbeat-web", "heartbeat-relay", "heartbeat-consumer", "heartbeat-s
 @pytest.mark.exclusive
 def test_cloudwatch_away_pages_and_loses_nothing(monitored_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("hotmart")
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="hotmart")
     alarms = Alarms(pipeline)
     alarms.must_exist(*HEARTS)
     orders = []

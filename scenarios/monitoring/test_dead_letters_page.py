@@ -21,7 +21,7 @@ THRESHOLD, WINDOW_MIN = 100, 30
 @pytest.mark.exclusive
 def test_dead_letters_page(monitored_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("stripe")
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="stripe")
     pipeline.target.must_be_able_to("redrive")
     alarms = Alarms(pipeline)
     alarms.must_exist("dlq-depth")

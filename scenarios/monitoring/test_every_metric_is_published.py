@@ -30,7 +30,7 @@ SALES = 6
 @pytest.mark.exclusive
 def test_every_metric_is_published(monitored_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("stripe")
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="stripe", can=("click",))
     alarms = Alarms(pipeline)
     orders = [gateway.order(click=pipeline.click() if number else None) for number in range(SALES)]
     poison = orders[-1]

@@ -18,7 +18,7 @@ STRANGER = "127.0.0.77"
 @pytest.mark.exclusive
 def test_failing_webhooks_page(monitored_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("kiwify")
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="kiwify")
     alarms = Alarms(pipeline)
     alarms.must_exist("webhook-success")
 

@@ -19,7 +19,7 @@ LIMIT_S = 180
 @pytest.mark.exclusive
 def test_flickering_breaker_pages(monitored_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("kiwify")
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="kiwify")
     alarms = Alarms(pipeline)
     alarms.must_exist("breaker-open")
     pipeline.meta.arm("brown_out", strikes=None)

@@ -19,7 +19,7 @@ MINUTES = 75
 @pytest.mark.exclusive
 def test_quiet_day_pages_nobody(monitored_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("stripe")
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="stripe")
     alarms = Alarms(pipeline)
     orders = []
 

@@ -15,7 +15,7 @@ from harness.testing import Alarms, TravellingPipeline
 @pytest.mark.exclusive
 def test_rotated_secret_pages(monitored_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway("stripe")
+    pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="stripe")
     alarms = Alarms(pipeline)
     alarms.must_exist("tenant-signatures")
     assert gateway.order().deliver().status == 202

@@ -12,7 +12,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("P-09", proves=("constraint/lgpd",))
-@pytest.mark.each_gateway(only=("perfectpay",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("perfectpay",), dialect="vendor", can=("address",))
 @pytest.mark.exclusive
 def test_data_key_is_replaced(pipeline: Pipeline) -> None:
     # Given

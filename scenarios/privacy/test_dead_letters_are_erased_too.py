@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 def test_dead_letters_are_erased_too(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("erase_person", "redrive")
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe", can=("email",)).order()
     pipeline.meta.arm("one_event_refused", strikes=None, order_id=order.sale_id)
     order.deliver()
     pipeline.database.wait_for_state(order, "dead_lettered")

@@ -14,8 +14,8 @@ from harness.testing import Pipeline
 def test_erased_before_it_was_sent(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("erase_person", "set_flag")
-    gateway = pipeline.gateway("kiwify")
-    flag = {"tenant": pipeline.tenant.tenant, "gateway": "kiwify"}
+    gateway = pipeline.gateway(like="kiwify", can=("email",))
+    flag = {"tenant": pipeline.tenant.tenant, "gateway": gateway.name}
     pipeline.target.act("set_flag", **flag, flag="hold")
     order = gateway.order()
     order.deliver()

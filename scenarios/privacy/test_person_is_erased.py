@@ -15,12 +15,12 @@ from harness.testing import Pipeline
 def test_person_is_erased(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("erase_person", "export_person")
-    gateway = pipeline.gateway("perfectpay")
+    gateway = pipeline.gateway(like="perfectpay", can=("click", "email", "phone"))
     click = pipeline.click()
     first = gateway.order(click=click)
-    second = pipeline.gateway("hotmart").order(buyer=first.order.buyer)
+    second = pipeline.gateway(like="hotmart", can=("email",)).order(buyer=first.order.buyer)
     somebody = gateway.order()
-    theirs = first.at(pipeline.gateway("perfectpay", tenant=pipeline.other_tenant))
+    theirs = first.at(pipeline.gateway(gateway.name, tenant=pipeline.other_tenant))
     for order in (first, second, somebody, theirs):
         order.deliver()
     for order in (first, second, somebody):

@@ -16,7 +16,7 @@ from harness.testing import Pipeline
 def test_person_is_shown_everything(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("export_person")
-    gateway = pipeline.gateway("perfectpay")
+    gateway = pipeline.gateway(like="perfectpay", can=("click", "email", "phone"))
     click = pipeline.click()
     order, other = gateway.order(click=click), gateway.order()
     pipeline.track("pageview", {"click_id": click.click_id})

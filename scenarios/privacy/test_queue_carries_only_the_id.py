@@ -18,7 +18,7 @@ def test_queue_carries_only_the_id(pipeline: Pipeline) -> None:
     pipeline.target.kill("consumer")
     try:
         # When
-        order = pipeline.gateway("hotmart").order()
+        order = pipeline.gateway(like="hotmart").order()
         order.deliver()
         messages = pipeline.wait_for_messages()
         # Then

@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("P-07", proves=("constraint/lgpd", "gateway/idempotent"))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor", can=("email",))
 def test_redelivery_after_erasure_is_a_duplicate(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("erase_person")

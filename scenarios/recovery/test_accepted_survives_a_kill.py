@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-04", proves=("gateway/persisted",))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor")
 @pytest.mark.exclusive
 def test_accepted_survives_a_kill(pipeline: Pipeline) -> None:
     # Given

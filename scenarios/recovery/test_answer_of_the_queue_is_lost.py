@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 @pytest.mark.exclusive
 def test_answer_of_the_queue_is_lost(pipeline: Pipeline) -> None:
     # Given
-    orders = [pipeline.gateway("kiwify").order() for _ in range(10)]
+    orders = [pipeline.gateway(like="kiwify").order() for _ in range(10)]
     with pipeline.fault("aws.lost_answer", operation="SendMessageBatch", strikes=4) as fault:
         # When
         answers = [order.deliver().status for order in orders]

@@ -12,7 +12,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-53", proves=("constraint/zero-downtime", "gateway/idempotent"), guards="SIGTERM in mid-work")
-@pytest.mark.each_gateway(only=("perfectpay",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("perfectpay",), dialect="vendor")
 @pytest.mark.exclusive
 def test_asked_to_end_in_mid_work(pipeline: Pipeline) -> None:
     # Given

@@ -16,7 +16,8 @@ from harness.testing import TravellingPipeline
 def test_attribution_window_ends(travelling_pipeline: TravellingPipeline) -> None:
     # Given
     pipeline = travelling_pipeline
-    mine, other = pipeline.gateway("kiwify"), pipeline.gateway("kiwify", tenant=pipeline.other_tenant)
+    mine = pipeline.gateway(like="kiwify", can=("click",))
+    other = pipeline.gateway(mine.name, tenant=pipeline.other_tenant)
     in_time, late = pipeline.click(), pipeline.click(tenant=pipeline.other_tenant)
     # When
     pipeline.travel(days=6, hours=23)

@@ -15,7 +15,7 @@ from harness.testing import TravellingPipeline
 @pytest.mark.exclusive
 def test_breaker_waits_its_time(travelling_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway("stripe")
+    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway(like="stripe")
     wait_s = pipeline.timings.breaker_reset_s
     pipeline.meta.arm("brown_out", strikes=None)
     orders = [gateway.order() for _ in range(pipeline.timings.breaker_threshold)]

@@ -15,7 +15,7 @@ from harness.testing import Pipeline
 def test_consumer_killed_mid_dispatch(pipeline: Pipeline) -> None:
     # Given
     pipeline.meta.arm("hang_after_work", strikes=1, hang_s=30)
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     order.deliver()
     first = pipeline.meta.wait_until_counted(order)
     # When

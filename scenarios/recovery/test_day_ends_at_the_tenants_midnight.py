@@ -20,7 +20,7 @@ WHERE tenant_id = %(tenant)s
 @pytest.mark.exclusive
 def test_day_ends_at_the_tenants_midnight(travelling_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway("stripe")
+    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway(like="stripe")
     zone = pipeline.tenant.timezone
     # When
     wanted = []

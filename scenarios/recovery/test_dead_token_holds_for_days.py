@@ -17,7 +17,7 @@ DAY_S = 86_400
 @pytest.mark.exclusive
 def test_dead_token_holds_for_days(travelling_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway("hotmart")
+    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway(like="hotmart")
     pipeline.meta.limit_token(lives_s=60 * DAY_S)
     pipeline.travel(days=61)
     # When

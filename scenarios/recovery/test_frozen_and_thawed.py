@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-52", proves=("gateway/idempotent",), guards="a frozen process")
-@pytest.mark.each_gateway(only=("hotmart",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("hotmart",), dialect="vendor")
 @pytest.mark.exclusive
 def test_frozen_and_thawed(pipeline: Pipeline) -> None:
     # Given

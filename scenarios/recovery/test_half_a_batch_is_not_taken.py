@@ -17,7 +17,7 @@ def test_half_a_batch_is_not_taken(pipeline: Pipeline) -> None:
     with (
         pipeline.fault("aws.partial_send", share=0.5, probability=0.7) as fault,
         # When
-        pipeline.traffic(per_s=30, gateway="hotmart") as traffic,
+        pipeline.traffic(per_s=30, gateway=pipeline.gateway(like="hotmart")) as traffic,
     ):
         traffic.wait_for_more(60)
     struck = fault.must_have_struck()

@@ -16,7 +16,7 @@ from harness.testing import TravellingPipeline
 @pytest.mark.exclusive
 def test_held_too_long_expires(travelling_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway("hotmart")
+    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway(like="hotmart")
     pipeline.meta.expire_token()
     old = [gateway.order() for _ in range(3)]
     for order in old:

@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 @pytest.mark.exclusive
 def test_message_returns_in_mid_work(pipeline: Pipeline) -> None:
     # Given
-    order = pipeline.gateway("hotmart").order()
+    order = pipeline.gateway(like="hotmart").order()
     pipeline.meta.arm("hang_after_work", strikes=1, hang_s=2)
     with pipeline.fault("aws.visibility_lost", after_s=1) as fault:
         pipeline.target.restart("consumer")  # a receive that waits since before the fault has its own time-out

@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 @pytest.mark.exclusive
 def test_messages_come_late(pipeline: Pipeline) -> None:
     # Given
-    orders = [pipeline.gateway("stripe").order() for _ in range(10)]
+    orders = [pipeline.gateway(like="stripe").order() for _ in range(10)]
     with pipeline.fault("aws.late_delivery", delay_s=2) as fault:
         # When
         answers = [order.deliver().status for order in orders]

@@ -17,7 +17,7 @@ def test_messages_come_twice(pipeline: Pipeline) -> None:
     with (
         pipeline.fault("aws.duplicate_delivery") as fault,
         # When
-        pipeline.traffic(per_s=30, gateway="perfectpay") as traffic,
+        pipeline.traffic(per_s=30, gateway=pipeline.gateway(like="perfectpay")) as traffic,
     ):
         traffic.wait_for_more(60)
         pipeline.meta.wait_until_counted(traffic.orders[0])

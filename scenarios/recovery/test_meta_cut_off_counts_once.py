@@ -24,7 +24,7 @@ from harness.testing import Pipeline
 @pytest.mark.exclusive
 def test_meta_cut_off_counts_once(pipeline: Pipeline, toxic: str, attributes: dict[str, int]) -> None:
     # Given
-    order = pipeline.gateway("stripe").order()
+    order = pipeline.gateway(like="stripe").order()
     with pipeline.network.break_next("meta", toxic, attributes):
         # When
         order.deliver()

@@ -18,7 +18,7 @@ STEPS = 6
 @pytest.mark.exclusive
 def test_meta_is_away_for_six_hours(travelling_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway("stripe")
+    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway(like="stripe")
     threshold = pipeline.timings.breaker_threshold
     pipeline.meta.arm("brown_out", strikes=None)
     orders = [gateway.order() for _ in range(threshold)]

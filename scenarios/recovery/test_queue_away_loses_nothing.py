@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-34", proves=("gateway/202", "gateway/persisted"), guards="an outage of SQS")
-@pytest.mark.each_gateway(only=("hotmart",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("hotmart",), dialect="vendor")
 @pytest.mark.exclusive
 def test_queue_away_loses_nothing(pipeline: Pipeline) -> None:
     # Given

@@ -14,7 +14,7 @@ from harness.testing import Pipeline
 @pytest.mark.exclusive
 def test_queue_gone_while_sales_come(pipeline: Pipeline) -> None:
     # Given
-    gateway = pipeline.gateway("stripe")
+    gateway = pipeline.gateway(like="stripe")
     pipeline.a_later_order_arrives()
     first = gateway.order()
     assert first.deliver().status == 202  # its secret is known to the front door from now on

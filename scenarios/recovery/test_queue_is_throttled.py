@@ -17,7 +17,7 @@ def test_queue_is_throttled(pipeline: Pipeline) -> None:
     with (
         pipeline.fault("aws.throttling", service="sqs", probability=0.66) as fault,
         # When
-        pipeline.traffic(per_s=20, gateway="perfectpay") as traffic,
+        pipeline.traffic(per_s=20, gateway=pipeline.gateway(like="perfectpay")) as traffic,
     ):
         traffic.wait_for_more(60)
     struck = fault.must_have_struck()

@@ -16,7 +16,7 @@ def test_relay_killed_loses_nothing(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.kill("relay")
     # When
-    orders = [pipeline.gateway("hotmart").order() for _ in range(5)]
+    orders = [pipeline.gateway(like="hotmart").order() for _ in range(5)]
     try:
         answers = [order.deliver().status for order in orders]
     finally:

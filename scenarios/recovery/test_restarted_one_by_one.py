@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-21", proves=("constraint/zero-downtime",), guards="work in hand at a deployment")
-@pytest.mark.each_gateway(only=("kiwify",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("kiwify",), dialect="vendor")
 @pytest.mark.exclusive
 def test_restarted_one_by_one(pipeline: Pipeline) -> None:
     # Given

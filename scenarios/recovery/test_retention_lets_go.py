@@ -20,7 +20,7 @@ def test_retention_lets_go(travelling_pipeline: TravellingPipeline) -> None:
     # Given
     pipeline = travelling_pipeline
     hashes_days, clicks_days = pipeline.kept_days("hashes_days"), pipeline.kept_days("clicks_days")
-    gateway = pipeline.gateway("hotmart")
+    gateway = pipeline.gateway(like="hotmart", can=("click", "email"))
     clicks, orders = [], []
     for wait_days in (0, 2):
         if wait_days:

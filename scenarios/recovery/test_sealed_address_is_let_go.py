@@ -18,7 +18,7 @@ SEALED = "SELECT count(client_sealed) FROM conversions WHERE tenant_id = %(tenan
 def test_sealed_address_is_let_go(travelling_pipeline: TravellingPipeline) -> None:
     # Given
     pipeline, days = travelling_pipeline, travelling_pipeline.kept_days("client_days")
-    gateway = pipeline.gateway("perfectpay")
+    gateway = pipeline.gateway(like="perfectpay", can=("address",))
     for number in (1, 2):
         if number == 2:
             pipeline.travel(days=2)

@@ -13,7 +13,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-48", proves=("gateway/hmac",), tenants=2, guards="unverified webhooks during an outage")
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor")
 @pytest.mark.exclusive
 def test_secrets_gone_lets_no_forgery_in(pipeline: Pipeline) -> None:
     # Given

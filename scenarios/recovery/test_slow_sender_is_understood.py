@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-35", proves=("gateway/202",), guards="a slow line")
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor")
 @pytest.mark.exclusive
 def test_slow_sender_is_understood(pipeline: Pipeline) -> None:
     # Given

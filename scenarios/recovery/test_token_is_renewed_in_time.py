@@ -18,7 +18,7 @@ DAY_S = 86_400
 @pytest.mark.exclusive
 def test_token_is_renewed_in_time(travelling_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway("stripe")
+    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway(like="stripe")
     pipeline.meta.limit_token(lives_s=60 * DAY_S)
     before = gateway.order()
     before.deliver()

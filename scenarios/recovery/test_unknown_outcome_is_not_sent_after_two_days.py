@@ -17,7 +17,7 @@ from harness.testing import TravellingPipeline
 @pytest.mark.exclusive
 def test_unknown_outcome_is_not_sent_after_two_days(travelling_pipeline: TravellingPipeline) -> None:
     # Given
-    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway("stripe")
+    pipeline, gateway = travelling_pipeline, travelling_pipeline.gateway(like="stripe")
     fates: tuple[tuple[int, Literal["delivered", "dead_lettered"], int], ...] = (
         (46, "delivered", 2),
         (49, "dead_lettered", 1),

@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("R-03", proves=("gateway/idempotent", "gateway/event-id"))
-@pytest.mark.each_gateway(only=("kiwify",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("kiwify",), dialect="vendor")
 @pytest.mark.exclusive
 def test_web_killed_then_redelivered(pipeline: Pipeline) -> None:
     # Given

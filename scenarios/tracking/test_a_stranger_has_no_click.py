@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-30", proves=("pipeline/matching",))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor")
 def test_a_stranger_has_no_click(pipeline: Pipeline) -> None:
     # Given
     click = pipeline.click()

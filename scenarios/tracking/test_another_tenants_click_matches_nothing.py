@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-05", proves=("011.6/smoke-match", "constraint/lgpd"), tenants=2)
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor", can=("click", "email"))
 def test_another_tenants_click_matches_nothing(pipeline: Pipeline) -> None:
     # Given
     theirs = pipeline.other_tenant

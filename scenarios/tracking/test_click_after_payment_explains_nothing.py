@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-20", proves=("pipeline/matching",))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor", can=("click", "payment_time"))
 def test_click_after_payment_explains_nothing(pipeline: Pipeline) -> None:
     # Given
     click = pipeline.click()

@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-12", proves=("011.6/smoke-click", "pipeline/tracking"))
-@pytest.mark.each_gateway(only=("stripe",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("stripe",), dialect="vendor", can=("click",))
 def test_click_told_twice_is_one(pipeline: Pipeline) -> None:
     # Given
     first = pipeline.click(click_id="c-7Qw_9x")

@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-06", proves=("011.6/smoke-match",))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor", can=("email",))
 def test_last_touch_wins(pipeline: Pipeline) -> None:
     # Given
     email = pipeline.gateway().order().order.buyer.email

@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-02", proves=("011.6/smoke-match",))
-@pytest.mark.each_gateway(only=("hotmart",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("hotmart",), dialect="vendor", can=("email",))
 def test_match_by_email(pipeline: Pipeline) -> None:
     # Given
     click = pipeline.click()

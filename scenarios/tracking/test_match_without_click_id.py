@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-07", proves=("011.6/smoke-match",))
-@pytest.mark.each_gateway(only=("hotmart",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("hotmart",), dialect="vendor", can=("fbclid", "phone"))
 @pytest.mark.parametrize("method", ["fbclid", "phone"])
 def test_match_without_click_id(pipeline: Pipeline, method: str) -> None:
     # Given

@@ -13,7 +13,7 @@ FBCLID = "IwAR2Qx7LmNoPqRsTuVwXyZ0aBcDeFgHiJkLmNoPqRsTuVwXyZ"
 
 
 @pytest.mark.scenario("T-21", proves=("pipeline/tracking", "pipeline/matching"))
-@pytest.mark.each_gateway(only=("stripe",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("stripe",), dialect="vendor", can=("click",))
 @pytest.mark.parametrize("cookie", ["of this click", "of an earlier one"])
 def test_pixels_own_fbc_is_told(pipeline: Pipeline, cookie: str) -> None:
     # Given

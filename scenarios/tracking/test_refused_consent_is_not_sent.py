@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-03", proves=("constraint/lgpd",))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor", can=("click",))
 def test_refused_consent_is_not_sent(pipeline: Pipeline) -> None:
     # Given
     click = pipeline.click(consent="denied")

@@ -12,7 +12,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-19", proves=("pipeline/matching",))
-@pytest.mark.each_gateway(only=("hotmart", "kiwify", "perfectpay"), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("hotmart", "kiwify", "perfectpay"), dialect="vendor", can=("click", "email", "phone"))
 def test_shared_device_is_two_people(pipeline: Pipeline) -> None:
     # Given
     click = pipeline.click()

@@ -11,7 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-01", proves=("011.6/smoke-dispatch",))
-@pytest.mark.each_gateway(dialects=("vendor",))
+@pytest.mark.each_gateway(rather="vendor")
 def test_unmatched_purchase_is_sent(pipeline: Pipeline) -> None:
     # Given
     order = pipeline.gateway().order()

@@ -11,7 +11,7 @@ from harness.testing import Pipeline, Visitor
 
 
 @pytest.mark.scenario("T-14", proves=("constraint/lgpd", "pipeline/tracking"))
-@pytest.mark.each_gateway(only=("stripe",), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("stripe",), dialect="vendor", can=("click",))
 def test_visitor_is_sealed_at_rest(pipeline: Pipeline) -> None:
     # Given
     visitor = Visitor(address="127.14.77.201", browser="GoliveSealed/14.7741 (a browser that nobody else has)")

@@ -12,7 +12,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("T-15", proves=("constraint/lgpd", "pipeline/tracking"))
-@pytest.mark.each_gateway(only=("stripe", "hotmart"), dialects=("vendor",))
+@pytest.mark.any_gateway(like=("stripe", "hotmart"), dialect="vendor", can=("click",))
 @pytest.mark.parametrize("how", ["consent", "pageview"])
 def test_withdrawn_consent_stops_what_is_unsent(pipeline: Pipeline, how: str) -> None:
     # Given

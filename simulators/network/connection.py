@@ -47,8 +47,13 @@ class ToxicStage:
         if self._acts:
             self.toxic.begins(self)
 
-    def acts(self) -> bool:
-        """Whether it acts on this connection; asked when there is something to act on."""
+    def acts(self, *, at_end: bool = False) -> bool:
+        """Whether it acts on this connection; asked when there is something to act on.
+
+        An idle connection that is let go is no connection that is used: its end claims only what acts on ends alone.
+        """
+        if at_end and type(self.toxic).data is not Toxic.data:
+            return self._acts
         claim, self._claim = self._claim, None
         if claim is not None and not self._removed.is_set() and claim():
             self._acts = True
@@ -270,7 +275,7 @@ class Direction:
             data, arrived_s = self._held.popleft()
             if data is None:
                 for stage in tuple(self.stages):
-                    if stage.acts():
+                    if stage.acts(at_end=True):
                         await stage.toxic.end(stage, arrived_s)
                 self._tell_end()
             else:

@@ -31,8 +31,10 @@ def proxy_process(*options: str) -> Iterator[list[dict[str, Any]]]:
             told.append(json.loads(line))
             if "url" in told[-1]:
                 break
-        yield told
-        child.terminate()
+        try:
+            yield told
+        finally:  # a red test must not wait for it for ever
+            child.terminate()
         assert child.wait(10) == 0
 
 
@@ -82,6 +84,23 @@ def test_a_fault_of_the_harness_acts_and_reverts(upstream: socket.socket) -> Non
         assert control.link("meta")["toxics"] == []
         with pytest.raises(HarnessError, match="database, aws"):
             Down().on(control, "mtea")
+        control.close()
+
+
+def test_the_end_of_an_idle_connection_is_no_use_of_it(upstream: socket.socket) -> None:
+    """ "The next connection that is used": a client that lets go of one it kept must not spend the fault."""
+    port = upstream.getsockname()[1]
+    with proxy_process("--upstream", f"meta=tcp:127.0.0.1:{port}") as (proxy, process):
+        address = ("127.0.0.1", int(proxy["listen"].rpartition(":")[2]))
+        control = LinkControl(process["url"])
+        with socket.create_connection(address, timeout=5) as idle, socket.create_connection(address, timeout=5) as used:
+            (idle_there, _), (used_there, _) = upstream.accept(), upstream.accept()
+            with LimitData(bytes=0).on(control, "meta", connections=1), idle_there, used_there:
+                idle_there.shutdown(socket.SHUT_WR)
+                assert idle.recv(10) == b"", "it has come to its end"
+                used.settimeout(5)
+                used_there.sendall(b"an answer")
+                assert used.recv(10) == b"", "the answer must be the one that is cut off"
         control.close()
 
 
