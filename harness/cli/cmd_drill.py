@@ -104,6 +104,7 @@ def drill(
                 target=TargetInfo(name=wanted.name, commit=common.commit_since(commit)),
                 command=again,
                 options=common.target_option(target),
+                machine=common.machine_here(),
                 whole=False,
                 shard=None,
                 started_at=started_at,

@@ -111,6 +111,11 @@ class ContainedPostgres(_Contained):
     def _url(self, database: str) -> str:
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self._host_port}/{database}"
 
+    @property
+    def tools(self) -> Path | None:
+        """Its psql is inside: on call needs the machine's own."""
+        return None
+
     def prepare(self) -> None:
         """Nothing: the image writes its data folder when it is first started."""
 

@@ -35,6 +35,10 @@ class Part(Protocol):
 class Database(Part, Protocol):
     """A PostgreSQL server with one database, `url`, and what can be done to it."""
 
+    @property
+    def tools(self) -> Path | None:
+        """The folder that has a psql for this server; None: it brings none."""
+
     def prepare(self) -> None:
         """What has to be done once, before the first start."""
 

@@ -402,8 +402,8 @@ class Stack:
         `code` is the exit code, and `said` what was printed; what outlasts `COMMAND_LIMIT_S` is killed, and is 124.
         """
         env = self.target_env()
-        if self._database is not None:
-            env["PATH"] += f"{os.pathsep}{self._database.tools}"  # behind a psql of the machine's own
+        if self._database is not None and (tools := self._database.tools):
+            env["PATH"] += f"{os.pathsep}{tools}"  # behind a psql of the machine's own
         child = subprocess.Popen(
             ["bash", "-c", script],
             stdin=subprocess.DEVNULL,

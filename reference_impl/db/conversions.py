@@ -70,7 +70,7 @@ WITH given AS MATERIALIZED (
            amount, currency, product_id, user_data, client_sealed, client_expires_at, click_id,
            state, NULL, reason
     FROM given JOIN registered r ON (r.tenant_id, r.gateway, r.sale_id) = (tenant, given.gateway, given.sale_id)
-    ON CONFLICT DO NOTHING  -- the sale is kept for longer than its dedupe row: told again after that, it is still known
+    ON CONFLICT (tenant_id, gateway, sale_id, kind) DO NOTHING  -- a sale is kept for longer than its dedupe row
     RETURNING id, tenant_id, received_at, state
 ), matched AS (
     INSERT INTO matches (conversion_id, tenant_id, click_id, method, created_at)

@@ -5,13 +5,14 @@ from typing import Any
 
 from reference_impl.db import conversions
 from reference_impl.db.group_commit import GroupCommit
-from scenarios.saboteurs._patching import bite, swap
+from scenarios.saboteurs._patching import Gone, bite, swap
 
 CAUGHT_BY = ("G-08[hotmart-vendor]", "G-08[stripe-vendor]")
 
 _meeting = threading.Barrier(2)
 _opening = threading.Lock()
 _opened: list[bool] = []
+_KEY = "ON CONFLICT (tenant_id, gateway, sale_id, kind) DO NOTHING"
 _NO_KEYS = """
 ALTER TABLE conversions DROP CONSTRAINT IF EXISTS conversions_tenant_id_gateway_sale_id_kind_key;
 ALTER TABLE dedupe_registry DROP CONSTRAINT IF EXISTS dedupe_registry_pkey;
@@ -41,5 +42,11 @@ def patch() -> None:
 
         return look
 
+    def without_key(old: Any) -> Any:
+        if _KEY not in old:
+            raise Gone(f"_WRITE does not hold {_KEY!r}")
+        return old.replace(_KEY, "")
+
+    swap(conversions, "_WRITE", without_key)
     swap(GroupCommit, "submit", alone)
     swap(conversions, "_look", make)

@@ -33,6 +33,7 @@ from reference_impl.dispatch.stopping import Stop
 from reference_impl.domain.conversion import Trail
 from reference_impl.domain.matching import Contact as Known
 from reference_impl.gateways import known
+from reference_impl.monitoring.meter import Meter
 from reference_impl.sealing import Sealer, new_key
 from reference_impl.secrets import GatewaySecret, GatewaySecrets
 from reference_impl.web.app import create_app
@@ -395,6 +396,7 @@ def test_what_is_in_flight_is_not_sent_again_after_a_refusal(world: World) -> No
     assert [one.refused for one in batch] == [True, True]
     sender: Any = Sender.__new__(Sender)
     object.__setattr__(sender, "too_old", lambda one: True)
+    object.__setattr__(sender, "meter", Meter())
     assert sender._still_sendable(world.db, batch) == []
     assert set(world.states().values()) == {refused("consent withdrawn before the dispatch")}
 
