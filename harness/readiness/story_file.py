@@ -106,9 +106,10 @@ def encoding_of(content: bytes) -> str:
 
 
 def without_record(text: str) -> str:
-    """The author's own text: without what golive recorded."""
-    for first, last in reversed(_records(text)):
-        text = text[:first] + text[last:]
+    """The author's own text: without what golive recorded, and without what looks like it once that is gone."""
+    while spans := _records(text):
+        for first, last in reversed(spans):
+            text = text[:first] + text[last:]
     return text
 
 
@@ -138,8 +139,9 @@ def _with_record(content: bytes, text: str, body: str, report: StoryReport, enco
     record = newline.join(_record(report)) + newline
     mine = record.encode(encoding, "xmlcharrefreplace")
     spans = _records(text)
-    if len(spans) == 1 and not text[spans[0][1] :].strip():
-        # It stands where golive puts it: the blank line before it is already there.
+    if len(spans) == 1 and spans[0][1] == len(text) and body == text[: spans[0][0]]:
+        # It stands where golive puts it: the blank line before it is already there. (Blank lines behind it are the
+        # author's, and stay.)
         return body[: spans[0][0]].encode(encoding) + mine
     kept = body.encode(encoding) if spans else content
     gap = "" if not body else newline if body.endswith(("\n", "\r")) else newline * 2
