@@ -44,6 +44,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "network": ("own.target",),
         "run_experiment": ("probes.database_url", "probes.conversions"),
         "alarms_table": ("own.monitoring",),
+        "connections_taken": ("probes.database_url",),
     }
 )
 #: A word whose texts say what is needed: `target.kill("consumer")` -> `start.consumer`.

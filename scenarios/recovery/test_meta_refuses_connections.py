@@ -15,7 +15,7 @@ from harness.testing import Pipeline
 def test_meta_refuses_connections(pipeline: Pipeline) -> None:
     # Given
     pipeline.network.must_have("meta")
-    orders = [pipeline.gateway("stripe").order() for _ in range(3)]
+    orders = [pipeline.gateway(like="stripe").order() for _ in range(3)]
     with pipeline.network.arm("meta", "down"):
         # When
         for order in orders:

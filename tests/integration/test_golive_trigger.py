@@ -517,7 +517,10 @@ MINE = ("--secret", SECRET)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("strpe", "approved", *HERE, *MINE), "Did you mean 'stripe'? Known: hotmart, kiwify, perfectpay, stripe"),
+        (
+            ("strpe", "approved", *HERE, *MINE),
+            "Did you mean 'stripe'? Known: eduzz, hotmart, kiwify, perfectpay, stripe",
+        ),
         (("stripe", "aproved", *HERE, *MINE), "Did you mean 'approved'? Known: abandoned, approved"),
         (("stripe", *HERE, *MINE), "Say which event of stripe: abandoned, approved"),
         (("stripe", "approved", *HERE, *MINE, "--dialect", "vendr"), "Did you mean 'vendor'?"),

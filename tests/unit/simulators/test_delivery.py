@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from simulators.gateways import gateway, known, webhook
-from simulators.gateways._delivery import SCHEDULES, UNKNOWN, Configuration, Schedule, plan, schedule
+from simulators.gateways._delivery import UNKNOWN, Configuration, Schedule, plan, schedule
 from simulators.people import order
 
 THREE_DAYS_S = 3 * 86_400
@@ -15,10 +15,10 @@ NOW_S = 1_772_366_400
 @pytest.mark.parametrize("name", sorted(known()))
 def test_every_gateway_says_what_is_known_of_its_retries(name: str) -> None:
     """Each figure has a mark and a source; a figure without a source would pass for a fact."""
-    facts = SCHEDULES[name].facts
+    facts = schedule(name).facts
     assert set(facts) == {"delays_s", "timeout_s", "signs_each_attempt", "off_after_failures"}
     assert all(fact.mark in ("DOC", "CODE", "?") and fact.source for fact in facts.values())
-    assert all(delay > 0 for delay in SCHEDULES[name].delays_s)
+    assert all(delay > 0 for delay in schedule(name).delays_s)
 
 
 @pytest.mark.parametrize("name", sorted(known()))
