@@ -1,6 +1,6 @@
 """`--engine containers` on a real container engine, with images that `tests/containers/make_images.sh` makes here.
 
-Where no engine runs, these say so; in CI `.ci/run` has started one, and a skip is a failure.
+Where no engine runs, these say so; in CI `.ci/nightly` has started one, and a skip is a failure.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from harness.stack.containers import ContainedPostgres, ContainersEngine, remove
 from harness.stack.ports import free_port
 from harness.stack.processes import Death, Nursery
 from harness.waiting import wait_until
+
+pytestmark = pytest.mark.nightly
 
 docker = pytest.importorskip("docker")
 

@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+pytestmark = pytest.mark.nightly
+
 HOME = Path(__file__).parents[2]
 GOLIVE = str(Path(sys.executable).parent / "golive")
 LIMIT_S = 240

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.nightly
+
 GOLIVE = str(Path(sys.executable).parent / "golive")
 TARGET = Path(__file__).with_name("load_target.py")
 #: Over a thousand samples, which is what a p95 needs, in as few seconds as that takes.

@@ -86,6 +86,7 @@ def test_the_good_one_is_go_for_what_can_be_seen(tmp_path: Path) -> None:
     assert all(one.startswith(("hotmart-plan", "kiwify-plan")) for one in spoken)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("bug", "scenario", "promise"),
     [

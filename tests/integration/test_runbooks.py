@@ -19,6 +19,8 @@ from harness.stack.processes import Death
 from harness.target import Target
 from harness.tenants import make_tenant
 
+pytestmark = pytest.mark.nightly
+
 HOME = Path(__file__).parents[2]
 PAGES = [runbooks.read(one) for one in sorted((HOME / "docs" / "runbooks").glob("*.md")) if one.name != "README.md"]
 BLOCKS = [pytest.param(page, part, id=f"{page.path.stem}-{part.title}") for page in PAGES for part in page.parts]
