@@ -172,8 +172,8 @@ def _in_the_foreground(
     )
     try:
         state = running.start()
-        _tell(state, as_json=as_json, ends="Ctrl-C ends it.")
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt):  # from the first word on, for whoever reads it may press Ctrl-C at once
+            _tell(state, as_json=as_json, ends="Ctrl-C ends it.")
             ended.wait()
         if deaths:
             raise HarnessError(f"{deaths[0].sentence()}\n{tail(deaths[0].log)}")

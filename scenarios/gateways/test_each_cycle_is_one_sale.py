@@ -26,6 +26,8 @@ RENEWED = (
 def test_each_cycle_is_one_sale(pipeline: Pipeline) -> None:
     # Given
     gateway = pipeline.gateway()
+    if not {*SUBSCRIBED, *RENEWED} & {*gateway.events()}:
+        pipeline.not_applicable(f"{gateway.name} is known to tell of no cycle in words of its own")
     first = gateway.order(cycle=1, amount=Decimal(100))
     second = gateway.order(cycle=2, amount=Decimal(200), buyer=first.order.buyer, product_id=first.order.product_id)
     # When
