@@ -132,6 +132,15 @@ class Drill:
 
     # -- what it needs ---------------------------------------------------------------------------------------
 
+    def breaker_opens(self, each: Each) -> float:
+        """As many sales as it takes, with Meta ill already; when the breaker was open (seconds since 1970)."""
+        pipeline = self._pipeline
+        for number in range(1, pipeline.timings.breaker_threshold + 1):
+            each(number)
+            pipeline.meta.wait_for_calls(number)
+        pipeline.wait_until_breaker("open")
+        return pipeline.now_s()
+
     @contextmanager
     def connections_taken(self, *, percent: float, by: str) -> Iterator[int]:
         """Somebody takes that much of the database's connections and sits on them, for as long as the block lasts."""
