@@ -7,10 +7,12 @@ folder (which, as root, means another OS user), and the server is a child like e
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
+import subprocess
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -38,7 +40,8 @@ class LocalPostgres:
             ) from None
         self._folder = folder
         folder.mkdir(mode=0o755, exist_ok=True)
-        self._server = PostgresServer(folder, cleanup_mode=None)
+        with _alone_on_this_machine():
+            self._server = PostgresServer(folder, cleanup_mode=None)
         self.url = self._url("postgres")
 
     @property
@@ -50,8 +53,18 @@ class LocalPostgres:
         return f"postgresql://postgres:@/{database}?host={self._folder}"
 
     def prepare(self) -> None:
-        """Write the data folder (initdb: most of a second)."""
-        self._server.ensure_pgdata_inited()
+        """Write the data folder (initdb: most of a second).
+
+        Raises:
+            HarnessError: initdb could not write it; the package has logged what that said.
+        """
+        try:
+            self._server.ensure_pgdata_inited()
+        except subprocess.CalledProcessError as error:
+            raise HarnessError(
+                f"PostgreSQL's data folder {self._folder} could not be made: initdb ended with {error.returncode}, and "
+                "what it said stands above. Is the disk full, or the folder another user's?"
+            ) from None
 
     def start(self, nursery: Nursery, *, env: Mapping[str, str], log: Path) -> Child:
         """Start the server; SIGINT is its fast shutdown."""
@@ -135,6 +148,23 @@ class LocalPostgres:
             )
         except NotSeenInTime as error:
             raise HarnessError(str(error)) from None
+
+
+@contextlib.contextmanager
+def _alone_on_this_machine() -> Iterator[None]:
+    """As root the server runs as another OS user, whom the package makes where there is none: in three lanes at once
+    the last `useradd` gave that name another number, and the first data folders belonged to nobody. So one at a time,
+    by a lock on the folder of the user list, which needs no file of ours.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    folder = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _lives(process: psutil.Process) -> bool:
