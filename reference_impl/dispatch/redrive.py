@@ -33,6 +33,7 @@ WITH back AS (
 )
 INSERT INTO outbox (conversion_id, page) SELECT id, kind <> 'purchase' FROM back RETURNING conversion_id
 """
+_DEAD = "SELECT id FROM conversions WHERE id = ANY(%s) AND state = 'dead_lettered'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Redriven:
     """Perhaps counted by Meta more than 47 hours ago, or no conversion's id: still in the dead letters."""
     hidden: int = 0
     """Somebody else has them in hand, another redrive say: they are seen again within a minute."""
+    again: int = 0
+    """Put back and dead once more before the command ended: the cause is not mended. Still in the dead letters."""
 
     def to_json(self) -> dict[str, int]:
         """The numbers by name."""
@@ -55,20 +58,24 @@ class Redriven:
 
 def redrive(connection: Connection, dead_letters: Queue, *, accept_duplicates: bool = False) -> Redriven:
     """Empty the dead letters as far as that doubles nothing. Raises what botocore raises while SQS is away."""
-    redriven, settled, kept = 0, 0, set[str]()
+    put_back, again = set[UUID](), set[UUID]()
+    settled, kept = 0, set[str]()
     while letters := _next(dead_letters, len(kept)):
         ids = {uuid for one in letters if (uuid := _as_id(one)) is not None}
-        doubtful = _doubtful(connection, ids, accept_duplicates=accept_duplicates)
+        died = _dead(connection, ids & put_back)
+        doubtful = died | _doubtful(connection, ids - died, accept_duplicates=accept_duplicates)
         back = _put_back(connection, ids - doubtful, accept_duplicates=accept_duplicates)
         stay = {one.conversion_id for one in letters if (uuid := _as_id(one)) is None or uuid in doubtful}
         failed = dead_letters.delete([one for one in letters if one.conversion_id not in stay])
-        redriven += len(back)
+        put_back |= back
+        again |= died
         settled += len(ids - doubtful - back)
-        again = stay <= kept and len(stay) == len(letters)
+        circles = stay <= kept and len(stay) == len(letters)
         kept |= stay
-        if failed or again:
-            break  # what stays has come round again, or SQS no longer deletes: going on would go in circles
-    return Redriven(redriven, settled, len(kept), hidden=max(0, dead_letters.hidden() - len(kept)))
+        if failed or circles:
+            break  # what stays has come round again, or SQS no longer deletes
+    hidden = max(0, dead_letters.hidden() - len(kept))
+    return Redriven(len(put_back), settled, len(kept) - len(again), hidden=hidden, again=len(again))
 
 
 def _next(dead_letters: Queue, ours: int) -> list[Message]:
@@ -88,6 +95,11 @@ def _put_back(connection: Connection, ids: set[UUID], *, accept_duplicates: bool
         rows = connection.execute(_BACK, {"ids": list(ids), "accept": accept_duplicates}).fetchall()
         outbox.ring(connection)
     return {row[0] for row in rows}
+
+
+def _dead(connection: Connection, ids: set[UUID]) -> set[UUID]:
+    """Those of the conversions that are dead-lettered now."""
+    return {row[0] for row in connection.execute(_DEAD, [list(ids)])} if ids else set()
 
 
 def _doubtful(connection: Connection, ids: set[UUID], *, accept_duplicates: bool) -> set[UUID]:

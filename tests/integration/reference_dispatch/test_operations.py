@@ -11,8 +11,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from reference_impl.dispatch import retention, store, strays
 from reference_impl.dispatch.loops import Session
+from reference_impl.dispatch.queue import Message
 from reference_impl.dispatch.redrive import Redriven, redrive
 from reference_impl.dispatch.renewal import Renewal
 from reference_impl.dispatch.scheduler import Duty, Scheduler
@@ -41,6 +44,26 @@ def test_a_dead_letter_is_redriven_and_delivered(world: World) -> None:
     world.wait_for_states(delivered=1)
     assert len(set(world.meta.event_ids())) == 1
     assert redrive(world.db, world.dead_letters) == Redriven(redriven=0, settled=0, kept=0)
+
+
+def test_what_dies_again_during_a_redrive_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cause is not mended: the command says so and ends, instead of asking Meta for ever."""
+    _dead_lettered(world)
+    world.meta.script = lambda *_: world.error(100, 2804009)
+    relay, consumer, receive, calls = world.new_relay(), world.new_consumer(), world.dead_letters.receive, []
+
+    def receive_later(**how: Any) -> list[Message]:
+        assert len(calls) < 5, "it goes in circles"
+        if calls:
+            relay.move()
+            consumer.step()
+        calls.append(how)
+        return receive(**how)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(world.dead_letters, "receive", receive_later)
+    assert redrive(world.db, world.dead_letters) == Redriven(redriven=1, settled=0, kept=0, again=1)
+    assert world.states() == {"dead_lettered": 1}
+    assert world.dead_letters.hidden() == 1, "its letter is still there"
 
 
 def test_a_letter_that_somebody_looks_at_is_waited_for(world: World) -> None:
