@@ -219,7 +219,11 @@ def pipeline(request: pytest.FixtureRequest, _variant: tuple[str, str] | None) -
     _none_will_do(request, _variant)
     item = request.node
     running = Pipeline(
-        info, tenants_of(item, info), scenario=scenario_key(item), gateway=_variant[0] if _variant else None
+        info,
+        tenants_of(item, info),
+        scenario=scenario_key(item),
+        gateway=_variant[0] if _variant else None,
+        alone=item.get_closest_marker("exclusive") is not None,
     )
     yield running
     running.close()

@@ -14,7 +14,7 @@ import requests
 
 from harness import samples
 from harness.checks import ledger, pages, privacy
-from harness.errors import PromiseBroken
+from harness.errors import HarnessError, PromiseBroken
 from harness.faults import names
 from harness.faults.base import InPlace, NothingToBreak, Reach, in_place
 from harness.probes.database import DatabaseProbe
@@ -38,9 +38,13 @@ from harness.waiting import wait_until
 class Pipeline:
     """The running target as one scenario sees it: its own tenant, its own pixel, its own orders."""
 
-    def __init__(self, info: StackInfo, tenants: Sequence[Tenant], *, scenario: str, gateway: str | None) -> None:
+    def __init__(
+        self, info: StackInfo, tenants: Sequence[Tenant], *, scenario: str, gateway: str | None, alone: bool = True
+    ) -> None:
         self.info = info
         self.scenario = scenario
+        self.alone = alone
+        """Whether no other scenario runs on this stack meanwhile."""
         self.tenants = tenants
         self.tenant = tenants[0]
         self.deliveries: list[Delivery] = []
@@ -65,6 +69,15 @@ class Pipeline:
             DatabaseProbe(probes.database_url, conversions=probes.conversions) if probes.database_url else None
         )
 
+    def must_be_alone(self, what: str) -> None:
+        """What touches others' scenarios is for exclusive ones; found when it is written, not by a red run some day.
+
+        Raises:
+            HarnessError: others may run on this stack at the same time.
+        """
+        if not self.alone:
+            raise HarnessError(f"{self.scenario} {what}: mark it @pytest.mark.exclusive")
+
     # -- the parts -------------------------------------------------------------------------------------------
 
     @property
@@ -86,6 +99,7 @@ class Pipeline:
     @property
     def network(self) -> NetworkView:
         """The links between the target and what it needs; in exclusive scenarios only."""
+        self.must_be_alone("puts toxics between parts that others use as well")
         if self._network is None:
             self._network = NetworkView(self)
         return self._network

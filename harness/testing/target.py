@@ -147,7 +147,8 @@ class TargetView:
         return str(json.loads(said)["event_id"])
 
     def redrive(self) -> None:
-        """The operator's command: out of the dead letters, back into the pipeline."""
+        """The operator's command: everybody's dead letters back into the pipeline; in exclusive scenarios only."""
+        self._pipeline.must_be_alone("redrives everybody's dead letters")
         if "redrive" not in self._pipeline.info.target.actions:
             not_declared("the target file declares no action redrive")
         self._pipeline.info.control.call("action", name="redrive", input={})

@@ -20,6 +20,7 @@ SELECT string_agg(line, ', ' ORDER BY line) FROM (
 
 
 @pytest.mark.scenario("A-01", proves=("011.5b/dispatch-summary",))
+@pytest.mark.exclusive  # a redrive takes everybody's dead letters
 def test_summary_counts_conversions(pipeline: Pipeline) -> None:
     # Given
     retried, plain, poison = (pipeline.gateway(like=name).order() for name in ("stripe", "hotmart", "kiwify"))

@@ -12,6 +12,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("D-06", proves=("011.3/dlq",))
+@pytest.mark.exclusive  # a redrive takes everybody's dead letters
 def test_poison_event_blocks_nobody(pipeline: Pipeline) -> None:
     # Given
     gateway = pipeline.gateway(like="stripe")

@@ -11,6 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("D-32", proves=("011.3/dlq",))
+@pytest.mark.exclusive  # a redrive takes everybody's dead letters
 def test_poison_in_a_batch(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("set_meta_token", "redrive")

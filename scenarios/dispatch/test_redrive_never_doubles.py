@@ -12,6 +12,7 @@ from harness.testing import Pipeline
 
 @pytest.mark.scenario("D-33", proves=("011.3/dlq", "gateway/event-id"))
 @pytest.mark.any_gateway(like=("stripe",), dialect="vendor")
+@pytest.mark.exclusive  # a redrive takes everybody's dead letters
 def test_redrive_never_doubles(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("redrive")

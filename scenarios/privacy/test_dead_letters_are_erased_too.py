@@ -11,6 +11,7 @@ from harness.testing import Pipeline
 
 
 @pytest.mark.scenario("P-11", proves=("constraint/lgpd",))
+@pytest.mark.exclusive  # a redrive takes everybody's dead letters
 def test_dead_letters_are_erased_too(pipeline: Pipeline) -> None:
     # Given
     pipeline.target.must_be_able_to("erase_person", "redrive")
