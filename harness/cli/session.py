@@ -45,7 +45,7 @@ _PYTEST_RED = 1
 _PYTEST_STOPPED = 2
 _PYTEST_NOTHING = 5
 #: Suites in which most scenarios break a part that others share.
-_MOSTLY_ALONE = {"recovery", "monitoring"}
+MOSTLY_ALONE = frozenset({"recovery", "monitoring"})
 
 
 class Watcher(Protocol):
@@ -351,7 +351,7 @@ class Session:
     def _lanes_for(self, selection: Selection) -> int:
         """On how many stacks at a time what must be alone runs: one where there is little of it, or no second stack."""
         picky = selection.expression or selection.last_failed or selection.stop_at_first
-        many = not selection.suites or set(selection.suites) & _MOSTLY_ALONE
+        many = not selection.suites or set(selection.suites) & MOSTLY_ALONE
         return 1 if picky or not many or no_second(self.stack.wanted) else selection.workers
 
     def _alone(self, selection: Selection) -> set[int]:
