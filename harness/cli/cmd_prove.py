@@ -21,6 +21,7 @@ from harness.cli.saboteurs import PROOF, Saboteur, Trial, exit_code, registry, u
 from harness.cli.session import MOSTLY_ALONE, Findings, scenarios_home
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
+from harness.records import ScenarioResult
 from harness.target import Target
 
 EXAMPLES = """
@@ -131,6 +132,9 @@ class _Proof:
         self._lock = threading.Lock()
         self._sessions: list[WarmSession] = []
         self._trials: list[Trial] = []
+        self._green = 0
+        """Scenarios of the control run that have ended."""
+        self._controlling = True
 
     def run(self, *, lanes: int) -> list[Trial]:
         """Everything; the trials in the order of the saboteurs.
@@ -164,7 +168,8 @@ class _Proof:
             done.result()
 
     def _start(self, lane: int) -> None:
-        session = WarmSession(self._target, seed=self._seed, folder=self._folder / f"lane-{lane}", clock=self._clock)
+        folder = self._folder / f"lane-{lane}"
+        session = WarmSession(self._target, seed=self._seed, folder=folder, clock=self._clock, ended=self._one_ended)
         with self._lock:
             self._sessions.append(session)
         session.start()
@@ -178,7 +183,15 @@ class _Proof:
         for complaint in pool.map(self._control_of, self._sessions, shares):
             if complaint:
                 raise HarnessError(f"nothing can be proved: the reference as it is, is not green. {complaint}")
+        self._controlling = False
         self.screen.print(f"green in {time.monotonic() - began:.0f} s")
+
+    def _one_ended(self, result: ScenarioResult) -> None:
+        """Minutes without a word look like a hang."""
+        with self._lock:
+            self._green += 1
+            if self._controlling and self._green % 20 == 0:
+                self.screen.print(f"  {self._green} have run, the last was {terminal.escape(result.id)}", style="dim")
 
     def _control_of(self, session: WarmSession, keys: Sequence[str]) -> str:
         return _complaint(session.control(keys, self._suites_of(keys), workers=3), keys)

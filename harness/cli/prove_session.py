@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.cli.saboteurs import HUNT, Saboteur, Trial
@@ -19,8 +19,11 @@ BITES = "GOLIVE_SABOTEUR_BITES"
 _REFERENCE = ("python", "-m", "reference_impl")
 
 
-class Silent:
-    """A watcher that says nothing: several sessions run side by side."""
+class Quiet:
+    """A watcher that only tells what has ended: several sessions run side by side."""
+
+    def __init__(self, ended: Callable[[ScenarioResult], None]) -> None:
+        self._ended = ended
 
     def phase(self, name: str) -> None:
         """Nothing."""
@@ -29,7 +32,8 @@ class Silent:
         """Nothing."""
 
     def finished(self, result: ScenarioResult) -> None:
-        """Nothing."""
+        """One more, whatever came of it."""
+        self._ended(result)
 
 
 def sabotaged(target: Target, saboteur: Saboteur | None, *, bites: Path) -> Target:
@@ -64,9 +68,11 @@ def seed_for(seed: int, name: str) -> int:
 class WarmSession(Session):
     """Tries one saboteur after the other on one stack."""
 
-    def __init__(self, target: Target, *, seed: int, folder: Path, **options: object) -> None:
+    def __init__(
+        self, target: Target, *, seed: int, folder: Path, ended: Callable[[ScenarioResult], None], **options: object
+    ) -> None:
         bare = target.model_copy(update={"start": {}})  # prepared, not started: each trial starts its own
-        super().__init__(bare, seed=seed, folder=folder, watcher=Silent(), reproduce="", **options)  # type: ignore[arg-type]  # passed through
+        super().__init__(bare, seed=seed, folder=folder, watcher=Quiet(ended), reproduce="", **options)  # type: ignore[arg-type]  # passed through
         self._seed = seed
         self._home = folder
         self._intact = target
