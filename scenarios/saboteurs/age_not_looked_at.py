@@ -3,7 +3,7 @@
 from reference_impl.domain import event
 from scenarios.saboteurs._patching import returning, swap
 
-CAUGHT_BY = ("D-07[hotmart-vendor]", "D-07[stripe-vendor]", "R-73")
+CAUGHT_BY = ("D-07[hotmart-vendor]", "D-07[stripe-vendor]")
 
 
 def patch() -> None:
