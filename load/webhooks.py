@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 
 from load.plan import LoadPlan
@@ -15,6 +16,11 @@ SITE = "site"
 #: In the place of a gateway: somebody reads the dashboard.
 READER = "dashboard"
 _KINDS = ("pageview", "click", "pageview", "pageview", "checkout", "pageview", "click", "pageview", "click", "pageview")
+_CLICKS = tuple(place for place, kind in enumerate(_KINDS) if kind == "click")
+#: So long before the sale was its click told: stored by then, however late either of them is.
+_CLICKED_BEFORE_S = 4.0
+#: One buyer in so many did not come from an ad.
+_WITHOUT_AD = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +86,12 @@ def _page(plan: LoadPlan, number: int, due_s: float, turn: int) -> Due:
     """What a page tells of a visitor who came from an ad; its event id, or the click's, stands for the sale."""
     kind = _KINDS[turn % len(_KINDS)]
     tenant = plan.tenants[turn // len(_KINDS) % len(plan.tenants)]["tenant"]
-    name = f"{plan.seed}-{number}"
+    name = f"{plan.seed}-{turn}"
     visit = {
         "event_id": name,
         "click_id": name if kind == "click" else None,
         "url": "https://shop.example.com/oferta",
-        "fbclid": f"IwAR{name}",
-        "fbp": f"fb.1.{plan.origin_s}000.{number + 1}",
+        **_ad_of(plan, turn),
         "consent": "granted",
     }
     return Due(
@@ -102,18 +107,42 @@ def _page(plan: LoadPlan, number: int, due_s: float, turn: int) -> Due:
     )
 
 
+def _ad_of(plan: LoadPlan, turn: int) -> dict[str, str]:
+    """What Meta has given the visitor of a page event."""
+    return {"fbclid": f"IwAR{plan.seed}-{turn}", "fbp": f"fb.1.{plan.origin_s}000.{turn + 1}"}
+
+
+def _clicked(plan: LoadPlan, number: int, turn: int, customer: int) -> dict[str, str]:
+    """What rides along to the `turn`th sale from the click that led to it, told at this customer's site before.
+
+    Nothing for one buyer in ten, for the first seconds of a run, and where the plan has no pages.
+    """
+    if not plan.pages or turn % _WITHOUT_AD == _WITHOUT_AD - 1:
+        return {}
+    earlier = number - math.ceil(_CLICKED_BEFORE_S * max(rate for rate, _ in plan.pieces))
+    block = int(earlier * plan.pages) // len(_KINDS) - 1  # a block of pages is one customer's, and customers take turns
+    block -= (block - customer) % len(plan.tenants)
+    if block * len(_KINDS) < int(plan.first * plan.pages):
+        return {}
+    click = block * len(_KINDS) + _CLICKS[turn % len(_CLICKS)]
+    return {"click_id": f"{plan.seed}-{click}", **_ad_of(plan, click)}
+
+
 def _webhook(plan: LoadPlan, number: int, due_s: float, turn: int, *, rendered_s: float | None = None) -> Due:
     """Stamped with the moment it is due, so that a long run's signatures are as fresh as a short one's.
 
     `rendered_s` is when the body was first rendered, where that was earlier.
     """
     name = plan.gateways[turn % len(plan.gateways)]
-    customer = plan.tenants[turn // len(plan.gateways) % len(plan.tenants)]
+    place = turn // len(plan.gateways) % len(plan.tenants)
+    customer = plan.tenants[place]
     account = customer["gateways"][name]
     path = plan.webhook_path.format(gateway=name, tenant=customer["tenant"])
     fake = fakes.gateway(name)
     told_s = plan.origin_s + int(due_s if rendered_s is None else rendered_s)
     sale = order(f"{plan.seed}/load/{number}", now_s=told_s)
+    if came_by := _clicked(plan, number, turn, place):  # who has just clicked has paid since
+        sale = replace(sale, tracking=came_by, created_at_s=told_s - 1, paid_at_s=told_s)
     with_account = {"dialect": account["dialect"], "secret": account["secret"], "url": plan.public_url + path}
     body = fake.render(sale, "approved", now_s=told_s, **with_account)
     webhook = fake.sign(body, now_s=plan.origin_s + int(due_s), **with_account)

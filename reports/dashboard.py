@@ -115,7 +115,7 @@ def _words(name: str) -> str:
         return name
     if rest in _PERCENTILES:
         return f"{known}: {_PERCENTILES[rest]}"
-    return f"{known} {rest}".rstrip()
+    return f"{known} {rest}".rstrip() if rest else known.removesuffix(" in")  # in what, nobody has said
 
 
 def _number(value: float) -> str:

@@ -15,7 +15,6 @@ from harness.cli.cmd_report import load_run
 from harness.cli.cmd_run import judge
 from harness.cli.session import Findings
 from harness.clock import RunClock
-from harness.records import RunRecord
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -67,7 +66,7 @@ def merge_shards(
             clock=RunClock.at(first.clock_origin),
             target=first.target,
             command=command,
-            options=_options(first),
+            options=common.options_of(first),
             machine="; ".join(dict.fromkeys(one.machine for one in records)),
             whole=not part.selection,
             started_at=first.started_at,
@@ -85,9 +84,3 @@ def merge_shards(
         if as_json:
             terminal.print_json(json.dumps(judged.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(judged.exit_code)
-
-
-def _options(record: RunRecord) -> str:
-    """` --target … --allow-host …`, as the parts were given them."""
-    words = record.command.split(" --")
-    return "".join(f" --{one}" for one in words[1:] if one.startswith(("target ", "allow-host ")))

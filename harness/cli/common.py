@@ -174,6 +174,12 @@ def reproduce_command(
     return f"golive {command} --seed {seed} --at {clock.iso()}{target_option(target, allow_host)}"
 
 
+def options_of(record: RunRecord) -> str:
+    """` --target … --allow-host …`, as that run was given them: what every next command needs to be about the same."""
+    words = record.command.split(" --")
+    return "".join(f" --{one}" for one in words[1:] if one.startswith(("target ", "allow-host ")))
+
+
 def target_option(target: str | None, allow_host: str | None = None) -> str:
     """` --target mine.toml --allow-host shop.example.com`, or nothing where the default was meant."""
     given = {"--target": target, "--allow-host": allow_host}

@@ -175,6 +175,7 @@ def _decide(case: Case, plan: Sequence[PlanRow]) -> Judgement:
         slo=seen.slo,
         plan=plan,
         required={row.id for row in plan if row.state is not RowState.OUT_OF_SCOPE},
+        options=common.options_of(seen),
         doubts=case.basis.doubts,
     )
 

@@ -1,5 +1,6 @@
 """The schedule and its webhooks are fixed by the plan alone."""
 
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -106,6 +107,25 @@ def test_pages_have_their_share_and_gateways_still_take_turns() -> None:
     )
     assert len({one.sale for one in due}) == 100
     assert due == [render(plan, number, number / 10) for number in range(100)]
+
+
+def test_nine_buyers_in_ten_come_from_a_click_that_was_told_before() -> None:
+    """At the same customer's site, seconds earlier, and paid after it: or matching would have nothing to find."""
+    paths = {kind: f"/{kind}/{{tenant}}" for kind in ("pageview", "click", "checkout")}
+    plan = a_plan(gateways=["stripe"], pages=0.8, page_paths=paths, pieces=[(20.0, 60.0), (40.0, 30.0)])
+    due = [prepare(plan, one) for one in slots(plan)]
+    clicks = {one.sale: one for one in due if one.dialect == "click"}
+    sales = [one for one in due if one.gateway == "stripe" and one.due_s > 20]
+    named = 0
+    for sale in sales:
+        assert sale.body is not None
+        if found := re.search(rb'"click_id": ?"(\d+-\d+)"', sale.body):
+            click = clicks[found[1].decode()]
+            assert (click.tenant, click.due_s < sale.due_s - 1) == (sale.tenant, True)
+            assert int(re.search(rb'"created": ?(\d+)', sale.body)[1]) >= plan.origin_s + int(click.due_s)  # type: ignore[index]  # it is there
+            named += 1
+    assert 0.85 < named / len(sales) < 0.95
+    assert b"click_id" not in (render(a_plan(gateways=["stripe"]), 300, 60.0).body or b"")
 
 
 def test_a_spike_is_as_high_and_as_long_as_it_was_asked_for() -> None:

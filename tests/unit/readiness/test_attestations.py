@@ -65,6 +65,18 @@ EVERYTHING = "\n".join(map(entry, PEOPLE))
 # -- the launch ----------------------------------------------------------------------------------------------------
 
 
+def test_what_to_run_next_is_about_the_same_target() -> None:
+    """A launch owner copies the command; without its options it would judge our example instead."""
+    now = datetime.combine(TODAY, time(12), tzinfo=UTC)
+    nothing = rest_on([], commit=COMMIT, now=now, max_age_days=14).record
+    command = "golive run --seed 3 --target mine.toml --allow-host shop.example.com --suite smoke"
+    target = TargetInfo(name="mine", commit=COMMIT)
+    ran = replace(nothing, target=target, started_at=f"{TODAY}T11:00:00Z", broken=("web died",), command=command)
+    record = judge(Case(basis=rest_on([ran], commit=COMMIT, now=now, max_age_days=14), commit=COMMIT), "r")
+    wanted = "When it is mended: `golive run --target mine.toml --allow-host shop.example.com`"
+    assert record.next_steps[-1] == wanted
+
+
 @pytest.mark.parametrize("seen", [[], MEASURED])
 def test_an_empty_file_is_no_go_and_lists_what_is_missing_and_who_has_it(seen: list[Found]) -> None:
     record = judged("", seen)
