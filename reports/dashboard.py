@@ -22,8 +22,8 @@ _WORDS: Mapping[str, str] = {
     "DispatchesEnded": "purchases that came to an end",
     "DispatchesFailed": "purchases that did not reach Meta",
     "DispatchLatencyMs": "time that Meta took, ms",
-    "ApproximateNumberOfMessagesVisible": "messages that wait in",
-    "ApproximateAgeOfOldestMessage": "age in seconds of the oldest message in",
+    "ApproximateNumberOfMessagesVisible": "messages that wait",
+    "ApproximateAgeOfOldestMessage": "age in seconds of the oldest message",
     "SecondsSinceBreakerClosed": "seconds since Meta was last well (0: it is)",
     "TokenSecondsLeft": "seconds until the first Meta token ends",
     "DatabaseConnectionsPercent": "database connections taken, %",
@@ -115,7 +115,8 @@ def _words(name: str) -> str:
         return name
     if rest in _PERCENTILES:
         return f"{known}: {_PERCENTILES[rest]}"
-    return f"{known} {rest}".rstrip() if rest else known.removesuffix(" in")  # in what, nobody has said
+    link = " in " if rest and metric.startswith("Approximate") else " "  # in which queue
+    return f"{known}{link}{rest}".rstrip()
 
 
 def _number(value: float) -> str:
