@@ -4,9 +4,7 @@ import os
 import subprocess
 import sys
 
-import psutil
-
-from harness.cli.load_session import GENERATOR_NICENESS, first_in_line
+from harness.cli.load_session import first_in_line
 
 
 def test_a_generator_has_the_cores_first_where_that_is_permitted() -> None:
@@ -14,6 +12,6 @@ def test_a_generator_has_the_cores_first_where_that_is_permitted() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         permitted = first_in_line(child.pid)
         assert permitted is (os.geteuid() == 0)
-        assert psutil.Process(child.pid).nice() == (GENERATOR_NICENESS if permitted else os.nice(0))
+        assert os.sched_getscheduler(child.pid) == (os.SCHED_RR if permitted else os.sched_getscheduler(0))
         child.communicate(b"\n")
     assert not first_in_line(child.pid), "it has ended"
