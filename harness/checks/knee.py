@@ -3,6 +3,9 @@
 One search raises the rate by steps until a step does not hold, then halves the gap until it is small enough. A step
 *holds* when its numbers are met, not merely not refuted: unknown is never a pass. The knee of one search is the highest
 rate that held below the lowest that did not. What is claimed is what held in every search.
+
+A step that does not hold is asked again: a second without the processor is the machine's, and would end a search far
+below the knee. Twice, and it does not hold; once each, and a third time decides.
 """
 
 from __future__ import annotations
@@ -59,6 +62,15 @@ class KneeSearch:
         elif not held:
             self.high_per_s = min(self.high_per_s, rate_per_s)
             self.low_per_s = self.low_per_s if self.low_per_s < rate_per_s else 0.0
+
+
+def settled(steps: Sequence[LoadStep]) -> bool | None:
+    """Whether a rate holds, by all steps of one search that asked for it; None: ask once more."""
+    held = sum(one.held for one in steps)
+    missed = len(steps) - held
+    if held > missed:
+        return True
+    return False if missed > max(held, 1) else None
 
 
 def begin_again(knee_per_s: float, resolution: float) -> float:
@@ -139,9 +151,15 @@ def conclude(steps: Sequence[LoadStep], *, repeats: int, average_day_per_s: floa
 
 def _knee_of(steps: Sequence[LoadStep]) -> tuple[float, float | None, Limit]:
     """The highest rate that held under the lowest that did not; that one; and what stood in its way."""
-    failed = sorted((one for one in steps if not one.held), key=lambda one: one.planned_per_s)
+    by_rate: dict[float, list[LoadStep]] = {}
+    for one in steps:
+        by_rate.setdefault(one.planned_per_s, []).append(one)
+    failed = sorted(
+        (one for asked in by_rate.values() if not settled(asked) for one in asked if not one.held),
+        key=lambda one: one.planned_per_s,
+    )
     ceiling = failed[0].planned_per_s if failed else math.inf
-    held = [one.planned_per_s for one in steps if one.held and one.planned_per_s < ceiling]
+    held = [rate for rate, asked in by_rate.items() if settled(asked) and rate < ceiling]
     return max(held, default=0.0), failed[0].planned_per_s if failed else None, failed[0].limited_by if failed else ""
 
 

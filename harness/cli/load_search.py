@@ -71,17 +71,26 @@ class KneeHunt:
         """The highest rate that held (0: none did); None where the time did not suffice."""
         search = knee.KneeSearch(begin_per_s=begin_per_s, resolution=self._search.resolution)
         while (rate_per_s := search.next_per_s()) is not None:
-            asked = self._profile.step(rate_per_s)
+            held = self._holds(rate_per_s, repeat)
+            if held is None:
+                return None
+            search.told(rate_per_s, held=held)
+        return search.low_per_s
+
+    def _holds(self, rate_per_s: float, repeat: int) -> bool | None:
+        """Ask for a rate until it is settled whether it holds; None where the time did not suffice."""
+        asked, found = self._profile.step(rate_per_s), list[LoadStep]()
+        while (held := knee.settled(found)) is None:
             if time.monotonic() + asked.duration_s + _AROUND_S > self._ends:
                 return None
-            seen = self._step(asked, f"search {repeat}, {rate_per_s:.4g}/s")
+            again = f", time {len(found) + 1}" if found else ""
+            seen = self._step(asked, f"search {repeat}, {rate_per_s:.4g}/s{again}")
             if seen is None:
                 return None
             results = load.judge(seen, seed=self._seed)
-            told = knee.step(seen, results, repeat=repeat, rate_per_s=rate_per_s, duration_s=asked.duration_s)
-            self._steps.append(told)
-            search.told(rate_per_s, held=told.held)
-        return search.low_per_s
+            found.append(knee.step(seen, results, repeat=repeat, rate_per_s=rate_per_s, duration_s=asked.duration_s))
+            self._steps.append(found[-1])
+        return held
 
     def _step(self, asked: Profile, name: str) -> load.Seen | None:
         self._watcher.phase(name)

@@ -118,6 +118,30 @@ def test_a_rate_that_held_above_one_that_did_not_is_not_claimed() -> None:
     assert found.knees_per_s == (100,)
 
 
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([], None),
+        ([True], True),
+        ([False], None),
+        ([False, False], False),
+        ([False, True], None),
+        ([False, True, True], True),
+        ([False, True, False], False),
+    ],
+)
+def test_a_step_that_does_not_hold_is_asked_again(held: list[bool], said: bool | None) -> None:
+    """A second without the processor is the machine's; twice is the target's."""
+    assert knee.settled([one_step(1, 100, held=one) for one in held]) is said
+
+
+def test_a_hiccup_is_no_ceiling() -> None:
+    steps = [one_step(1, 100, held=True), one_step(1, 200, held=False), one_step(1, 200, held=True)]
+    steps += [one_step(1, 200, held=True), one_step(1, 220, held=False), one_step(1, 220, held=False)]
+    found = knee.conclude(steps, repeats=3, average_day_per_s=DAY, finished=1)
+    assert (found.knees_per_s, found.high_per_s) == ((200,), 220)
+
+
 # -- one step ------------------------------------------------------------------------------------------------------
 
 
