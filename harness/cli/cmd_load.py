@@ -30,7 +30,7 @@ EXAMPLES = """
   golive load smoke                             ten seconds: does it work at all (too short to judge)
   golive load launch                            an average day, twenty times that for a minute, an average day
   golive load outage                            Meta is gone for a minute
-  golive load stress --duration 600             the highest rate inside every service level, found three times
+  golive load stress --duration 1800            the highest rate inside every service level, found three times
   golive load baseline --rate 100 --duration 60 --processes 2
   golive load baseline --target ../mine/golive.toml --json
 
@@ -219,7 +219,7 @@ def _judge(
 def _again(found: LoadKnee | None) -> Iterator[str]:
     """What to do where a knee was looked for."""
     if found is not None:
-        once_more = "Search again where nothing else runs, with more time: `golive load stress --duration 900`"
+        once_more = "Search again where nothing else runs, with more time: `golive load stress --duration 1800`"
         yield "Judge the plan's own day: `golive load baseline`" if found.decided else once_more
 
 

@@ -94,6 +94,13 @@ class Profile(BaseModel):
         return self.model_copy(update={"rate_per_s": rate_per_s, "duration_s": duration_s, "search": None})
 
 
+def _patient(search: Search, times: float) -> Search:
+    """With so many times the time, longer steps: more of the same short ones would be as noisy. Never shorter."""
+    more = max(1.0, times)
+    changes = {"samples": round(search.samples * more), "at_least_s": search.at_least_s * more}
+    return search.model_copy(update=changes)
+
+
 def _counts(pieces: tuple[tuple[float, float], ...]) -> list[int]:
     return [round(rate_per_s * lasts_s) for rate_per_s, lasts_s in pieces]
 
@@ -125,6 +132,8 @@ def profile_named(
         raise UsageError(f"There is no load profile {name!r}.{common.nearest(name, known)} There are: {listed}.")
     changes = {"rate_per_s": rate_per_s, "duration_s": duration_s}
     asked = {**known[name].model_dump(), **{key: value for key, value in changes.items() if value is not None}}
+    if (search := known[name].search) and duration_s is not None:
+        asked["search"] = _patient(search, duration_s / known[name].duration_s).model_dump()
     if times is not None:
         asked["shape"] = _higher(known[name], times)
     try:

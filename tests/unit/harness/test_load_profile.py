@@ -70,3 +70,13 @@ def test_a_storm_that_would_not_fit_is_refused_with_its_reason() -> None:
     """Not silently cut short."""
     with pytest.raises(UsageError, match="end within the piece"):
         profile_named("retry_storm", rate_per_s=None, duration_s=20)
+
+
+def test_a_search_with_more_time_has_longer_steps_and_with_less_no_shorter_ones() -> None:
+    """More of the same short steps would be as noisy, and shorter ones would decide nothing."""
+    given = profile_named("stress", rate_per_s=None, duration_s=None)
+    longer = profile_named("stress", rate_per_s=None, duration_s=3 * given.duration_s)
+    shorter = profile_named("stress", rate_per_s=None, duration_s=given.duration_s / 2)
+    assert longer.step(1_000).duration_s == 3 * given.step(1_000).duration_s
+    assert longer.step(10).planned == 3 * given.step(10).planned
+    assert shorter.step(10).planned == given.step(10).planned
