@@ -171,7 +171,8 @@ def _sentence(found: LoadKnee, finished: int, repeats: int) -> str:
     low = f"{found.low_per_s:.4g}/s"
     apart = f"{finished} of {repeats} searches, {found.spread_percent or 0:.0f} % apart"
     if found.spread_percent is not None and found.spread_percent > SPREAD_PERCENT:
-        return f"The knee is not known: {apart}, and {SPREAD_PERCENT:.0f} % are allowed. It held {low} in each."
+        seen = f"It held {low} in each ({found.times_average_day or 0.0:.1f} times the average day)."
+        return f"The knee is not known: {apart}, and {SPREAD_PERCENT:.0f} % are allowed. {seen}"
     if not found.decided:
         return f"The knee is not known: {apart}. It held {low} in each that came to its end."
     upper = f" and did not at {found.high_per_s:.4g}/s" if found.high_per_s is not None else ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +26,7 @@ EXAMPLES = """
   golive drill dlq                    dead letters pile up, page, are redriven by the runbook
   golive drill meta-outage --json     the report for a program, on standard output
   golive drill breaker --seed 7 --at 2026-03-01T12:00:00Z     the same again
+  golive drill dlq --by-hand          you follow the runbook; golive breaks, pages, and sees whether it worked
   golive list drills                  what there is
 
 A minute of the drill lasts a blink: half an hour is lived in ten seconds or so (docs/drills.md).
@@ -65,17 +69,23 @@ def drill(
     at: Annotated[
         str | None, typer.Option(help="When the drill believes it begins, like 2026-03-01T12:00:00Z.")
     ] = None,
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="You follow the runbook, in a second terminal; golive waits for you.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="A new folder for the report.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json to standard output.")] = False,
 ) -> None:
     """Break something on a pipeline of its own, wait for the page, follow the runbook, and see it recover.
 
     The runbook's commands are executed as they stand in its page (docs/runbooks/), so the two cannot drift apart.
+    With --by-hand you are on call: what mends it is left to you.
 
     Exit code: 0 go · 1 no go · 2 usage or harness error · 3 inconclusive.
     """
     with common.exit_codes():
         chosen = _chosen(name)
+        if by_hand and not sys.stdin.isatty():
+            raise UsageError("--by-hand waits for you to press Enter, and there is no terminal to press it on.")
         path, wanted = common.find_target(target)
         common.check_host(wanted.base_url, None, what="Faults are put in place")
         clock, number = common.clock_of(at), common.seed_of(seed)
@@ -90,6 +100,7 @@ def drill(
         with terminal.Progress(screen) as progress:
             session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
             session.on_said = progress.said
+            session.person = OnCall(progress).asked if by_hand else None
             findings = cmd_run.observe(session, Selection(file=chosen.path, workers=1))
             session.stop()
         duration_s = time.monotonic() - began
@@ -124,6 +135,28 @@ def drill(
         if as_json:
             terminal.print_json(json.dumps(record.to_json(), ensure_ascii=False, indent=2))
         raise typer.Exit(record.exit_code)
+
+
+class OnCall:
+    """The person at the terminal, asked for one thing at a time."""
+
+    def __init__(self, progress: terminal.Progress) -> None:
+        self._progress = progress
+        self._asked = ""
+        self._done = threading.Event()
+
+    def asked(self, what: str) -> bool:
+        """Whether they have done it; the first time, they are told what it is."""
+        if what != self._asked:
+            self._asked, self._done = what, threading.Event()
+            self._progress.said(what, passing=False)
+            threading.Thread(target=self._wait_for_enter, args=(self._done,), daemon=True).start()
+        return self._done.is_set()
+
+    @staticmethod
+    def _wait_for_enter(done: threading.Event) -> None:
+        os.read(sys.stdin.fileno(), 4_096)  # not readline: its lock would be held when the interpreter ends
+        done.set()
 
 
 def _chosen(name: str) -> DrillFile:

@@ -147,6 +147,8 @@ class Session:
         self._hunt: privacy.Hunt | None = None
         self.on_said: Callable[[str, bool], None] = _to_nobody
         """Told what a drill says as it goes on; `passing`: only where it can be written over."""
+        self.person: Callable[[str], bool] | None = None
+        """Asked to do something, at every look again until it says that it is done; None: golive does all of it."""
         self._began_s = time.time()  # files have the machine's own time, wherever the run's clock is
         self.stack = Stack(
             target,
@@ -226,6 +228,8 @@ class Session:
                     "canaries": self._canaries,
                     "dashboard": self._dashboard,
                     "said": lambda request: self.on_said(request["words"], request["passing"]),
+                    "person": lambda request: self.person is not None and self.person(request["what"]),
+                    "by_hand": lambda _: self.person is not None,
                 }
                 try:
                     made.start(operations=operations)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -359,6 +360,7 @@ class Stack:
             "restore": lambda _: self.restore(),
             "crash_database": lambda _: self.crash_database(),
             "shell": lambda request: self.shell(request["script"]),
+            "on_call_shell": lambda _: str(self.on_call_shell()),
             "network": lambda _: self.network(),
             **Breaking(
                 self.nursery,
@@ -401,9 +403,7 @@ class Stack:
 
         `code` is the exit code, and `said` what was printed; what outlasts `COMMAND_LIMIT_S` is killed, and is 124.
         """
-        env = self.target_env()
-        if self._database is not None and (tools := self._database.tools):
-            env["PATH"] += f"{os.pathsep}{tools}"  # behind a psql of the machine's own
+        env = self._on_call_env()
         child = subprocess.Popen(
             ["bash", "-c", script],
             stdin=subprocess.DEVNULL,
@@ -423,6 +423,22 @@ class Stack:
         with (self.logs / "on-call.log").open("a", encoding="utf-8") as out:
             out.write(said)
         return {"code": code, "said": said}
+
+    def _on_call_env(self) -> dict[str, str]:
+        env = self.target_env()
+        if self._database is not None and (tools := self._database.tools):
+            env["PATH"] += f"{os.pathsep}{tools}"  # behind a psql of the machine's own
+        return env
+
+    def on_call_shell(self) -> Path:
+        """A program that opens the bash of somebody on call; it is gone with the stack. With arguments, bash's own."""
+        path = self.folder / "on-call"
+        exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self._on_call_env().items())
+        path.touch(mode=0o700)  # it holds what the target's processes are given, passwords too
+        path.write_text(
+            f"#!/usr/bin/env bash\n{exports}export PS1='on-call$ '\nexec bash --norc \"$@\"\n", encoding="utf-8"
+        )
+        return path
 
     def kill(self, role: str) -> None:
         """Kill one of the target's processes as `kill -9` does, and wait until it is gone."""

@@ -24,8 +24,11 @@ from harness.testing.alarms import MINUTE_S, Alarms, Each, Page
 from harness.testing.answers import not_declared
 from harness.testing.gateway import PlacedOrder
 from harness.testing.travelling import TravellingPipeline
+from harness.waiting import wait_until
 
 _MOST_LINES = 12
+#: How long a person may take for a runbook.
+_PATIENCE_S = 3600
 _MOST_REASON = 120
 
 
@@ -90,16 +93,16 @@ class Drill:
         return self._follow("see", "", variables)
 
     def mitigate(self, way: str = "", **variables: str) -> str:
-        """The runbook's `sh do`."""
-        said = self._follow("do", way, variables)
+        """The runbook's `sh do`; by hand, if somebody is there for it."""
+        said = self._by_hand("do", way, variables) or self._follow("do", way, variables)
         if way != "nothing":
             self._fault["until_s"] = self._fault.get("until_s") or self._since_s()
         self._tell("mitigated", f"by the runbook's `sh {'do=' + way if way else 'do'}`")
         return said
 
     def undo(self, way: str = "", **variables: str) -> str:
-        """The runbook's `sh undo`, once the cause is gone."""
-        said = self._follow("undo", way, variables)
+        """The runbook's `sh undo`, once the cause is gone; by hand, if somebody is there for it."""
+        said = self._by_hand("undo", way, variables) or self._follow("undo", way, variables)
         self._tell("undone", f"by the runbook's `sh {'undo=' + way if way else 'undo'}`")
         return said
 
@@ -170,6 +173,25 @@ class Drill:
         more = f" … and {len(lines) - _MOST_LINES} more lines" if len(lines) > _MOST_LINES else ""
         self._pipeline.note(f"sh {part.title} said: {' ⏎ '.join(line.strip() for line in lines[:_MOST_LINES])}{more}")
         return said
+
+    def _by_hand(self, kind: str, name: str, variables: dict[str, str]) -> str:
+        """Let a person follow the page up to that block; nothing where nobody is there for it."""
+        call = self._pipeline.info.control.call
+        if not call("by_hand"):
+            return ""
+        part, shell = self.runbook.part(kind, name), call("on_call_shell")
+        sets = "".join(f"\n      {one}={value}" for one, value in {**self._given, **variables}.items())
+        what = (
+            f"You are on call.\n  1. In another terminal:  {shell}\n"
+            f"  2. There, follow {self._shown(self.runbook.path)} from its top, `sh {part.title}` included."
+            + (f" What it asks you to set:{sets}" if sets else "")
+            + "\n  3. Press Enter here when you have done it."
+        )
+        wait_until(
+            lambda: call("person", what=what), bool, goal="a person has followed the runbook", within_s=_PATIENCE_S
+        )
+        self._pipeline.note(f"A person followed the runbook up to `sh {part.title}`.")
+        return "by hand"
 
     def _watched(self, each: Each | None) -> Callable[[int], None]:
         def minute(number: int) -> None:

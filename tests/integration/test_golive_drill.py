@@ -1,16 +1,22 @@
 """`golive drill` as its users start it: the page, the runbook, the recovery, and what is said of it."""
 
+import contextlib
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from harness.waiting import wait_until
 
 pytestmark = pytest.mark.nightly
 
@@ -70,6 +76,85 @@ def test_what_is_undone_comes_before_the_recovery(tmp_path: Path, name: str) -> 
     told = steps(json.loads(done.stdout))
     assert told.index("mitigated") < told.index("cause gone") < told.index("recovered")
     assert ("undone" in told) == (name != "meta-outage")
+
+
+class Terminal:
+    """golive drill at a terminal of its own, and what it has written there so far."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.ours, theirs = pty.openpty()
+        env = {**os.environ, "COLUMNS": "300", "TERM": "dumb"}
+        self.process = subprocess.Popen(
+            [GOLIVE, "drill", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True
+        )
+        os.close(theirs)
+        self.text = ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # a terminal whose last user has gone
+            while said := os.read(self.ours, 65_536):
+                self.text += said.decode(errors="replace")
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """What the screen shows, once it does."""
+        found = wait_until(
+            lambda: re.search(pattern, self.text), lambda one: one is not None, goal=pattern, within_s=LIMIT_S
+        )
+        assert found is not None
+        return found
+
+
+def by_hand(*arguments: str) -> tuple[Terminal, str]:
+    """A drill that waits for its person, and the program that gives them a shell."""
+    terminal = Terminal("dlq", "--seed", "7", "--by-hand", *arguments)
+    shell = terminal.wait_for(r"In another terminal: +(\S+)")[1]
+    terminal.wait_for("Press Enter here")
+    return terminal, shell
+
+
+def test_a_person_follows_the_runbook(tmp_path: Path) -> None:
+    """golive mends nothing then: it waits, and judges what they did by the page and the books."""
+    terminal, shell = by_hand("--out", str(tmp_path / "run"))
+    env = {"PATH": os.environ["PATH"]}
+    assert os.stat(shell).st_mode & 0o077 == 0, "it holds what only the pipeline may know"
+    done = subprocess.run(
+        [shell, "-c", "python -m reference_impl redrive && psql \"$DATABASE_URL\" -Atc 'SELECT 1'"],
+        capture_output=True, text=True, check=False, env=env, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    os.write(terminal.ours, b"\n")
+    assert terminal.process.wait(LIMIT_S) == 0, terminal.text[-3000:]
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert [one for one in steps(report) if one in COURSE] == COURSE
+    [scenario] = report["scenarios"]
+    assert "A person followed the runbook up to `sh do`." in scenario["evidence"]
+    assert not Path(shell).exists()
+
+
+def test_a_person_who_does_nothing_has_mended_nothing(tmp_path: Path) -> None:
+    terminal, _ = by_hand("--out", str(tmp_path / "run"))
+    os.write(terminal.ours, b"\n")
+    assert terminal.process.wait(LIMIT_S) == 1, terminal.text[-3000:]
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["verdict"] == "NO_GO"
+
+
+def test_ctrl_c_while_a_person_is_waited_for(tmp_path: Path) -> None:
+    terminal, shell = by_hand("--out", str(tmp_path / "run"))
+    family = psutil.Process(terminal.process.pid).children(recursive=True)
+    os.killpg(terminal.process.pid, signal.SIGINT)
+    assert terminal.process.wait(LIMIT_S) == 130
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert alive == []
+    assert not Path(shell).parent.exists()
+
+
+def test_by_hand_wants_a_terminal() -> None:
+    done = subprocess.run(
+        [GOLIVE, "drill", "dlq", "--by-hand"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 2
+    assert "no terminal" in done.stderr
 
 
 @pytest.fixture
