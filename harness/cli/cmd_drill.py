@@ -150,6 +150,7 @@ class OnCall:
         if what != self._asked:
             self._asked, self._done = what, threading.Event()
             self._progress.said(what, passing=False)
+            self._progress.said("waiting for you to press Enter", passing=True)
             threading.Thread(target=self._wait_for_enter, args=(self._done,), daemon=True).start()
         return self._done.is_set()
 
