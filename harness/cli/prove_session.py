@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import zlib
@@ -16,6 +17,8 @@ from harness.target import Target
 
 #: Where broken code says that it ran; `scenarios.saboteurs` knows it by this name.
 BITES = "GOLIVE_SABOTEUR_BITES"
+#: How the reference's log tells of an exception that nobody had foreseen (reference_impl/web/errors.py).
+_CRASH = re.compile(r"an unforeseen error: (\w+)")
 _REFERENCE = ("python", "-m", "reference_impl")
 
 
@@ -63,6 +66,15 @@ def _broken(argv: Sequence[str], name: str) -> list[str]:
 def seed_for(seed: int, name: str) -> int:
     """A saboteur's own seed, the same alone and among others: its tenants and pixels are nobody else's."""
     return zlib.crc32(f"{seed}/{name}".encode()) % 10**6
+
+
+def crashes(logs: Path) -> list[str]:
+    """The exceptions of a trial's target that nobody had foreseen.
+
+    A saboteur that has rotted (the code it patches has moved on) makes everything fail, and everybody sees that.
+    """
+    texts = (one.read_text(encoding="utf-8", errors="replace") for one in logs.rglob("target-*.log"))
+    return sorted({name for text in texts for name in _CRASH.findall(text)})
 
 
 class WarmSession(Session):
@@ -145,6 +157,8 @@ class WarmSession(Session):
         ran = {one.id: one for one in found.scenarios}
         errors = [*found.harness_errors, *(one.sentence() for one in found.deaths if one.owner == "target")]
         errors += [f"{one.id}: {one.message}" for one in found.scenarios if one.outcome == "error"]
+        if crashed := crashes(self._folder / "logs"):
+            errors.append(f"its broken code crashed ({', '.join(crashed)}): red for that is not red for its story")
         if not full and not errors:
             errors += [f"{key} did not run" for key in saboteur.scenarios if key not in ran]
         red = sorted(one.id for one in found.scenarios if one.outcome == "failed")

@@ -46,6 +46,9 @@ def patch() -> None:
     swap(event_id, "event_id", naming)
     known = "WHERE tenant_id = asked.tenant AND gateway = asked.gateway AND sale_id = asked.sale_id"
     rewrite(conversions, "_LOOK", known, f"{known} AND false", used_by="record_purchases")
+    # What names the key that is gone would fail, and a crash is another bug than this one.
+    key = "ON CONFLICT (tenant_id, gateway, sale_id, kind) DO NOTHING"
+    rewrite(conversions, "_WRITE", key, "", used_by="record_purchases")
     swap(conversions, "record_purchases", writing)
 
 

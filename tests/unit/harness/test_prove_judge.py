@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.cmd_prove import shares_of
-from harness.cli.prove_session import BITES, sabotaged, seed_for
+from harness.cli.prove_session import BITES, crashes, sabotaged, seed_for
 from harness.cli.saboteurs import HUNT, Saboteur, Trial, exit_code, last_proof, registry, unknown_claims
 from harness.errors import HarnessError
 from harness.target import Target, Tenants
@@ -56,6 +56,19 @@ def test_the_reference_as_it_is_is_looked_at_on_every_stack() -> None:
     assert [{suites[one] for one in share} for share in shares] == [{"recovery"}, {"monitoring", "gateways", "smoke"}]
     assert shares_of({"S-1": "smoke"}, lanes=2) == [["S-1"]]
     assert len(shares_of(suites, lanes=1)) == 1
+
+
+def test_what_crashed_is_told_from_the_targets_logs(tmp_path: Path) -> None:
+    """Seen: a statement that named a key which the saboteur had dropped; all webhooks were 500s: "caught"."""
+    (tmp_path / "travelling").mkdir()
+    told = '{"level": "error", "message": "an unforeseen error: InvalidColumnReference", "exception": "…"}\n'
+    (tmp_path / "target-web.log").write_text('{"message": "up"}\n' + told + told)
+    (tmp_path / "travelling" / "target-web.log").write_text('{"message": "dashboard: an unforeseen error: KeyError"}\n')
+    (tmp_path / "pytest-scenarios.log").write_text("an unforeseen error: NotTheTargets\n")
+    assert crashes(tmp_path) == ["InvalidColumnReference", "KeyError"]
+    (tmp_path / "target-web.log").write_text('{"message": "up"}\n')
+    (tmp_path / "travelling" / "target-web.log").write_text("")
+    assert crashes(tmp_path) == []
 
 
 def test_nothing_tried_proves_nothing() -> None:
