@@ -27,7 +27,7 @@ VERDICT_SIGNS = {
 MEANINGS = {
     Verdict.GO: "It may go live: every line of the launch plan was seen to be met, or somebody answers for it.",
     Verdict.GO_WITH_CONCERNS: "It may go live, if whoever decides accepts what was waived.",
-    Verdict.NO_GO: "It must not go live: a promise is broken.",
+    Verdict.NO_GO: "It must not go live: what was promised does not hold.",
     Verdict.INCONCLUSIVE: "Nothing is broken, but too little is known to let it go live.",
 }
 #: Of a launch for which nothing was seen broken, and not everything is there.

@@ -309,8 +309,17 @@ def _good_reasons(
         said.append(f"{hunted} were searched for in {len(privacy.places)} places, and none was found.")
     met = [one for one in slo if one.met]
     if met:
-        said.append(f"{_count(len(met), 'was', 'were', 'service level')} met: {', '.join(one.name for one in met)}.")
+        said.append(f"{_count(len(met), 'was', 'were', 'service level')} met: {_named(met)}.")
     return said
+
+
+def _named(levels: Sequence[SloResult]) -> str:
+    """`webhook latency p95 (all, hotmart, kiwify), success rate`: a level and those of its parts are one word."""
+    parts: dict[str, list[str]] = {}
+    for one in levels:
+        name, _, part = one.name.partition(", ")
+        parts.setdefault(name, []).append(part or "all")
+    return ", ".join(name if of == ["all"] else f"{name} ({', '.join(of)})" for name, of in parts.items())
 
 
 def _next_steps(

@@ -360,3 +360,10 @@ def test_rows_that_follow_from_others_are_told_last() -> None:
     listed = row(RowState.UNDECIDED, "a/list", "3 of the 4 rows are settled; missing: b/1.")
     judged = Seen(plan=(listed, open_row), required=("a/list", "b/1")).judged()
     assert [one.partition(",")[0] for one in judged.reasons] == ["b/1", "a/list"]
+
+
+def test_a_level_and_those_of_its_parts_are_told_as_one() -> None:
+    """For a reader who decides: not the same five words six times."""
+    names = ("webhook latency p95", "webhook latency p95, hotmart", "webhook latency p95, kiwify", "success rate")
+    judged = Seen(slo=tuple(replace(SLO, name=one, met=True) for one in names)).judged()
+    assert "4 service levels were met: webhook latency p95 (all, hotmart, kiwify), success rate." in judged.reasons
