@@ -1,6 +1,7 @@
 """`--engine containers` on a real container engine, with images that `tests/containers/make_images.sh` makes here.
 
-Where no engine runs, these say so; in CI `.ci/nightly` has started one, and a skip is a failure.
+Where no engine runs, these say so; in CI `.ci/nightly` has started one, and a skip is a failure. What is said without
+an engine or an image needs none: test_containers_lacking.py.
 """
 
 from __future__ import annotations
@@ -184,23 +185,6 @@ def test_postgres_is_stopped_and_crashed_and_keeps_what_it_has_committed(engine:
     assert ours(engine, os.getpid()) == []
 
 
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [
-        ({"DOCKER_HOST": "unix:///nowhere.sock"}, "Start one (`docker info` says whether it runs"),
-        ({"DOCKER_HOST": "tcp://127.0.0.1:9"}, "no container engine that answers"),
-    ],
-)
-def test_without_an_engine_the_next_step_is_told(tmp_path: Path, environment: dict[str, str], words: str) -> None:
-    """Exit 2, no stack trace, and no folder that looks like a run."""
-    run = golive("run", "--engine", "containers", "--suite", "smoke", "--out", str(tmp_path / "run"), **environment)
-    said, _ = run.communicate(timeout=LIMIT_S)
-    assert run.returncode == 2
-    assert words in " ".join(said.split())
-    assert "Traceback" not in said
-    assert not (tmp_path / "run").exists()
-
-
 def test_an_image_that_is_not_to_be_had_is_named(engine: Any, tmp_path: Path) -> None:
     """With the variable that names another one."""
     missing = {"GOLIVE_POSTGRES_IMAGE": "golive-test/there-is-none"}
@@ -210,14 +194,6 @@ def test_an_image_that_is_not_to_be_had_is_named(engine: Any, tmp_path: Path) ->
     assert "docker pull golive-test/there-is-none" in " ".join(said.split())
     assert "GOLIVE_POSTGRES_IMAGE=IMAGE" in " ".join(said.split())
     assert "Traceback" not in said
-
-
-def test_an_engine_that_is_not_known_is_answered_with_a_guess(tmp_path: Path) -> None:
-    """Exit 2."""
-    run = golive("run", "--engine", "container", "--out", str(tmp_path / "run"))
-    said, _ = run.communicate(timeout=LIMIT_S)
-    assert run.returncode == 2
-    assert "Did you mean 'containers'?" in said
 
 
 def test_the_image_answers_as_compose_runs_it(engine: Any) -> None:
