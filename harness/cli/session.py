@@ -468,19 +468,20 @@ class Session:
         path.write_text(json.dumps(known, indent=2), encoding="utf-8")
 
     def _finished(self, told: dict[str, Any]) -> None:
-        self._red[told["nodeid"]] = told["outcome"] in ("failed", "error")
+        details = told.get("details", {})
+        harness_error = details.get("harness_error")
+        self._red[told["nodeid"]] = told["outcome"] in ("failed", "error") or harness_error is not None
         if told["outcome"] == "skipped" and told.get("message", "").startswith(NOT_APPLICABLE):
             with self._lock:
                 self.findings.not_applicable.append(told.get("key", told["nodeid"]))
             return
-        details = told.get("details", {})
         proves = [row for claim in told.get("proves", ()) for row in expand(claim, told.get("gateway"))]
         story, _, criterion = (proves[0] if proves else "").rpartition("/")
         message = told.get("message", "")
         for pixel, counted in details.get("counted", {}).items():
             self._counted[(str(told.get("key", told["nodeid"])), pixel)] = counted
             self._told[pixel] = details.get("told", {}).get(pixel, [])
-        if harness_error := details.get("harness_error"):
+        if harness_error:
             told.update(outcome="error", blame="harness")
             message = f"{message} {harness_error}".strip()
         result = ScenarioResult(

@@ -93,9 +93,9 @@ def forgive_try(connection: Connection, name_hash: str) -> None:
 
 
 def open_session(connection: Connection, *, name: str, name_hash: str, token_hash: str, hours: int) -> None:
-    """Remember a browser that has logged in; what is over is swept up."""
+    """Remember a browser that has logged in, and forget the tries before it; sessions that are over are swept up."""
     with connection.transaction():
-        connection.execute("DELETE FROM dashboard_failures WHERE name_hash = %s OR until <= now()", [name_hash])
+        connection.execute("DELETE FROM dashboard_failures WHERE name_hash = %s", [name_hash])
         connection.execute("DELETE FROM dashboard_sessions WHERE expires_at <= now()")
         connection.execute(_OPEN, [token_hash, name, hours])
 

@@ -35,7 +35,7 @@ class Throttled(Exception):
 
     def __init__(self, left_s: float) -> None:
         super().__init__()
-        self.minutes = max(1, ceil(left_s / 60))
+        self.minutes = ceil(left_s / 60)
 
 
 class Busy(Exception):

@@ -1,10 +1,13 @@
 """`golive prove` as its users start it: a caught saboteur, a word that is not known, and Ctrl-C."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -50,18 +53,48 @@ def test_a_wrong_word_is_answered_with_help(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("moment", ["first the reference", "green in"])
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "at_work"), [("first the reference", "harness.pytest_plugin"), ("green in", "scenarios.saboteurs")]
+)
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str, at_work: str) -> None:
+    """In the control run and in a trial, once it is under way: no process and no folder."""
     running = prove(tmp_path, "--saboteur", "flag-ignored", "--saboteur", "first-touch")
     assert running.stderr is not None
     for line in running.stderr:
         if moment in line:
             break
-    family = psutil.Process(running.pid).children(recursive=True)
-    assert family, "a stack must be running by now"
+    family = wait_for_member(running, at_work)
+    told = " ".join(family.values())
+    folders = [Path(found) for found in sorted(set(re.findall(r"/tmp/golive-[a-z0-9_]+", told)))]  # noqa: S108 -- theirs
+    assert len(folders) == 2, "each stack has its folder"
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=LIMIT_S)
     assert running.returncode == 130, err
     assert "Traceback" not in err
     _, alive = psutil.wait_procs(family, timeout=5)
-    assert not alive, [one.cmdline() for one in alive]
+    assert not [family[one] for one in alive]
+    assert not [folder for folder in folders if folder.exists()]
+    assert not here(tmp_path), "also none that was started since"
+
+
+def wait_for_member(running: subprocess.Popen[str], words: str) -> dict[psutil.Process, str]:
+    """Everybody whom it has started, with their command lines, once one has these words in it."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        family = {}
+        for one in psutil.Process(running.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                family[one] = " ".join(one.cmdline())
+        if any(words in told for told in family.values()):
+            return family
+    raise AssertionError(f"golive started no {words}")
+
+
+def here(folder: Path) -> list[str]:
+    """Processes that work in a folder: nobody but our golive was started there, and its children stay."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if one.cwd() == str(folder):
+                found.append(" ".join(one.cmdline()))
+    return found

@@ -49,11 +49,26 @@ def test_is_watched(monitored_pipeline, number):
 """
 
 
+OTHERS = """
+import pytest
+
+@pytest.fixture(scope="module")
+def of_this_file():
+    yield
+
+@pytest.mark.scenario("R-93", proves=())
+@pytest.mark.parametrize("number", range(2))
+@pytest.mark.exclusive
+def test_others(of_this_file, number):
+    pass
+"""
+
+
 class Owner:
     """In the place of the golive process: gives scenarios to lanes, and lets them meet before the first."""
 
-    def __init__(self, folder: Path, *, lanes: int) -> None:
-        self.claims: dict[str, str] = {}
+    def __init__(self, folder: Path, *, lanes: int, taken: tuple[str, ...] = ()) -> None:
+        self.claims: dict[str, str] = dict.fromkeys(taken, "another")
         self.asked: list[tuple[str, str]] = []
         self.finished: list[dict[str, Any]] = []
         self._lock = threading.Lock()
@@ -135,3 +150,18 @@ def test_a_file_that_cannot_be_read_ends_the_lane_before_it_takes_anything(folde
         owner.server.close()
     assert child.returncode == 2, told
     assert owner.asked == [], "what was collected beside it must not look like all there is"
+
+
+def test_what_another_lane_has_taken_is_no_reason_to_keep_a_file_set_up(folder: Path) -> None:
+    """The last scenarios of a file are another lane's: it is torn down all the same before the next file's."""
+    (folder / "test_others.py").write_text(OTHERS)
+    (folder / "test_others_too.py").write_text(OTHERS.replace("R-93", "R-94"))
+    owner = Owner(folder, lanes=1, taken=("R-93[1]", "R-90[5]", "travelling", "monitored"))
+    try:
+        child = lane(owner, folder, "1")
+        told, _ = child.communicate(timeout=LIMIT_S)
+    finally:
+        owner.server.close()
+    ran = {one["nodeid"]: one["outcome"] for one in owner.finished}
+    assert [nodeid for nodeid, outcome in ran.items() if outcome != "passed"] == ["test_small.py::test_alone[3]"], told
+    assert len(ran) == 8, "five of six, one of two, and two"

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from werkzeug.test import Client, TestResponse
 
 from reference_impl import users
 from reference_impl.analytics import rollup
+from reference_impl.web import login
 from reference_impl.web.app import create_app
 from reference_impl.web.dashboard import blueprint
 from reference_impl.web.database import Database
@@ -152,6 +154,49 @@ def test_guessing_is_slowed_down_for_users_and_for_nobody_alike(world: World) ->
     assert log_in(world.browser(), "ana", "wrong wrong wrong").status_code == 401, "the count began anew"
 
 
+def test_a_window_is_as_long_as_from_its_first_try(world: World) -> None:
+    """Or whoever goes on guessing would lock the name's owner out for ever."""
+    world.door.most_failures = 1
+    assert log_in(world.browser(), "ana", "wrong wrong wrong").status_code == 401
+    world.db.execute("UPDATE dashboard_failures SET until = now() + interval '90 s'")
+    for _ in range(2):
+        assert "Please wait 2 min" in log_in(world.browser(), "ana", "wrong wrong wrong").text
+
+
+def test_a_window_that_ends_in_this_very_moment_is_over(world: World) -> None:
+    """Between the sweep and the count; here another login holds the row, so that the sweep passes it over."""
+    world.door.most_failures = 1
+    assert [log_in(world.browser(), "ana", "wrong wrong wrong").status_code for _ in range(2)] == [401, 429]
+    world.db.execute("UPDATE dashboard_failures SET until = now()")
+    ana, statuses = [hashlib.sha256(b"ana").hexdigest()], []
+    with psycopg.connect(world.url) as other:
+        other.execute("SELECT 1 FROM dashboard_failures WHERE name_hash = %s FOR UPDATE", ana)
+        guess = threading.Thread(
+            target=lambda: statuses.append(log_in(world.browser(), "ana", "wrong wrong wrong").status_code)
+        )
+        guess.start()
+        eventually_waits_for_a_lock(world)
+    guess.join(timeout=30)
+    assert statuses == [401]
+    kept = world.db.execute("SELECT failures, until > now() FROM dashboard_failures WHERE name_hash = %s", ana)
+    assert kept.fetchone() == (1, True), "and another has begun"
+
+
+def eventually_waits_for_a_lock(world: World) -> None:
+    query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 10
+    while world.db.execute(query).fetchone() is None:
+        assert time.monotonic() < deadline, "nobody waits for a lock"
+
+
+def test_a_login_forgets_the_tries_before_it(world: World) -> None:
+    """Who mistypes now and then is never locked out."""
+    world.door.most_failures = 2
+    for _ in range(3):
+        assert log_in(world.browser(), "ana", "wrong wrong wrong").status_code == 401
+        assert log_in(world.browser(), "ana").status_code == 303
+
+
 def guess_from(world: World, address: str, name: str, password: str = "wrong wrong wrong") -> int:
     """A login through our own proxy, which was called from there; whatever the caller says stands before that."""
     browser = world.browser()
@@ -170,7 +215,7 @@ def test_one_address_cannot_try_a_password_with_every_name(
     world: World, guesser: str, again: str, neighbour: str
 ) -> None:
     """Each name is tried once; nobody else is refused, and a login of one's own takes back one try, not all."""
-    world.door.trusted_hops, world.door.most_failures_of_address = 1, 5
+    world.door.trusted_hops, world.door.most_failures_of_address, world.door.most_failures = 1, 5, 1
     assert [guess_from(world, guesser, f"name-{number}") for number in range(4)] == [401] * 4
     assert guess_from(world, again, "ana", PASSWORD) == 303
     assert guess_from(world, again, "name-5") == 401
@@ -206,11 +251,68 @@ def test_many_tries_at_once_are_many_tries(world: World) -> None:
     assert statuses.count(429) == 5
 
 
+def test_two_hash_at_once_and_the_third_is_told_to_come_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hash takes 32 MiB and a processor that webhooks need."""
+    monkeypatch.setattr(login, "_PATIENCE_S", 0.05)
+    original, hashing, go_on = users.check_password_hash, threading.Semaphore(0), threading.Event()
+
+    def slow(kept: str, given: str) -> bool:
+        hashing.release()
+        return go_on.wait(30) and original(kept, given)
+
+    monkeypatch.setattr(users, "check_password_hash", slow)
+    statuses: list[int] = []
+    first = [threading.Thread(target=lambda: statuses.append(log_in(world.browser()).status_code)) for _ in range(2)]
+    for one in first:
+        one.start()
+        assert hashing.acquire(timeout=30)
+    third = threading.Thread(target=lambda: statuses.append(log_in(world.browser()).status_code))
+    third.start()
+    third.join(timeout=5)
+    go_on.set()
+    for one in (*first, third):
+        one.join(timeout=30)
+    assert statuses == [503, 303, 303]
+
+
+def test_a_hash_that_fails_takes_nobodys_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are two turns; more failures than that must not shut everybody out."""
+    monkeypatch.setattr(login, "_PATIENCE_S", 0.05)
+
+    def no_memory(_kept: str, _given: str) -> bool:
+        raise MemoryError
+
+    with monkeypatch.context() as while_it_lasts:
+        while_it_lasts.setattr(users, "check_password_hash", no_memory)
+        assert [log_in(world.browser()).status_code for _ in range(3)] == [500] * 3
+    assert log_in(world.browser()).status_code == 303
+
+
 def test_what_is_typed_into_the_wrong_field_is_kept_nowhere(world: World) -> None:
     """A password or an e-mail in the name's field reaches no table."""
     for typed in ("Correct Horse!", "ana@canary.example", "a\x00b", "x" * 500, ""):
         assert log_in(world.browser(), typed, "wrong wrong wrong").status_code == 401
     assert world.db.execute("SELECT count(*) FROM dashboard_failures").fetchone() == (0,)
+
+
+def test_a_password_that_nobody_can_have_costs_no_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest that a user may have is let in."""
+    longest = "x" * users.PASSWORD_MAX
+    world.user("eva", "t1", longest)
+    assert log_in(world.browser(), "eva", longest).status_code == 303
+    monkeypatch.setattr(users, "check_password_hash", lambda _kept, _given: pytest.fail("a hash was computed"))
+    assert log_in(world.browser(), "eva", longest + "x").status_code == 401
+
+
+def test_a_user_who_is_deleted_while_logging_in_is_not_let_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the same as a wrong password, and no error of ours."""
+
+    def gone_meanwhile(_kept: str, _given: str) -> bool:
+        users.carry_out("delete", world.db, '{"name": "ana"}')
+        return True
+
+    monkeypatch.setattr(users, "check_password_hash", gone_meanwhile)
+    assert log_in(world.browser(), "ana").status_code == 401
 
 
 @pytest.mark.parametrize("change", ["no stamp", "another's stamp", "no cookie", "other site"])
@@ -264,6 +366,14 @@ def test_sessions_end(world: World) -> None:
         else:
             world.db.execute(end.encode())
         assert browser.get("/dashboard").status_code == 303
+
+
+def test_sessions_that_are_over_are_swept_up(world: World) -> None:
+    """By the next login, whosever it is."""
+    log_in(world.browser(), "ana")
+    world.db.execute("UPDATE dashboard_sessions SET expires_at = now()")
+    log_in(world.browser(), "rui")
+    assert world.db.execute("SELECT name FROM dashboard_sessions").fetchall() == [("rui",)]
 
 
 def test_a_login_gives_a_new_session(world: World) -> None:

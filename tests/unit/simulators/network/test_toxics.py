@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import random
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ import uvloop
 from pydantic import ValidationError
 
 from simulators.network.addresses import Address, BadAddress
-from simulators.network.connection import HELD_LIMIT_BYTES
+from simulators.network.connection import HELD_LIMIT_BYTES, Connection
 from simulators.network.proxy import NameTaken, Proxy, Unknown, Wish
 from simulators.network.toxics import TOXICS, BadToxic
 
@@ -142,8 +143,8 @@ def test_a_half_closed_connection_still_answers() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("toxic", [None, "latency"])
-def test_a_receiver_that_does_not_read_stops_the_sender(toxic: str | None) -> None:
+@pytest.mark.parametrize("latency", [None, 60_000, 1])
+def test_a_receiver_that_does_not_read_stops_the_sender(latency: int | None) -> None:
     async def work() -> None:
         stalled = asyncio.Event()
 
@@ -152,8 +153,8 @@ def test_a_receiver_that_does_not_read_stops_the_sender(toxic: str | None) -> No
             writer.close()
 
         async with proxied(deaf) as proxy:
-            if toxic:
-                await proxy.add(Wish(type=toxic, stream="upstream", attributes={"latency": 60_000}))
+            if latency:
+                await proxy.add(Wish(type="latency", stream="upstream", attributes={"latency": latency}))
             _, sender = await dial(proxy)
             sent, total = 0, 256_000_000
             with contextlib.suppress(TimeoutError):
@@ -163,11 +164,108 @@ def test_a_receiver_that_does_not_read_stops_the_sender(toxic: str | None) -> No
                     async with asyncio.timeout(0.7):
                         await sender.drain()
             assert sent < 40_000_000, "kernel buffers and the proxy's own limit, not all of it"
-            if toxic:
+            if latency:
                 (connection,) = proxy._open.values()
                 assert connection.directions["upstream"]._held_bytes < 2 * HELD_LIMIT_BYTES
             stalled.set()
             sender.transport.abort()
+
+    run(work())
+
+
+def test_more_than_may_wait_at_once_gets_through_a_toxic() -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            await proxy.add(Wish(type="latency", attributes={"latency": 1}))
+            await proxy.add(Wish(type="latency", stream="upstream", attributes={"latency": 1}))
+            data = noise(5 * HELD_LIMIT_BYTES)
+            reader, writer = await dial(proxy)
+            writer.write(data)
+            writer.write_eof()
+            assert await reader.read() == data
+            await until(lambda: proxy.told()["connections"]["open"] == 0, "closed when both sides have ended")
+            assert proxy.told()["bytes"] == {"upstream": len(data), "downstream": len(data)}
+            at_work = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+            assert "Direction._run" not in at_work, "nobody carries what is over"
+
+    run(work())
+
+
+def impatient(proxy: Proxy, words: bytes) -> socket.socket:
+    """A client that has said its words before the proxy has even seen it: the kernel lets it in."""
+    client = socket.create_connection((proxy.listen.host, proxy.listen.port))
+    client.sendall(words)
+    client.setblocking(False)
+    return client
+
+
+@pytest.mark.parametrize(("words", "ends"), [(b"early", False), (b"early", True), (b"", True)])
+def test_words_before_the_server_is_there_are_kept_and_others_follow(words: bytes, *, ends: bool) -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            client = impatient(proxy, words)
+            if ends:
+                client.shutdown(socket.SHUT_WR)
+            reader, writer = await asyncio.open_connection(sock=client)
+            dialled.append(writer)
+            assert await reader.readexactly(len(words)) == words
+            if ends:
+                assert await reader.read() == b""
+            else:
+                assert await say((reader, writer), b"later") == b"later"
+
+    run(work())
+
+
+class Wire:
+    """In the place of a transport."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+
+def test_a_client_that_is_gone_before_its_server_is_there_leaves_nobody_alone() -> None:
+    met: list[Connection] = []
+    loop: Any = None
+    connection = Connection(1, loop=loop, joined=met.append, left=lambda _: None)
+    client, server = Wire(), Wire()
+    connection.client.connection_made(client)  # type: ignore[arg-type]
+    connection.client.connection_lost(None)
+    connection.server.connection_made(server)  # type: ignore[arg-type]
+    assert server.aborted
+    assert met == [], "there is no such connection"
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_a_broken_end_breaks_the_other_and_a_closed_one_closes_it(who: str, *, broken: bool) -> None:
+    async def work() -> None:
+        ends: dict[str, Streams] = {}
+
+        async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            ends["server"] = (reader, writer)
+
+        async with proxied(server) as proxy:
+            ends["client"] = await dial(proxy)
+            await until(lambda: "server" in ends, "the server is there")
+            writer = ends.pop(who)[1]
+            ((reader, other),) = ends.values()
+            if broken:
+                sock = writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+                with pytest.raises(ConnectionResetError):
+                    await reader.read()
+            else:
+                writer.close()
+                assert await reader.read() == b""
+            other.close()
 
     run(work())
 
@@ -418,6 +516,37 @@ def test_down_resets_and_refuses_until_it_is_over(tmp_path: Path, *, unix: bool)
     run(work())
 
 
+def test_the_door_opens_with_the_last_that_closes_it_and_its_port_stays_ours() -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            await proxy.add(Wish(type="down", name="first"))
+            await proxy.add(Wish(type="down", name="second"))
+            await proxy.remove("first")
+            with pytest.raises(ConnectionRefusedError):
+                await dial(proxy)
+            with socket.socket() as thief, pytest.raises(OSError, match="in use"):
+                thief.bind((proxy.listen.host, proxy.listen.port))
+            await proxy.remove("second")
+            assert await say(await dial(proxy), b"open") == b"open"
+
+    run(work())
+
+
+def test_a_path_that_is_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    async def work() -> None:
+        theirs = tmp_path / "in"
+        theirs.write_text("theirs")
+        proxy = Proxy("p", listen=Address.parse(f"unix:{theirs}"), upstream=Address.parse("tcp:127.0.0.1:1"))
+        try:
+            with pytest.raises(OSError, match="in use"):
+                await proxy.start()
+        finally:
+            await proxy.stop()
+        assert theirs.read_text() == "theirs"
+
+    run(work())
+
+
 # -- whether, and for how long -------------------------------------------------------------------------------------
 
 
@@ -494,8 +623,23 @@ def test_a_toxic_for_so_many_spares_the_next_while_those_are_open() -> None:
                 _, writer = await dial(proxy)
                 writer.write(b"never answered")
             await until(lambda: proxy.toxics()[0]["claims"] == 2, "it has acted on two connections")
-            assert await say(await dial(proxy), b"third") == b"third"
+            third = await dial(proxy)
+            assert await say(third, b"third") == b"third"
+            third[1].close()
+            await until(lambda: proxy.told()["connections"]["open"] == 2, "the third has left")
             assert len(proxy.toxics()) == 1, "the two are still open, so it is not over"
+
+    run(work())
+
+
+def test_a_connection_counts_once_however_much_it_says() -> None:
+    async def work() -> None:
+        async with proxied() as proxy:
+            await proxy.add(Wish(type="latency", connections=2))
+            streams = await dial(proxy)
+            for _ in range(3):
+                assert await say(streams, b"word") == b"word"
+            assert proxy.toxics()[0]["claims"] == 1
 
     run(work())
 
