@@ -57,9 +57,22 @@ def _environment() -> Environment:
     return made
 
 
+#: A word of a command that may be kept in one line on a phone, too.
+_SHORT = 24
+
+
+def _whole_words(command: str) -> Markup:
+    """A command whose options are not torn after their dashes."""
+    return Markup(" ").join(
+        Markup('<span class="w">{}</span>').format(one) if one.startswith("-") and len(one) <= _SHORT else escape(one)
+        for one in command.split(" ")
+    )
+
+
 def _with_code(text: str) -> Markup:
     """Escaped text, in which what stands between backticks is shown as a command."""
     pieces = _CODE.split(text)  # words, command, words, command, …
     return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if number % 2 else escape(piece) for number, piece in enumerate(pieces)
+        Markup("<code>{}</code>").format(_whole_words(piece)) if number % 2 else escape(piece)
+        for number, piece in enumerate(pieces)
     )

@@ -33,7 +33,7 @@ MEANINGS = {
 #: Of a launch for which nothing was seen broken, and not everything is there.
 NOT_YET = "It must not go live yet: nothing was seen broken, but lines of the launch plan are not met."
 #: Of one run on its own, which cannot see most of the launch.
-TESTED = "What was tested holds. Whether to launch is another question: golive readiness answers it."
+TESTED = "No launch decision: what was tested holds, and golive readiness says whether to launch."
 HARNESS_MEANING = "golive itself failed. This says nothing of the target, neither good nor bad."
 
 STATE_SIGNS = {
@@ -62,6 +62,12 @@ def printable(text: str) -> str:
 def verdict_word(record: RunRecord) -> str:
     """`NO GO`; a run without a verdict ended in a harness error."""
     return VERDICT_WORDS[record.verdict] if record.verdict else HARNESS_ERROR
+
+
+def verdict_scope(record: RunRecord) -> str:
+    """What a GO of one run is for: a stranger took the bare word for the launch's. Nothing for every other verdict."""
+    alone = record.kind != "readiness" and record.verdict in (Verdict.GO, Verdict.GO_WITH_CONCERNS)
+    return "for what was tested" if alone else ""
 
 
 def verdict_sign(record: RunRecord) -> str:

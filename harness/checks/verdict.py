@@ -148,11 +148,11 @@ def _adds_up(ledger: Ledger) -> bool:
 def _broken(
     told: Sequence[str], scenarios: Sequence[ScenarioResult], ledger: Ledger, privacy: PrivacyResult
 ) -> list[str]:
-    """Sentences, each with the promise first."""
+    """Sentences, each with the promise first, in quotes: a stranger took "an order reaches Meta" for good news."""
     reasons = [_broken_promise(title, found) for title, found in _by_promise(_failed(scenarios)).items()]
     reasons += [_sentence(one[:1].upper() + one[1:]) for one in told]
     reasons += _ledger_reasons(ledger)
-    reasons += [f"No personal data is written down in plain text. Broken in {leak}." for leak in privacy.leaks]
+    reasons += [f"Broken: “No personal data is written down in plain text.” In {leak}." for leak in privacy.leaks]
     return reasons
 
 
@@ -166,7 +166,7 @@ def _by_promise(failed: Sequence[ScenarioResult]) -> dict[str, list[ScenarioResu
 
 def _broken_promise(title: str, found: Sequence[ScenarioResult]) -> str:
     others = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{_sentence(title)} Broken in {found[0].id}{others}: {_first_line(found[0])}"
+    return f"Broken: “{_sentence(title)}” In {found[0].id}{others}: {_first_line(found[0])}"
 
 
 def _failed(scenarios: Sequence[ScenarioResult]) -> list[ScenarioResult]:
@@ -322,6 +322,10 @@ def _named(levels: Sequence[SloResult]) -> str:
     return ", ".join(name if of == ["all"] else f"{name} ({', '.join(of)})" for name, of in parts.items())
 
 
+#: Broken promises whose command is told; the first mended one often mends the others.
+_SHOWN = 3
+
+
 def _next_steps(
     verdict: Verdict | None,
     scenarios: Sequence[ScenarioResult],
@@ -336,8 +340,8 @@ def _next_steps(
     if verdict is Verdict.NO_GO:
         failed = [one for one in scenarios if one.outcome == "failed" and one.reproduce]
         red = [found[0] for found in _by_promise(failed).values()]
-        steps = [f"See {one.id} fail again: `{one.reproduce}`" for one in red[:5]]
-        steps += [f"… and {len(red) - 5} more: `golive run{options} --last-failed`"] if len(red) > 5 else []
+        steps = [f"See {one.id} fail again: `{one.reproduce}`" for one in red[:_SHOWN]]
+        steps += [f"All {len(red)} again: `golive run{options} --last-failed`"] if len(red) > _SHOWN else []
         return [*steps, f"When it is mended: `golive run{options}`"]
     wanted = [row for row in plan if row.state in _OPEN and (verdict is Verdict.GO or row.id in required)]
     if verdict is Verdict.INCONCLUSIVE and not wanted:

@@ -53,6 +53,7 @@ def test_a_wrong_word_is_answered_with_help(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("moment", "at_work"), [("first the reference", "harness.pytest_plugin"), ("green in", "scenarios.saboteurs")]
 )

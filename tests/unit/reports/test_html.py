@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from harness.records import PlanRow, RowState, RunRecord
+from harness.records import PlanRow, RowState, RunRecord, Verdict
 from reports import html, view, words
 
 VOID = {"meta", "input", "br", "link", "img", "hr"}
@@ -288,3 +288,19 @@ def test_every_colour_can_be_read(theme: str, ink: str, ground: str, least: floa
     """WCAG AA: 4.5 for text, 3 for what is drawn."""
     colours = themes()[theme]
     assert contrast(colours[ink], colours[ground]) >= least
+
+
+def test_a_go_of_one_run_is_not_taken_for_the_launchs(no_go: RunRecord) -> None:
+    """A stranger who saw the bare word would have launched with 179 lines of the plan that nobody had looked at."""
+    ran = replace(no_go, kind="load", verdict=Verdict.GO)
+    assert "GO for what was tested" in page(ran).words
+    assert "No launch decision" in page(ran).words
+    assert "for what was tested" not in page(replace(ran, kind="readiness")).words
+    assert "for what was tested" not in page(no_go).words
+
+
+def test_an_option_is_not_torn_after_its_dashes(no_go: RunRecord) -> None:
+    """Copied from paper, "- -seed" is another command."""
+    told = replace(no_go, next_steps=("Again: `golive run --seed 5 --target a/very/long/path/to/some/file.toml`",))
+    text = html.render(told)
+    assert 'golive run <span class="w">--seed</span> 5 <span class="w">--target</span> a/very' in text
