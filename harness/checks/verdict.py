@@ -351,13 +351,13 @@ def _next_steps(
 
 
 def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool, beyond: Collection[str]) -> list[str]:
-    run_all = f"Run every scenario against a target whose file names its probes: `golive run{options}`"
+    run_all = f"Run every scenario: `golive run{options}`; the target file has to name what it looks into"
     ways = {
         "scenario": "No scenario of this golive looks at these; somebody has to" if whole else run_all,
         "load": f"Measure under load: `golive load baseline{options}`",
-        "benchmark": "Run the benchmarks that `golive readiness` names, at this commit",
-        "readiness": "Have these checked in the environment, by whom `golive readiness` names",
-        "attestation": "Ask those whom `golive readiness` names",
+        "benchmark": "Run the benchmarks at this commit; `golive readiness` says which",
+        "readiness": "Have the environment checked; `golive readiness` says by whom",
+        "attestation": "Ask the people who know; `golive readiness` says who",
     }
     steps = []
     if hidden := [row.id for row in rows if row.id in beyond]:
