@@ -1,7 +1,7 @@
 """Ways of failing, by name. A fault says how; `Armed` says how often; a pixel's faults never touch another pixel.
 
 To add one: a frozen dataclass below (its fields are its parameters, its docstring its line in the table) with an
-`act`, and a line in `FAULTS`. Nothing else changes.
+`act`, and a line in `FAULTS`; CONTRIBUTING.md says what tests and the model want to know of it.
 """
 
 from __future__ import annotations
