@@ -177,7 +177,7 @@ def test_redrive_says_what_it_did(world: World, env: dict[str, str], start: Star
     child = start("redrive")
     output, _ = child.communicate(timeout=20)
     assert child.returncode == 0
-    assert json.loads(output) == {"redriven": 1, "settled": 0, "kept": 0, "hidden": 0}
+    assert json.loads(output) == {"redriven": 1, "settled": 0, "kept": 0, "hidden": 0, "again": 0}
     assert world.states() == {"pending": 1}
 
 
