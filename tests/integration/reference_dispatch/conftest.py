@@ -210,7 +210,7 @@ class World:
         row = self.db.execute(query, values).fetchone()
         return row[0] if row else None
 
-    def eventually(self, fact: Callable[[], bool], goal: str, *, within_s: float = 10.0) -> None:
+    def eventually(self, fact: Callable[[], bool], goal: str, *, within_s: float = 30.0) -> None:
         """Wait for a fact that only a query can tell, with a limit."""
         deadline = time.monotonic() + within_s
         pause = threading.Event()
