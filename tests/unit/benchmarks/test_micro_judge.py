@@ -4,6 +4,7 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -89,3 +90,20 @@ def test_the_same_numbers_give_the_same_interval() -> None:
 def test_an_update_says_what_changed() -> None:
     told = micro_judge.changes({"a": 1.0, "b": 2.0}, {"a": 1.5, "c": 3.0})
     assert told == ["a: ratio 1 -> 1.5", "c: new, ratio 3", "b: no longer measured"]
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        (["same"] * 3 + ["undecided"], 0),
+        (["same"] * 2 + ["undecided"], 2),
+        (["same"] * 9 + ["undecided", "slower"], 1),
+        (["same"] * 9 + ["undecided", "gone"], 2),
+        ([], 2),
+    ],
+)
+def test_on_a_machine_that_nobody_chose_a_few_may_drown_in_noise(states: list[str], code: int) -> None:
+    """Only noise is forgiven, and only some: never what is slower, and never a gate that sees little."""
+    judged = [SimpleNamespace(state=one) for one in states]
+    assert micro_judge.exit_code(judged, expect_undecided=True) == code  # type: ignore[arg-type]  # a state is all it reads
+    assert micro_judge.exit_code(judged) == (1 if "slower" in states else 2)  # type: ignore[arg-type]
