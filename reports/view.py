@@ -85,6 +85,16 @@ class Story:
         return len(self.rows) - self.counts[RowState.OUT_OF_SCOPE]
 
 
+def promise_id(one: ScenarioResult) -> str:
+    """`G-01` of `G-01[hotmart-plan]`."""
+    return one.id.partition("[")[0]
+
+
+def firsts(found: Sequence[ScenarioResult]) -> frozenset[str]:
+    """The ids of those that are the first of their promise."""
+    return frozenset({promise_id(one): one.id for one in reversed(found)}.values())
+
+
 def variant(one: ScenarioResult) -> str:
     """`hotmart-plan` of `G-01[hotmart-plan]`; nothing where there is only one."""
     return one.id.partition("[")[2].removesuffix("]")
@@ -94,7 +104,7 @@ def suites(record: RunRecord) -> tuple[Suite, ...]:
     """All suites by name, and in them all promises by id, the red ones first."""
     grouped: dict[str, dict[str, list[ScenarioResult]]] = {}
     for one in record.scenarios:
-        grouped.setdefault(one.suite or "other", {}).setdefault(one.id.partition("[")[0], []).append(one)
+        grouped.setdefault(one.suite or "other", {}).setdefault(promise_id(one), []).append(one)
     return tuple(Suite(name=name, promises=_promises(of_suite)) for name, of_suite in sorted(grouped.items()))
 
 

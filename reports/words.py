@@ -79,7 +79,7 @@ def verdict_meaning(record: RunRecord) -> str:
     """What the word means for somebody who sees it for the first time."""
     if record.verdict is Verdict.NO_GO and not _broken(record):
         return NOT_YET
-    if record.verdict in (Verdict.GO, Verdict.GO_WITH_CONCERNS) and record.kind != "readiness":
+    if verdict_scope(record):
         return TESTED
     return MEANINGS[record.verdict] if record.verdict else HARNESS_MEANING
 

@@ -132,7 +132,7 @@ class _Proof:
         self._lock = threading.Lock()
         self._sessions: list[WarmSession] = []
         self._trials: list[Trial] = []
-        self._green = 0
+        self._ended = 0
         """Scenarios of the control run that have ended."""
         self._controlling = True
 
@@ -189,9 +189,9 @@ class _Proof:
     def _one_ended(self, result: ScenarioResult) -> None:
         """Minutes without a word look like a hang."""
         with self._lock:
-            self._green += 1
-            if self._controlling and self._green % 20 == 0:
-                self.screen.print(f"  {self._green} have run, the last was {terminal.escape(result.id)}", style="dim")
+            self._ended += 1
+            if self._controlling and self._ended % 20 == 0:
+                self.screen.print(f"  {self._ended} have run, the last was {terminal.escape(result.id)}", style="dim")
 
     def _control_of(self, session: WarmSession, keys: Sequence[str]) -> str:
         return _complaint(session.control(keys, self._suites_of(keys), workers=3), keys)

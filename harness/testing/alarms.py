@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from harness.clock import SHORTEST_JUMP_S
 from harness.errors import PromiseBroken
 from harness.testing.answers import not_declared, not_observable
 from harness.testing.travelling import TravellingPipeline
 
 MINUTE_S = 60
-JUMP_LEAST_S = 10
-"""No clock jumps by less; a minute that ends sooner is lived together with the next."""
 PLAN_LIMIT_S = 300
 """On-call is alerted within 5 min of the moment when the written condition is true."""
 
@@ -73,7 +72,8 @@ class Alarms:
     def _one(self, each: Each | None) -> None:
         if each is not None:
             each(self.minute)
-        while self._next_s < self._pipeline.now_s() + JUMP_LEAST_S:  # somebody has taken their time
+        # Somebody has taken their time: a minute that ends too soon to jump to is lived together with the next.
+        while self._next_s < self._pipeline.now_s() + SHORTEST_JUMP_S:
             self._next_s += MINUTE_S
         self._pipeline.travel_to(self._next_s, quietly=True)
         told = self._pipeline.info.control.call("alarms_minute", silent=self._silent)
