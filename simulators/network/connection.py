@@ -39,6 +39,8 @@ class ToxicStage:
         self.passed = 0
         self.free_at_s = 0.0
         self._direction = direction
+        self._answer_to_come = claim is not None and direction.answers_something()
+        self._said_before = direction.opposite.passed_bytes
         self._removed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -51,8 +53,11 @@ class ToxicStage:
         """Whether it acts on this connection; asked when there is something to act on.
 
         An idle connection that is let go is no connection that is used: its end claims only what acts on ends alone.
+        Neither is the answer to what was said before the toxic came: that belongs to whoever used the connection last.
         """
         if at_end and type(self.toxic).data is not Toxic.data:
+            return self._acts
+        if not at_end and self._answer_to_come and self._direction.opposite.passed_bytes == self._said_before:
             return self._acts
         claim, self._claim = self._claim, None
         if claim is not None and not self._removed.is_set() and claim():
@@ -257,6 +262,15 @@ class Direction:
             self._pump = self.loop.create_task(self._run())
         stage.begin()
         return stage
+
+    @property
+    def opposite(self) -> Direction:
+        """What the other end says."""
+        return self.connection.directions["upstream" if self.name == "downstream" else "downstream"]
+
+    def answers_something(self) -> bool:
+        """Whether the server speaks here, to a client that has said something already."""
+        return self.name == "downstream" and self.opposite.passed_bytes > 0
 
     def remove(self, stage: ToxicStage) -> None:
         """It is taken away; what it had in hand goes on."""

@@ -644,6 +644,47 @@ def test_a_connection_counts_once_however_much_it_says() -> None:
     run(work())
 
 
+def test_an_answer_to_what_was_asked_before_is_not_the_next_use() -> None:
+    """Else the fault is spent on a call that somebody made before, and who armed it sees nothing break."""
+    answer_now = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(100):
+            await answer_now.wait()
+            writer.write(data)
+        writer.close()
+
+    async def work() -> None:
+        async with proxied(slow) as proxy:
+            before = await dial(proxy)
+            before[1].write(b"asked before")
+            await until(lambda: proxy.told()["bytes"]["upstream"] == 12, "the question has passed")
+            await proxy.add(Wish(type="limit_data", connections=1, attributes={"bytes": 0}))
+            answer_now.set()
+            assert await before[0].readexactly(12) == b"asked before"
+            before[1].write(b"asked after")
+            assert await before[0].read() == b"", "the next use, on whatever connection"
+            assert await say(await dial(proxy), b"third") == b"third"
+
+    run(work())
+
+
+def test_who_speaks_first_is_heard_as_a_use() -> None:
+    """A server that greets: a new connection is used with its first word, whichever side says it."""
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+        writer.close()
+
+    async def work() -> None:
+        async with proxied(greet) as proxy:
+            await proxy.add(Wish(type="limit_data", connections=1, attributes={"bytes": 2}))
+            reader, _ = await dial(proxy)
+            assert await reader.read() == b"he"
+
+    run(work())
+
+
 def test_a_toxic_reverts_after_its_connections() -> None:
     async def work() -> None:
         async with proxied() as proxy:
