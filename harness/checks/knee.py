@@ -4,14 +4,19 @@ One search raises the rate by steps until a step does not hold, then halves the 
 *holds* when its numbers are met, not merely not refuted: unknown is never a pass. The knee of one search is the highest
 rate that held below the lowest that did not. What is claimed is what held in every search.
 
-A step that does not hold is asked again: a second without the processor is the machine's, and would end a search far
-below the knee. Twice, and it does not hold; once each, and a third time decides.
+A step that does not hold is asked again, and judged by everything that was seen at its rate: a second without the
+processor is the machine's, and would end a search far below the knee; and what was not shown either way wants more of
+the same. Refuted by two together, or not shown to hold by three, it does not hold.
+
+The searches take turns, step by step: a machine that is slower for two minutes is slower for all of them, where one
+after the other it would part the searches. Each begins at a rate of its own, so that they ask for different rates:
+equal ones would give equal knees by arithmetic alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,6 +33,7 @@ _DECISIVE = (slo.WEBHOOK_P95, slo.DISPATCH_P95, slo.SUCCESS_RATE)
 #: What stood in the way: the least certain of the searches speaks for all.
 _LIMITS: tuple[Limit, ...] = ("generator", "unclear", "target")
 _RISE = 2.0
+_MOST_TIMES = 3
 _LEAST_PER_S = 1.0
 
 
@@ -65,22 +71,47 @@ class KneeSearch:
 
 
 def settled(steps: Sequence[LoadStep]) -> bool | None:
-    """Whether a rate holds, by all steps of one search that asked for it; None: ask once more."""
-    held = sum(one.held for one in steps)
-    missed = len(steps) - held
-    if held > missed:
+    """Whether a rate holds, by the steps of one search that asked for it, each with those before; None: once more."""
+    last = steps[-1]
+    if last.held:
         return True
-    return False if missed > max(held, 1) else None
+    return False if len(steps) >= _MOST_TIMES or (len(steps) > 1 and last.limited_by != "unclear") else None
 
 
-def begin_again(knee_per_s: float, resolution: float) -> float:
-    """Where the next search begins: a little under the last knee, so that it needs few steps and not the same ones."""
-    below: float = (1 + resolution) ** 1.5
-    return knee_per_s / below
+class Turns:
+    """Several searches, a step of each in turn; their first rates lie apart by parts of what they can tell apart."""
+
+    def __init__(self, begin_per_s: float, *, repeats: int, resolution: float) -> None:
+        begins = [begin_per_s * (1 + resolution) ** (number / repeats) for number in range(repeats)]
+        self._searches = [KneeSearch(begin_per_s=begin, resolution=resolution) for begin in begins]
+        self._asked: list[list[LoadStep]] = [[] for _ in begins]
+        self._last = repeats
+
+    def next(self) -> tuple[int, float, int] | None:
+        """Whose turn it is (from 1), its rate, and for which time it asks for that; None when all know their knee."""
+        count = len(self._searches)
+        for number in [*range(self._last + 1, count + 1), *range(1, self._last + 1)]:
+            rate_per_s = self._searches[number - 1].next_per_s()
+            if rate_per_s is not None:
+                self._last = number
+                return number, rate_per_s, len(self._asked[number - 1]) + 1
+        return None
+
+    def told(self, one: LoadStep, rate_per_s: float) -> None:
+        """Learn from a step of the search that `one.repeat` names."""
+        asked = self._asked[one.repeat - 1]
+        asked.append(one)
+        if (held := settled(asked)) is not None:
+            self._searches[one.repeat - 1].told(rate_per_s, held=held)
+            asked.clear()
+
+    def finished(self) -> set[int]:
+        """The searches that know their knee, or that nothing holds."""
+        return {number for number, one in enumerate(self._searches, 1) if one.next_per_s() is None}
 
 
 def step(seen: Seen, results: Sequence[SloResult], *, repeat: int, rate_per_s: float, duration_s: float) -> LoadStep:
-    """One step, judged: `results` are those of `load.judge`."""
+    """One step, judged: `results` are those of `load.judge`. `duration_s` is that of all the samples."""
     samples = seen.samples
     webhooks = [one for one in samples if one.is_webhook]
     lag_ms = percentile([one.lag_ms for one in samples], 0.99) or 0.0
@@ -126,9 +157,16 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else round(value, 3)
 
 
-def conclude(steps: Sequence[LoadStep], *, repeats: int, average_day_per_s: float, finished: int) -> LoadKnee:
-    """What all searches say together; `finished` of the `repeats` came to their end."""
-    knees = [_knee_of([one for one in steps if one.repeat == number]) for number in range(1, finished + 1)]
+def confirmed_by(*, gateways: int) -> int:
+    """Webhooks at the claimed rate that decide every number: enough of each gateway, which are drawn, and of all."""
+    return max(slo.MIN_REQUESTS, round(1.1 * slo.MIN_SAMPLES * gateways))
+
+
+def conclude(
+    steps: Sequence[LoadStep], *, repeats: int, average_day_per_s: float, finished: Collection[int]
+) -> LoadKnee:
+    """What all searches say together; `finished` are those (from 1) that came to their end."""
+    knees = [_knee_of([one for one in steps if one.repeat == number]) for number in sorted(finished)]
     found = [low for low, _, _ in knees]
     low, middle = (min(found), sorted(found)[(len(found) - 1) // 2]) if found else (0.0, 0.0)
     highs = [high for _, high, _ in knees if high is not None]
@@ -143,10 +181,10 @@ def conclude(steps: Sequence[LoadStep], *, repeats: int, average_day_per_s: floa
         spread_percent=None if spread is None else round(spread, 1),
         limited_by=next((one for one in _LIMITS if one in limits), ""),
         times_average_day=round(low / average_day_per_s, 2) if low else None,
-        decided=finished >= max(repeats, 3) and low > 0 and spread is not None and spread <= SPREAD_PERCENT,
+        decided=len(finished) >= max(repeats, 3) and low > 0 and spread is not None and spread <= SPREAD_PERCENT,
         sentence="",
     )
-    return replace(known, sentence=_sentence(known, finished, max(repeats, 3)))
+    return replace(known, sentence=_sentence(known, len(finished), max(repeats, 3)))
 
 
 def _knee_of(steps: Sequence[LoadStep]) -> tuple[float, float | None, Limit]:

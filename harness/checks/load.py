@@ -96,6 +96,22 @@ class Seen:
     """Purchases that the target matched to a click; None where it cannot be asked."""
 
 
+def together(seens: Sequence[Seen]) -> Seen:
+    """Several schedules of different sales as one: all samples one after the other, one book; depths of the last look.
+
+    Nobody can say of them together what was matched.
+    """
+    last = seens[-1]
+    return replace(
+        last,
+        samples=[sample for one in seens for sample in one.samples],
+        counted_at_s={sale: at_s for one in seens for sale, at_s in one.counted_at_s.items()},
+        ledger=sum((one.ledger for one in seens), Ledger()),
+        settled=frozenset().union(*(one.settled for one in seens)),
+        matched=last.matched if len(seens) == 1 else None,
+    )
+
+
 def read(texts: Iterable[str], *, planned: int) -> list[Sample]:
     """The samples of all generators, in the order in which they were due.
 

@@ -1,4 +1,4 @@
-"""`golive load stress`: short steps at rising rates within one stack, until the knee is known, several times over."""
+"""`golive load stress`: short steps at rising rates within one stack; several searches for the knee take turns."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from harness.records import LoadKnee, LoadStep, SloResult
 
 #: A step's generators, their start and its drain take about so long besides its own seconds.
 _AROUND_S = 6.0
-#: Samples of the last step, at the claimed rate: each gateway's own thousand, and the 3,000 of the availability.
-_CONFIRMED_BY = 4_400
 
 
 class KneeHunt:
@@ -32,6 +30,8 @@ class KneeHunt:
         self._folder = folder
         self._watcher = watcher
         self._steps: list[LoadStep] = []
+        self._at_rate: dict[int, list[load.Seen]] = {}
+        """By search: what was seen at the rate that it asks for."""
         self._sent: list[Sent] = []
         self._ends = 0.0
         self.results: tuple[SloResult, ...] = ()
@@ -46,18 +46,18 @@ class KneeHunt:
         self._session.start()
         # The claimed rate is asked for in the time that is left; searches end while there is enough of it.
         self._ends = time.monotonic() + self._profile.duration_s
-        finished, begin = 0, self._profile.rate_per_s
-        while finished < self._search.repeats:
-            found = self._one_search(finished + 1, begin)
-            if found is None:
+        turns = knee.Turns(self._profile.rate_per_s, repeats=self._search.repeats, resolution=self._search.resolution)
+        while (turn := turns.next()) is not None:
+            number, rate_per_s, time_number = turn
+            step = self._ask(rate_per_s, number, time_number)
+            if step is None:
                 break
-            finished += 1
-            begin = knee.begin_again(found, self._search.resolution) if found else begin
+            turns.told(step, rate_per_s)
         concluded = knee.conclude(
             self._steps,
             repeats=self._search.repeats,
             average_day_per_s=AVERAGE_DAY_PER_S,
-            finished=finished,
+            finished=turns.finished(),
         )
         findings = self._session.findings
         seen = None if self._session.aborted else self._confirm(concluded)
@@ -67,30 +67,27 @@ class KneeHunt:
         findings.seen = seen
         self._judge(findings.knee)
 
-    def _one_search(self, repeat: int, begin_per_s: float) -> float | None:
-        """The highest rate that held (0: none did); None where the time did not suffice."""
-        search = knee.KneeSearch(begin_per_s=begin_per_s, resolution=self._search.resolution)
-        while (rate_per_s := search.next_per_s()) is not None:
-            held = self._holds(rate_per_s, repeat)
-            if held is None:
-                return None
-            search.told(rate_per_s, held=held)
-        return search.low_per_s
-
-    def _holds(self, rate_per_s: float, repeat: int) -> bool | None:
-        """Ask for a rate until it is settled whether it holds; None where the time did not suffice."""
-        asked, found = self._profile.step(rate_per_s), list[LoadStep]()
-        while (held := knee.settled(found)) is None:
-            if time.monotonic() + asked.duration_s + _AROUND_S > self._ends:
-                return None
-            again = f", time {len(found) + 1}" if found else ""
-            seen = self._step(asked, f"search {repeat}, {rate_per_s:.4g}/s{again}")
-            if seen is None:
-                return None
-            results = load.judge(seen, seed=self._seed)
-            found.append(knee.step(seen, results, repeat=repeat, rate_per_s=rate_per_s, duration_s=asked.duration_s))
-            self._steps.append(found[-1])
-        return held
+    def _ask(self, rate_per_s: float, repeat: int, time_number: int) -> LoadStep | None:
+        """One step at a rate, judged with what was seen at it before; None where the time does not suffice."""
+        asked = self._profile.step(rate_per_s)
+        if time.monotonic() + asked.duration_s + _AROUND_S > self._ends:
+            return None
+        again = f", time {time_number}" if time_number > 1 else ""
+        seen = self._step(asked, f"search {repeat}, {rate_per_s:.4g}/s{again}")
+        if seen is None:
+            return None
+        so_far = [*(self._at_rate[repeat] if time_number > 1 else ()), seen]
+        self._at_rate[repeat] = so_far
+        every = load.together(so_far)
+        told = knee.step(
+            every,
+            load.judge(every, seed=self._seed),
+            repeat=repeat,
+            rate_per_s=rate_per_s,
+            duration_s=asked.duration_s * len(so_far),
+        )
+        self._steps.append(told)
+        return told
 
     def _step(self, asked: Profile, name: str) -> load.Seen | None:
         self._watcher.phase(name)
@@ -107,7 +104,8 @@ class KneeHunt:
         """The claimed rate once more, long enough for every number: what was chosen because it held proves little."""
         if not concluded.decided or concluded.low_per_s is None:
             return None
-        duration_s = max(self._search.at_least_s, _CONFIRMED_BY / concluded.low_per_s)
+        webhooks = knee.confirmed_by(gateways=len(self._session.stack.target.gateways))
+        duration_s = max(self._search.at_least_s, webhooks / concluded.low_per_s)
         asked = self._profile.step(concluded.low_per_s).model_copy(update={"duration_s": duration_s})
         seen = self._step(asked, f"once more, {concluded.low_per_s:.4g}/s")
         if seen is None:

@@ -94,6 +94,19 @@ def test_each_service_level_can_be_refuted(name: str, run: load.Seen) -> None:
     assert judged(run)[name].met is False
 
 
+def test_two_schedules_together_decide_what_each_could_not() -> None:
+    """Half of the samples, each time; what either has lost or was slow at stays so."""
+    everything = quiet(2_400)
+    parts = [everything[:800], everything[800:]]
+    few, both = judged(seen(parts[0])), judged(load.together([seen(parts[0]), seen(parts[1], lost=3)]))
+    assert few[slo.WEBHOOK_P95].met is None
+    assert (both[slo.WEBHOOK_P95].met, both[slo.WEBHOOK_P95].samples) == (True, 2_400)
+    assert (both[slo.DISPATCH_P95].met, both[slo.DISPATCH_P95].samples) == (True, 2_400)
+    assert both[slo.SUCCESS_RATE].measured == pytest.approx(100 * 2_397 / 2_400)
+    slow = [replace(one, answered_s=one.answered_s + 1.0) for one in parts[1]]
+    assert judged(load.together([seen(parts[0]), seen(slow)]))[slo.WEBHOOK_P95].met is False
+
+
 def test_what_never_came_counts_as_slow_not_as_nothing() -> None:
     """Seven of a hundred lost: the dispatch p95 is infinite, not the p95 of those that came."""
     found = judged(seen(quiet(), lost=300))
