@@ -7,6 +7,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
 
 import httptools
@@ -208,11 +209,15 @@ def as_lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % one for one in headers])
 
 
+#: The same, where they change once a second.
+_known_lines = lru_cache(maxsize=16)(as_lines)
+
+
 def _whole(reply: Reply, lines: bytes, first: Headers) -> bytes:
     """An answer as bytes, its headers in the order in which ASGI would send them."""
     return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
         STATUS_LINE[reply.status],
-        as_lines(first),
+        _known_lines(tuple(first)),
         reply.content_type,
         len(reply.body),
         lines,

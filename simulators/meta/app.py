@@ -68,15 +68,14 @@ class _Graph:
         """
         meta = self._meta
         try:
-            target = _served(raw_path, meta.switches.version_mode)
+            target, pixel = _edge_of_events(raw_path, meta.switches.version_mode)
         except GraphError:
             return None
-        edge = _EVENTS(target.path)
-        if edge is None or not meta.hurries(edge[1]):
+        if pixel is None or not meta.hurries(pixel):
             return None
-        reply = _plain_reply(meta, edge[1], headers, body) if not query else None
+        reply = _plain_reply(meta, pixel, headers, body) if not query else None
         if reply is None:
-            reply = EventsCall(meta, edge[1], _read(query, headers, body)).work()
+            reply = EventsCall(meta, pixel, _read(query, headers, body)).work()
         return reply, _lines(meta, target, reply)
 
 
@@ -85,11 +84,13 @@ def _plain_reply(meta: Meta, pixel: str, headers: wire.Headers, body: bytes) -> 
     content_type, authorization = _told(headers)
     if content_type != "application/json":
         return None
-    call = plain(body, now_s=meta.now_s(), switches=meta.switches)
+    now_s = meta.now_s()
+    call = plain(body, now_s=now_s, switches=meta.switches)
     if call is None:
         return None
+    token = call.token if call.token is not None else decode.bearer(authorization)
     try:
-        return answer_plain(meta, pixel, call, call.token if call.token is not None else decode.bearer(authorization))
+        return answer_plain(meta, pixel, call, token, now_s=now_s)
     except GraphError:
         return None
 
@@ -97,6 +98,14 @@ def _plain_reply(meta: Meta, pixel: str, headers: wire.Headers, body: bytes) -> 
 @lru_cache(maxsize=1024)
 def _served(raw_path: bytes, mode: Literal["upgrade", "strict"]) -> Served:
     return served(unquote(raw_path.decode("ascii", "replace")), mode)
+
+
+@lru_cache(maxsize=1024)
+def _edge_of_events(raw_path: bytes, mode: Literal["upgrade", "strict"]) -> tuple[Served, str | None]:
+    """What serves the path, and the pixel if it is its edge of events."""
+    target = _served(raw_path, mode)
+    edge = _EVENTS(target.path)
+    return target, None if edge is None else edge[1]
 
 
 async def _graph(meta: Meta, scope: Scope, receive: Receive, send: Send) -> None:

@@ -50,11 +50,13 @@ class Dedupe:
         return counted
 
     def _drop_old(self, now_s: float, *, at_most: int) -> None:
-        """Oldest first, a few at a time: what is over its 48 hours, and what no longer fits."""
+        """Oldest first, a few at a time: what no longer fits, and what is over its 48 hours."""
         seen, order = self._seen, self._order
-        for _ in range(min(at_most, len(order))):
-            if now_s - seen[order[0]] < WINDOW_S:
-                if len(order) <= self._capacity:
-                    return
+        over = min(at_most, len(order) - self._capacity)
+        for _ in range(over):
+            if now_s - seen.pop(order.popleft()) < WINDOW_S:
                 self.forgotten += 1
+        for _ in range(min(at_most - max(over, 0), len(order))):
+            if now_s - seen[order[0]] < WINDOW_S:
+                return
             del seen[order.popleft()]

@@ -17,13 +17,12 @@ from simulators.meta.state import Meta
 Wait = Callable[[float], Awaitable[None]]
 
 
-def answer_plain(meta: Meta, pixel: str, call: PlainCall, token: str | None) -> Reply:
-    """Dedupe, count and file a call that no rule has anything against.
+def answer_plain(meta: Meta, pixel: str, call: PlainCall, token: str | None, *, now_s: float) -> Reply:
+    """Dedupe, count and file a call that no rule has anything against at `now_s`.
 
     Raises:
         GraphError: the token, its proof or the pixel is not right; nothing was done.
     """
-    now_s = meta.now_s()
     known = meta.tokens.check(token, now_s=now_s)
     meta.tokens.check_proof(known, call.proof)
     meta.tokens.check_access(known, pixel, method="post")
@@ -41,7 +40,7 @@ def answer_plain(meta: Meta, pixel: str, call: PlainCall, token: str | None) -> 
             token_last4=_last4(token),
             events=(),
             packed=call.body,
-            verdicts=[_VERDICTS[one] for one in counted],
+            verdicts=("counted",) * len(counted) if all(counted) else [_VERDICTS[one] for one in counted],
             test_event_code=_code(call.test_event_code),
         ),
         columns,

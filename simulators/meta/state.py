@@ -16,6 +16,10 @@ from simulators.meta.tokens import Tokens
 
 Clock = Callable[[], float]
 
+_TRACE_CHARS = 22
+_TRACES_BYTES = 528
+"""What 32 of them are made of: 22 characters of base64 hold 16½ bytes."""
+
 
 class NoWayBack(ValueError):
     """The clock was asked to go back."""
@@ -37,6 +41,7 @@ class Meta:
     """Of pixels without their own; None: none."""
     latencies: dict[str, Latency] = field(default_factory=dict)
     tokens: Tokens = field(init=False)
+    _traces: list[str] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.tokens = Tokens(self.switches)
@@ -57,7 +62,10 @@ class Meta:
 
     def trace_id(self) -> str:
         """A fresh fbtrace_id: `A` and 22 of base64url (facts, section 1)."""
-        return "A" + urlsafe_b64encode(self.rng.randbytes(17))[:22].decode()
+        if not self._traces:  # many at a time: two are drawn for each answer of a load run
+            text = urlsafe_b64encode(self.rng.randbytes(_TRACES_BYTES)).decode()
+            self._traces = ["A" + text[at : at + _TRACE_CHARS] for at in range(0, len(text), _TRACE_CHARS)]
+        return self._traces.pop()
 
     def hurries(self, pixel: str) -> bool:
         """Whether the next answer to this pixel has nothing to wait for: no fault armed, no latency."""

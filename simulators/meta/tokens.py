@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Literal, get_args
 
 from simulators.meta.errors import GraphError
@@ -160,5 +161,6 @@ def _in_words(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).astimezone(_PST).strftime("%A, %d-%b-%y %H:%M:%S PST")
 
 
+@lru_cache(maxsize=1024)
 def _key(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
