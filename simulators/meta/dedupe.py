@@ -6,23 +6,25 @@ client's retry relies on it (facts section 7, marked uncertain). `events_receive
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 WINDOW_S = 48 * 3600
 
 
 class Dedupe:
-    """Remembers what counted, per pixel, on the clock of the caller; bounded, and says what it had to forget."""
+    """Remembers what counted, per pixel, on the clock of the caller; bounded, and says what it had to forget.
 
-    def __init__(self, *, capacity: int = 250_000) -> None:
+    At least the last `capacity` ids are remembered, and at most twice as many.
+    """
+
+    def __init__(self, *, capacity: int = 150_000) -> None:
         self.forgotten = 0  # keys dropped within their 48 hours, for want of room
         self._capacity = capacity
         # Keys are 64-bit hashes (SipHash, keyed by the process): as text, half a million ids are 100 MB, and among
-        # 250,000 the chance that any two are alike is one in half a billion. Their order stands in a deque, because a
-        # dict takes the longer to find its first key the more were deleted before it.
-        self._seen: dict[int, float] = {}
-        self._order: deque[int] = deque()
+        # 300,000 the chance that any two are alike is one in half a billion. Two generations, of which the older is
+        # let go as a whole: taking keys out of a dict one by one makes it grow anew again and again, 21 MB each time.
+        self._young: dict[int, float] = {}
+        self._old: dict[int, float] = {}
 
     def counts(self, pixel: str, event_id: str | None, event_name: str, now_s: float) -> bool:
         """Whether this one event counts; as `count`."""
@@ -35,28 +37,25 @@ class Dedupe:
 
         `now_s` is Unix seconds when the events came in, not when they happened.
         """
-        seen, order = self._seen, self._order
+        young, old = self._young, self._old
         counted = []
         for event_id, event_name in zip(event_ids, event_names, strict=True):
+            if not event_id:
+                counted.append(True)
+                continue
             key = hash((pixel, event_id, event_name))
-            first_s = seen.get(key) if event_id else None
+            first_s = young.get(key)
+            if first_s is None:
+                first_s = old.get(key)
             counts = first_s is None or now_s - first_s >= WINDOW_S
             counted.append(counts)
-            if counts and event_id:
-                seen[key] = now_s
-                if first_s is None:  # one that counts again keeps its place in the order: forgotten early, never late
-                    order.append(key)
-        self._drop_old(now_s, at_most=2 * len(counted))
+            if counts:
+                young[key] = now_s
+        if len(young) >= self._capacity:
+            self._forget_the_old(now_s)
         return counted
 
-    def _drop_old(self, now_s: float, *, at_most: int) -> None:
-        """Oldest first, a few at a time: what no longer fits, and what is over its 48 hours."""
-        seen, order = self._seen, self._order
-        over = min(at_most, len(order) - self._capacity)
-        for _ in range(over):
-            if now_s - seen.pop(order.popleft()) < WINDOW_S:
-                self.forgotten += 1
-        for _ in range(min(at_most - max(over, 0), len(order))):
-            if now_s - seen[order[0]] < WINDOW_S:
-                return
-            del seen[order.popleft()]
+    def _forget_the_old(self, now_s: float) -> None:
+        young = self._young
+        self.forgotten += sum(now_s - at_s < WINDOW_S and key not in young for key, at_s in self._old.items())
+        self._old, self._young = young, {}

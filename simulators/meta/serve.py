@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-arrivals", type=int, default=50_000, help="events kept in short for load runs (default: 50000)"
     )
-    parser.add_argument("--keep-ids", type=int, default=250_000, help="event ids remembered for 48 h (default: 250000)")
+    parser.add_argument(
+        "--keep-ids", type=int, default=150_000, help="event ids remembered for 48 h, at least (default: 150000)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the trace ids and of tokens given out (default: 0)")
 
 

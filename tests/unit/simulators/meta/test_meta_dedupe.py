@@ -52,12 +52,27 @@ def test_want_of_room_is_told() -> None:
     """The oldest go first and are counted as forgotten; those over their 48 hours are not."""
     dedupe = Dedupe(capacity=2)
     assert all(dedupe.counts("1", key, "Purchase", NOW_S) for key in "abc")
-    assert dedupe.forgotten == 1
-    assert not dedupe.counts("1", "c", "Purchase", NOW_S)
-    assert dedupe.counts("1", "a", "Purchase", NOW_S)
+    assert [dedupe.counts("1", key, "Purchase", NOW_S) for key in "abc"] == [False] * 3
+    assert dedupe.forgotten == 0
+    assert dedupe.counts("1", "d", "Purchase", NOW_S)
+    assert dedupe.forgotten == 2
+    assert [dedupe.counts("1", key, "Purchase", NOW_S) for key in "cda"] == [False, False, True]
     late = Dedupe(capacity=2)
-    assert all(late.counts("1", key, "Purchase", NOW_S + number * WINDOW_S) for number, key in enumerate("abc"))
+    assert all(late.counts("1", key, "Purchase", NOW_S + number * WINDOW_S) for number, key in enumerate("abcdef"))
     assert late.forgotten == 0
+
+
+@settings(deadline=None, derandomize=True)
+@given(capacity=st.integers(1, 6), keys=st.lists(st.integers(0, 20), max_size=60))
+def test_at_least_so_many_are_remembered_and_at_most_twice_as_many(capacity: int, keys: list[int]) -> None:
+    """Whatever came between: the last ones that counted are known, and none is that came long before."""
+    dedupe, order = Dedupe(capacity=capacity), list[int]()
+    for key in keys:
+        known = not dedupe.counts("1", str(key), "Purchase", NOW_S)
+        assert known or key not in order[-capacity:]
+        assert not known or key in order[-2 * capacity :]
+        if not known:
+            order.append(key)
 
 
 @settings(deadline=None, derandomize=True)
