@@ -82,7 +82,10 @@ class Turns:
     """Several searches, a step of each in turn; their first rates lie apart by parts of what they can tell apart."""
 
     def __init__(self, begin_per_s: float, *, repeats: int, resolution: float) -> None:
-        begins = [begin_per_s * (1 + resolution) ** (number / repeats) for number in range(repeats)]
+        gap = _RISE  # as wide as the last one of a search will be: the begins share it out
+        while gap > 1 + resolution:
+            gap = math.sqrt(gap)
+        begins = [begin_per_s * gap ** (number / repeats) for number in range(repeats)]
         self._searches = [KneeSearch(begin_per_s=begin, resolution=resolution) for begin in begins]
         self._asked: list[list[LoadStep]] = [[] for _ in begins]
         self._last = repeats
@@ -189,16 +192,36 @@ def conclude(
 
 def _knee_of(steps: Sequence[LoadStep]) -> tuple[float, float | None, Limit]:
     """The highest rate that held under the lowest that did not; that one; and what stood in its way."""
-    by_rate: dict[float, list[LoadStep]] = {}
+    asked = _asked(steps)
+    failed = min((times[-1] for times in asked if not settled(times)), key=lambda one: one.planned_per_s, default=None)
+    held = [times[-1].planned_per_s for times in asked if settled(times)]
+    if failed is None:
+        return max(held, default=0.0), None, ""
+    below = [rate for rate in held if rate < failed.planned_per_s]
+    return max(below, default=0.0), failed.planned_per_s, failed.limited_by
+
+
+def _asked(steps: Sequence[LoadStep]) -> list[list[LoadStep]]:
+    """The steps of each rate that a search asked for, each judged with those before it."""
+    found: dict[tuple[int, float], list[LoadStep]] = {}
     for one in steps:
-        by_rate.setdefault(one.planned_per_s, []).append(one)
-    failed = sorted(
-        (one for asked in by_rate.values() if not settled(asked) for one in asked if not one.held),
-        key=lambda one: one.planned_per_s,
-    )
-    ceiling = failed[0].planned_per_s if failed else math.inf
-    held = [rate for rate, asked in by_rate.items() if settled(asked) and rate < ceiling]
-    return max(held, default=0.0), failed[0].planned_per_s if failed else None, failed[0].limited_by if failed else ""
+        found.setdefault((one.repeat, one.planned_per_s), []).append(one)
+    return list(found.values())
+
+
+def last_of_each(steps: Sequence[LoadStep]) -> list[LoadStep]:
+    """One step for each rate of a search: the last one, which counts all samples at that rate."""
+    return [times[-1] for times in _asked(steps)]
+
+
+def refuted_at(steps: Sequence[LoadStep], *, at_most_per_s: float) -> LoadStep | None:
+    """A rate up to that one which was asked for until it was sure that the target does not hold it."""
+    sure = [
+        times[-1]
+        for times in _asked(steps)
+        if times[-1].limited_by == "target" and (times[-1].repeat == 0 or settled(times) is False)
+    ]
+    return next((one for one in sure if one.planned_per_s <= at_most_per_s), None)
 
 
 def _sentence(found: LoadKnee, finished: int, repeats: int) -> str:

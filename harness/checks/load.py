@@ -97,15 +97,21 @@ class Seen:
 
 
 def together(seens: Sequence[Seen]) -> Seen:
-    """Several schedules of different sales as one: all samples one after the other, one book; depths of the last look.
+    """Several schedules of different sales as one, each beginning where the one before has ended; one book.
 
-    Nobody can say of them together what was matched.
+    The last look at the dead letters saw them all, and nobody can say of several schedules what was matched.
     """
-    last = seens[-1]
+    last, samples, counted_at_s, begins_s = seens[-1], list[Sample](), dict[str, float](), 0.0
+    for one in seens:
+        for sample in one.samples:
+            times_s = {name: getattr(sample, name) + begins_s for name in ("due_s", "sent_s", "answered_s")}
+            samples.append(replace(sample, **times_s))
+        counted_at_s |= {sale: at_s + begins_s for sale, at_s in one.counted_at_s.items()}
+        begins_s = max((max(one.sent_s, one.answered_s) for one in samples), default=begins_s)
     return replace(
         last,
-        samples=[sample for one in seens for sample in one.samples],
-        counted_at_s={sale: at_s for one in seens for sale, at_s in one.counted_at_s.items()},
+        samples=samples,
+        counted_at_s=counted_at_s,
         ledger=sum((one.ledger for one in seens), Ledger()),
         settled=frozenset().union(*(one.settled for one in seens)),
         matched=last.matched if len(seens) == 1 else None,

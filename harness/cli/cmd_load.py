@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from harness.checks import load, load_series
+from harness.checks import knee, load, load_series
 from harness.checks.verdict import decide
 from harness.cli import common, terminal
 from harness.cli.load_profile import Profile, profile_named
@@ -30,7 +30,7 @@ EXAMPLES = """
   golive load smoke                             ten seconds: does it work at all (too short to judge)
   golive load launch                            an average day, twenty times that for a minute, an average day
   golive load outage                            Meta is gone for a minute
-  golive load stress --duration 1800            the highest rate inside every service level, found three times
+  golive load stress                            the highest rate inside every service level, found three times
   golive load baseline --rate 100 --duration 60 --processes 2
   golive load baseline --target ../mine/golive.toml --json
 
@@ -204,7 +204,11 @@ def _judge(
         headline=judged.headline,
         reasons=(*judged.reasons, *findings.explanations[:20]),
         not_observed=judged.not_observed,
-        next_steps=(*_honest(seen, asked), *_again(findings.knee), *(() if findings.knee else judged.next_steps)),
+        next_steps=(
+            *_honest(seen, asked),
+            *_again(findings.knee, asked),
+            *(() if findings.knee else judged.next_steps),
+        ),
         harness_errors=tuple(findings.harness_errors),
         broken=tuple(findings.broken),
         ledger=book,
@@ -216,10 +220,11 @@ def _judge(
     )
 
 
-def _again(found: LoadKnee | None) -> Iterator[str]:
+def _again(found: LoadKnee | None, asked: Profile) -> Iterator[str]:
     """What to do where a knee was looked for."""
     if found is not None:
-        once_more = "Search again where nothing else runs, with more time: `golive load stress --duration 1800`"
+        patient_s = round(3 * asked.duration_s)
+        once_more = f"Search again where nothing else runs, with more time: `golive load stress --duration {patient_s}`"
         yield "Judge the plan's own day: `golive load baseline`" if found.decided else once_more
 
 
@@ -274,8 +279,8 @@ def _nothing_but_steps(findings: LoadFindings, asked: Profile, profile: str) -> 
         planned_per_s=max((one.planned_per_s for one in steps), default=0.0),
         achieved_per_s=max((one.achieved_per_s for one in steps), default=0.0),
         duration_s=asked.duration_s,
-        requests=sum(one.requests for one in steps),
-        failures=sum(one.failures for one in steps),
+        requests=sum(one.requests for one in knee.last_of_each(steps)),
+        failures=sum(one.failures for one in knee.last_of_each(steps)),
         scheduler_lag_p99_ms=max((one.scheduler_lag_p99_ms for one in steps), default=0.0),
         meta_latency_median_ms=asked.meta_median_ms,
         meta_latency_p95_ms=asked.meta_p95_ms,

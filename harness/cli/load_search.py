@@ -104,7 +104,8 @@ class KneeHunt:
         """The claimed rate once more, long enough for every number: what was chosen because it held proves little."""
         if not concluded.decided or concluded.low_per_s is None:
             return None
-        webhooks = knee.confirmed_by(gateways=len(self._session.stack.target.gateways))
+        enough = knee.confirmed_by(gateways=len(self._session.stack.target.gateways))
+        webhooks = max(enough, self._search.samples)
         duration_s = max(self._search.at_least_s, webhooks / concluded.low_per_s)
         asked = self._profile.step(concluded.low_per_s).model_copy(update={"duration_s": duration_s})
         seen = self._step(asked, f"once more, {concluded.low_per_s:.4g}/s")
@@ -130,11 +131,11 @@ class KneeHunt:
         findings = self._session.findings
         if not found.decided:
             findings.unknown.append(found.sentence)
-        low = [one for one in self._steps if one.planned_per_s <= AVERAGE_DAY_PER_S and one.limited_by == "target"]
-        if low:
+        low = knee.refuted_at(self._steps, at_most_per_s=AVERAGE_DAY_PER_S)
+        if low is not None:
             findings.broken.append(
                 f"The target holds the plan's average day ({AVERAGE_DAY_PER_S:.2f}/s). "
-                f"At {low[0].planned_per_s:g}/s: {low[0].why}."
+                f"At {low.planned_per_s:g}/s: {low.why}."
             )
         self.results = tuple(_above_the_plan(one, found.low_per_s) for one in self.results)
 

@@ -1,6 +1,7 @@
 """The search for the knee finds it, says when it has not, and whose limit it is."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -59,9 +60,9 @@ def test_a_target_that_holds_nothing_is_not_asked_for_ever() -> None:
     assert min(asked) >= 1
 
 
-def taken(capacity: float, steps: int = 100) -> tuple[knee.Turns, list[tuple[int, float]]]:
+def taken(capacity: float, steps: int = 100, resolution: float = 0.1) -> tuple[knee.Turns, list[tuple[int, float]]]:
     """Three searches of a target that holds up to its capacity; whose turn it was, and with which rate."""
-    turns, asked = knee.Turns(60.0, repeats=3, resolution=0.1), []
+    turns, asked = knee.Turns(60.0, repeats=3, resolution=resolution), []
     while len(asked) < steps and (turn := turns.next()) is not None:
         number, rate, _ = turn
         asked.append((number, rate))
@@ -80,11 +81,36 @@ def test_searches_take_turns_and_all_end() -> None:
         assert max(one for one in rates if one <= 300) > 300 / 1.1, "each has found it"
 
 
-def test_searches_ask_for_rates_of_their_own() -> None:
+@pytest.mark.parametrize("resolution", [0.1, 0.08, 0.06, 0.02])
+def test_searches_ask_for_rates_of_their_own(resolution: float) -> None:
     """They are repeats and no echoes: the same rates would give the same knee by arithmetic alone."""
-    _, asked = taken(300.0)
-    rates = [{round(rate, 2) for whose, rate in asked if whose == number} for number in (1, 2, 3)]
-    assert not rates[0] & rates[1] | rates[1] & rates[2] | rates[0] & rates[2]
+    _, asked = taken(300.0, resolution=resolution)
+    near = sorted({(rate, whose) for whose, rate in asked if 300 / (1 + resolution) < rate < 300 * (1 + resolution)})
+    assert {whose for _, whose in near} == {1, 2, 3}
+    apart = min(later / earlier for (earlier, _), (later, _) in pairwise(near))
+    assert apart > 1 + resolution / 8, "a sixth of what a search can tell apart, or so"
+
+
+@pytest.mark.parametrize(
+    ("times", "limited_by"),
+    [(["unclear", "target"], "target"), (["generator", "target"], "target"), (["target", "generator"], "generator")],
+)
+def test_what_stood_in_the_way_is_what_all_its_steps_together_say(times: list[str], limited_by: str) -> None:
+    steps = [one_step(1, 100, held=True), *(one_step(1, 110, held=False, limited_by=one) for one in times)]
+    assert knee.conclude(steps, repeats=3, average_day_per_s=DAY, finished={1}).limited_by == limited_by
+
+
+@pytest.mark.parametrize(
+    ("times", "sure"),
+    [(["target"], False), (["target", "held"], False), (["target", "target"], True), (["unclear"] * 3, False)],
+)
+def test_a_rate_is_refuted_only_when_nobody_would_ask_again(times: list[str], sure: bool) -> None:
+    """What was asked again and then held breaks no promise, and a search that the time has ended proves none broken."""
+    steps = [one_step(1, 8, held=one == "held", limited_by=one) for one in times]
+    assert (knee.refuted_at(steps, at_most_per_s=DAY) is not None) is sure
+    assert knee.refuted_at(steps, at_most_per_s=7) is None
+    assert knee.last_of_each([*steps, one_step(2, 8, held=True)])[0] is steps[-1]
+    assert len(knee.last_of_each([*steps, one_step(2, 8, held=True)])) == 2
 
 
 def test_what_did_not_hold_is_asked_again_a_turn_later() -> None:
