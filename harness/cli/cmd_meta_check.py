@@ -18,14 +18,16 @@ from urllib.parse import urlsplit
 
 import requests
 import typer
+from requests.auth import AuthBase
 from rich.table import Table
 
 from harness.cli import common, terminal
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.probes.meta import MetaProbe
 from harness.stack.processes import Nursery
 from harness.stack.simulators import LocalSimulator
-from simulators.loopback import check_address, is_loopback
+from simulators.loopback import NotLoopback, check_address, is_loopback
+from simulators.meta.versions import LATEST, OLDEST
 from simulators.people import order
 
 EXAMPLES = """
@@ -41,16 +43,15 @@ out of measurement and targeting[/]. So use a pixel of its own, never a customer
 """
 
 META_URL = "https://graph.facebook.com"
-VERSION = "v26.0"
+VERSION = f"v{LATEST}.0"
 #: One call; Meta's own clients wait a minute, nobody who looks on does.
 ANSWER_S = 20
 READY_S = 20
 #: An answer of Meta's is a few hundred bytes.
 MAX_BYTES = 100_000
-_CODE = re.compile(r"TEST\d{1,12}").fullmatch
-_PIXEL = re.compile(r"\d{5,20}").fullmatch
+_CODE = re.compile(r"TEST[0-9]{1,12}").fullmatch
+_PIXEL = re.compile(r"[0-9]{5,20}").fullmatch
 _TOKEN = re.compile(r"[!-~]{20,1000}").fullmatch
-_VERSION = re.compile(r"v\d{1,3}\.\d").fullmatch
 
 
 def register(app: typer.Typer) -> None:
@@ -71,7 +72,7 @@ def meta_check(
 ) -> None:
     """Ask the real Meta whether it takes your token and answers as our fake does: four calls, one test event.
 
-    Exit code: 0 it does · 1 it answers otherwise · 2 usage · 3 it does not answer, so nothing can be said.
+    Exit code: 0 it does · 1 it answers otherwise · 2 usage, or our own fault · 3 no answer, so nothing can be said.
     """
     with common.exit_codes():
         account = _account(pixel_id, test_event_code, token_env, version)
@@ -81,15 +82,18 @@ def meta_check(
         out.print("four calls to our fake, then four to " + terminal.escape(meta_url))
         with _fake(account) as fake_url:
             ours = [ask(one, fake_url, account) for one in asked]
-        theirs: list[Answer] = []
-        for one in asked:
-            theirs.append(ask(one, meta_url, account))
-            out.print(f"  {one.name}: {terminal.escape(theirs[-1].in_words())}")
-        code = judge(asked, ours, theirs)
+        check_ours(asked, ours)
+        theirs = [NOT_ASKED] * len(asked)
+        for number, one in enumerate(asked):
+            theirs[number] = ask(one, meta_url, account)
+            out.print(f"  {one.name}: {terminal.escape(theirs[number].in_words())}")
+            if theirs[number].facts != ours[number].facts:
+                break  # nothing more is sent to who is not Meta, or does not know this token
+        code = judge(ours, theirs)
         if as_json:
             terminal.print_json(json.dumps(_told(meta_url, account, asked, ours, theirs, code), indent=2))
         else:
-            _show(asked, ours, theirs, code, account)
+            _show(meta_url, account, asked, ours, theirs, code)
         raise typer.Exit(code)
 
 
@@ -113,8 +117,9 @@ def _account(pixel_id: str, code: str, variable: str, version: str) -> Account:
         raise UsageError(
             f"--test-event-code {code!r}: Events Manager shows one like TEST12345. Without it this would be a sale."
         )
-    if not _VERSION(version):
-        raise UsageError(f"--version {version!r}: written like {VERSION}.")
+    known = [f"v{number}.0" for number in range(OLDEST, LATEST + 1)]
+    if version not in known:
+        raise UsageError(f"--version {version!r}: our fake, to compare with, serves {', '.join(known)}.")
     token = os.environ.get(variable, "") if re.fullmatch(r"[A-Za-z_]\w*", variable, re.ASCII) else ""
     if not token:
         raise UsageError("--token-env names no environment variable that is set. It takes a name, not the token.")
@@ -126,10 +131,11 @@ def _account(pixel_id: str, code: str, variable: str, version: str) -> Account:
 def _check_url(url: str, allow_host: str | None) -> None:
     try:
         check_address(url, allow_host=allow_host)
+    except NotLoopback:
+        host = urlsplit(url).hostname
+        raise UsageError(f"Four calls and your token would go to {host!r}: only with --allow-host {host}.") from None
     except ValueError as error:
-        host = urlsplit(url).hostname if "://" in url else None
-        told = f"Four calls and your token would go to {host!r}; only with --allow-host {host}." if host else str(error)
-        raise UsageError(told) from None
+        raise UsageError(f"--meta-url {url!r}: {error}") from None
     parts = urlsplit(url)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise UsageError("A token leaves this machine by https only.")
@@ -152,6 +158,8 @@ class Question:
     token: str = field(repr=False)
     facts: Callable[[int, Mapping[str, Any]], tuple[str, ...]]
     """From status and body: words that must be the same at our fake and at Meta."""
+    wanted: str
+    """The last of them, where all is well: two that refuse alike have proved nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +175,9 @@ class Answer:
     def in_words(self) -> str:
         """One line."""
         return self.problem or ", ".join(self.facts)
+
+
+NOT_ASKED = Answer(problem="not asked any more")
 
 
 def questions(account: Account) -> list[Question]:
@@ -197,7 +208,8 @@ def questions(account: Account) -> list[Question]:
             path=path,
             body={"data": [{**event, "user_data": user}], **batch},
             token=f"EAAgolive{key}",
-            facts=_refusal,
+            facts=_code_alone,
+            wanted="code 190",
         ),
         Question(
             name="the token says of itself that it is valid",
@@ -206,6 +218,7 @@ def questions(account: Account) -> list[Question]:
             params={"input_token": account.token},
             token=account.token,
             facts=_validity,
+            wanted="valid",
         ),
         Question(
             name="an event that can match nobody is refused",
@@ -214,6 +227,7 @@ def questions(account: Account) -> list[Question]:
             body={"data": [nobody], **batch},
             token=account.token,
             facts=_refusal,
+            wanted="code 100/2804050",
         ),
         Question(
             name="one invented purchase is received",
@@ -222,8 +236,15 @@ def questions(account: Account) -> list[Question]:
             body={"data": [{**event, "user_data": user}], **batch},
             token=account.token,
             facts=_receipt,
+            wanted="events_received 1",
         ),
     ]
+
+
+def _code_alone(status: int, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of an unknown token: which subcode and HTTP status Meta adds is not on record."""
+    error = body.get("error")
+    return (f"code {error.get('code')}" if isinstance(error, dict) else f"HTTP {status}, no error",)
 
 
 def _refusal(status: int, body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -254,18 +275,34 @@ def _notes(question: Question, body: Mapping[str, Any], account: Account) -> tup
     if isinstance(error, dict):
         return tuple(str(error[key]) for key in ("error_user_msg", "message") if error.get(key))[:1]
     if not isinstance(data, dict) or question.facts is not _validity:
-        return tuple(str(one) for one in body.get("messages") or ())
+        return tuple(str(one) for one in _list(body.get("messages")))
     found = []
     expires_at_s = data.get("expires_at")
     if expires_at_s == 0:
         found.append("never expires")
-    elif isinstance(expires_at_s, int):
+    elif isinstance(expires_at_s, int) and 0 < expires_at_s < 10**11:
         found.append(f"expires in {(expires_at_s - time.time()) / 86_400:.1f} days")
-    granular = data.get("granular_scopes")
-    targets = {str(t) for one in granular or () if isinstance(one, dict) for t in one.get("target_ids") or ()}
+    scopes = [one for one in _list(data.get("granular_scopes")) if isinstance(one, dict)]
+    targets = {str(target) for one in scopes for target in _list(one.get("target_ids"))}
     if targets and account.pixel_id not in targets:
         found.append(f"is for other pixels: {', '.join(sorted(targets))}")
     return tuple(found)
+
+
+def _list(given: object) -> list[Any]:
+    return given[:100] if isinstance(given, list) else []
+
+
+class _Bearer(AuthBase):
+    """The token as a header. Given as `auth`, for else requests looks into ~/.netrc and sends what stands there."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Called by requests."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 def ask(question: Question, base_url: str, account: Account) -> Answer:
@@ -282,7 +319,8 @@ def ask(question: Question, base_url: str, account: Account) -> Answer:
                 base_url.rstrip("/") + question.path,
                 params=question.params,
                 json=question.body,
-                headers={"Authorization": f"Bearer {question.token}", "User-Agent": "golive meta-check"},
+                auth=_Bearer(question.token),
+                headers={"User-Agent": "golive meta-check"},
                 timeout=ANSWER_S,
                 allow_redirects=False,
                 stream=True,
@@ -307,12 +345,12 @@ def ask(question: Question, base_url: str, account: Account) -> Answer:
 
 def _bounded(answer: requests.Response) -> bytes:
     """The body, of so many bytes and so long at most; what is cut is no JSON."""
-    raw, until_s = b"", time.monotonic() + ANSWER_S
-    for piece in answer.iter_content(8192):
+    raw, until_s = bytearray(), time.monotonic() + ANSWER_S
+    for piece in answer.iter_content(1):  # a larger piece is waited for, however slowly it comes
         raw += piece
         if len(raw) > MAX_BYTES or time.monotonic() > until_s:
             return b""
-    return raw
+    return bytes(raw)
 
 
 @contextmanager
@@ -333,27 +371,40 @@ def _fake(account: Account) -> Iterator[str]:
 # -- the answer ----------------------------------------------------------------------------------------------
 
 
-def judge(asked: list[Question], ours: list[Answer], theirs: list[Answer]) -> int:
+def check_ours(asked: list[Question], ours: list[Answer]) -> None:
+    """Return if our fake says what is right.
+
+    Raises:
+        HarnessError: it does not, so that nothing can be compared with it.
+    """
+    for question, fake in zip(asked, ours, strict=True):
+        if not fake.facts or fake.facts[-1] != question.wanted:
+            raise HarnessError(f"our fake says of {question.name!r}: {fake.in_words()}. {question.wanted} was expected")
+
+
+def judge(ours: list[Answer], theirs: list[Answer]) -> int:
     """The exit code: what was not answered says nothing, what was answered otherwise says no."""
     if any(meta.facts and meta.facts != fake.facts for fake, meta in zip(ours, theirs, strict=True)):
         return 1
-    return 3 if any(not one.facts for one in (*ours, *theirs)) or len(theirs) != len(asked) else 0
+    return 0 if all(one.facts for one in theirs) else 3
 
 
 _SENTENCES = {
-    0: "Meta answers as our fake does, and has your test event.",
-    1: "Meta answers otherwise than our fake: either something is wrong with this pixel or token, or our fake is.",
+    0: "It answers as our fake does, and has received one event.",
+    1: "It answers otherwise than our fake: either something is wrong with this pixel or token, or our fake is.",
     3: "Not everything was answered, so nothing can be said.",
 }
 _NEXT = {
-    0: "Look at Events Manager, Test Events: one Purchase of 0.01 BRL, golive-meta-check-…",
-    1: "Read what Meta says beside it. If token and pixel are right, tell us the two lines: the fake must follow Meta.",
+    0: "Whether the test event code was right only Events Manager shows: Test Events, one Purchase of 0.01 BRL.",
+    1: "Read what it says beside the mark. If token and pixel are right, tell us both: our fake must follow Meta.",
     3: "Try again; docs/scale.md says what leaves this machine and where to.",
 }
 
 
-def _show(asked: list[Question], ours: list[Answer], theirs: list[Answer], code: int, account: Account) -> None:
-    table = Table("", "our fake", "Meta", box=None, pad_edge=False)
+def _show(
+    url: str, account: Account, asked: list[Question], ours: list[Answer], theirs: list[Answer], code: int
+) -> None:
+    table = Table("", "our fake", "it said", box=None, pad_edge=False)
     for question, fake, meta in zip(asked, ours, theirs, strict=True):
         mark = "[yellow]?[/]" if not meta.facts else "[green]✓[/]" if fake.facts == meta.facts else "[red]✗[/]"
         said = terminal.escape(meta.in_words())
@@ -365,7 +416,7 @@ def _show(asked: list[Question], ours: list[Answer], theirs: list[Answer], code:
     out = terminal.output()
     out.print(table)
     out.print(f"\n[bold]{_SENTENCES[code]}[/]\n{_NEXT[code]}")
-    out.print(f"Pixel {account.pixel_id}, test event code {account.test_event_code}; the token is not shown.")
+    out.print(f"Asked was {terminal.escape(url)}, pixel {account.pixel_id}, test event code {account.test_event_code}.")
 
 
 def _told(
@@ -375,7 +426,12 @@ def _told(
         return {"facts": answer.facts, "notes": answer.notes, "fbtrace_id": answer.trace, "problem": answer.problem}
 
     calls = [
-        {"name": question.name, "same": fake.facts == meta.facts, "fake": of(fake), "meta": of(meta)}
+        {
+            "name": question.name,
+            "same": bool(meta.facts) and fake.facts == meta.facts,
+            "fake": of(fake),
+            "meta": of(meta),
+        }
         for question, fake, meta in zip(asked, ours, theirs, strict=True)
     ]
     return {

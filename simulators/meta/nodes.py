@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
+from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -176,7 +177,8 @@ def exchange(meta: Meta, asked: Parameters) -> Object:
     now_s = meta.now_s()
     old = meta.tokens.check(str(asked.values["fb_exchange_token"]), now_s=now_s)
     fresh = Token(
-        token="EAA" + "".join(meta.rng.choices(_ALPHABET, k=60)),
+        # Of the old one too: a fake that begins anew with the same seed must not give out the same token again.
+        token="EAA" + "".join(Random(f"{meta.rng.random()}/{old.token}").choices(_ALPHABET, k=60)),
         issued_at_s=int(now_s),
         expires_at_s=now_s + EXCHANGED_FOR_S,
         kind=old.kind,

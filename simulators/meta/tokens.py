@@ -161,6 +161,14 @@ def _in_words(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).astimezone(_PST).strftime("%A, %d-%b-%y %H:%M:%S PST")
 
 
-@lru_cache(maxsize=1024)
 def _key(token: str) -> bytes:
+    return _digest(token) if len(token) > _USUAL_CHARS else _known_digest(token)
+
+
+def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+_USUAL_CHARS = 1000
+#: The same few tokens come with every call of a load run.
+_known_digest = lru_cache(maxsize=1024)(_digest)

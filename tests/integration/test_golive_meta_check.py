@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.cmd_meta_check import Account, ask, questions
 from harness.pytest_fixtures import MetaFixture
 from harness.stack.processes import Nursery
 from harness.stack.simulators import LocalSimulator
@@ -103,19 +104,67 @@ def test_a_dead_token_is_told_beside_what_the_fake_says(meta_capi: MetaFixture) 
     meta_capi.expire_token()
     code, told = check(url=meta_capi.url, token=meta_capi.token, pixel=meta_capi.pixel_id)
     assert code == 1
-    assert "✗ one invented purchase is received" in told
-    assert "code 190" in told
-    assert "fbtrace_id" in told
+    assert "✗ the token says of itself that it is valid" in told
+    assert "one invented purchase is received: " not in told, "nothing is sent with a token that is not valid"
+    assert "not asked any more" in told
+    assert not [call for call in meta_capi.calls if call["token_last4"] == TOKEN[-4:]]
 
 
-def test_an_answer_that_counts_less_than_was_sent_is_no_success(meta_capi: MetaFixture) -> None:
-    def fewer(path: str) -> tuple[int, bytes]:
-        return 200, b'{"events_received": 0, "messages": [], "fbtrace_id": "A"}'
+def graph(*, last: object, valid: object = None) -> Answer:
+    """Three right answers, or another than the second, and then that one."""
+    unknown = {"error": {"message": "no", "type": "OAuthException", "code": 190, "fbtrace_id": "A"}}
+    nobody = {"error": {**unknown["error"], "code": 100, "error_subcode": 2804050}}
+    told = iter([(400, unknown), (200, {"data": valid or {"is_valid": True, "expires_at": 0}}), (400, nobody)])
 
-    with meta(fewer) as url:
+    def answer(_path: str) -> tuple[int, bytes]:
+        status, body = next(told, (200, last))
+        return status, json.dumps(body).encode()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("last", "code", "said"),
+    [
+        ({"events_received": 1, "messages": [], "fbtrace_id": "A"}, 0, "has received one event"),
+        ({"events_received": 0, "messages": [], "fbtrace_id": "A"}, 1, "events_received 0"),
+        ({"events_received": True, "messages": [], "fbtrace_id": "A"}, 1, "events_received True"),
+        ({"events_received": 1, "messages": []}, 1, "no fbtrace_id"),
+        ({"events_received": 1, "messages": 5, "fbtrace_id": 5}, 0, "has received one event"),
+        ({"error": 5}, 1, "no error"),
+    ],
+)
+def test_only_one_event_received_is_one_event_received(last: object, code: int, said: str) -> None:
+    with meta(graph(last=last)) as url:
+        found, told = check(url=url)
+    assert found == code, told
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    "valid",
+    [
+        {"is_valid": True, "expires_at": 10**400, "granular_scopes": 5},
+        {"is_valid": True, "expires_at": -5, "granular_scopes": [5, {"target_ids": 5}]},
+        {"is_valid": True, "expires_at": None, "granular_scopes": [{"target_ids": ["1"]}]},
+    ],
+)
+def test_what_is_told_besides_may_be_anything(valid: object) -> None:
+    with meta(graph(last={"events_received": 1, "messages": [], "fbtrace_id": "A"}, valid=valid)) as url:
         code, told = check(url=url)
-    assert code == 1
-    assert "events_received 0" in told
+    assert code == 0, told
+    assert ("is for other pixels: 1" in told) is ('"1"' in json.dumps(valid))
+
+
+def test_a_netrc_file_does_not_take_the_tokens_place(
+    meta_capi: MetaFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password another-secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setattr("harness.cli.cmd_meta_check.is_loopback", lambda _host: False)  # as if it were far away
+    account = Account(pixel_id=PIXEL, test_event_code="TEST1", token=TOKEN)
+    answers = [ask(one, meta_capi.url, account) for one in questions(account)]
+    assert answers[-1].facts == ("HTTP 200", "events_received 1")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +213,11 @@ def test_nobody_there_is_no_verdict() -> None:
         ([], {"pixel": "12/../34567"}, "digits only"),
         ([], {"token": ""}, "names no environment variable that is set"),
         ([], {"token": "EAA with a space, and long enough"}, "is no token"),
-        (["--version", "26"], {}, "written like v26.0"),
+        (["--version", "26"], {}, "serves v21.0"),
+        (["--version", "v27.0"], {}, "serves v21.0"),
+        ([], {"code": "TEST١٢"}, "like TEST12345"),
+        ([], {"url": "http://[::1"}, "--meta-url"),
+        (["--allow-host", "h"], {"url": "https://h:99999"}, "Port out of range"),
     ],
 )
 def test_each_word_is_needed(options: list[str], given: dict[str, str], said: str) -> None:
