@@ -1,7 +1,7 @@
 """The alarms of a CloudFormation template, as the evaluator's objects: what is tested is what is deployed.
 
 Reads Ref, Sub, GetAtt, If, Equals and Not, on parameters, conditions, queues and topics. Anything else is a mistake
-with a name, never a guess. Needs the package PyYAML (`golive[aws]`).
+with a name, never a guess.
 """
 
 from __future__ import annotations

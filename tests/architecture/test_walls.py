@@ -3,9 +3,13 @@
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("harness", "simulators", "scenarios", "load", "reference_impl", "reports")
@@ -75,6 +79,58 @@ def test_the_command_line_does_not_load_the_reference() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
     assert done.stdout.strip() == "[]"
+
+
+def core_names() -> set[str]:
+    """What may be imported where golive was installed without extras: modules of its dependencies, and of theirs."""
+    wanted, found = ["golive"], set[str]()
+    while wanted:
+        name = wanted.pop()
+        key = canonicalize_name(name)
+        if key in found:
+            continue
+        found.add(key)
+        try:
+            requires = distribution(name).requires or []
+        except PackageNotFoundError:  # of another platform
+            continue
+        for text in requires:
+            one = Requirement(text)
+            if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras_of[key])):
+                extras_of[canonicalize_name(one.name)] |= one.extras
+                wanted.append(one.name)
+    return {
+        module
+        for module, owners in packages_distributions().items()
+        if any(canonicalize_name(owner) in found for owner in owners)
+    }
+
+
+extras_of: defaultdict[str, set[str]] = defaultdict(set)
+"""Extras that a dependency is asked for with: `psycopg[binary]`."""
+
+
+def test_every_command_is_there_without_extras() -> None:
+    """`golive --help` of a plain install once ended in a stack trace: a module of an extra was imported at the top."""
+    ours = {"harness", "simulators", "scenarios", "reports", "load", "reference_impl"}
+    code = (
+        "import sys, importlib.metadata as m\n"
+        "allowed = set(sys.argv.pop(1).split(','))\n"
+        "others = set(m.packages_distributions()) - allowed\n"
+        "class Wall:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in others:\n"
+        "            raise ModuleNotFoundError(f'{name} is of an extra')\n"
+        "sys.meta_path.insert(0, Wall())\n"
+        "import harness.pytest_fixtures, harness.pytest_plugin, harness.testing\n"
+        "from harness.cli.main import main\n"
+        "sys.argv = ['golive', '--help']\n"
+        "main()\n"
+    )
+    allowed = ",".join(sorted(core_names() | ours))
+    done = subprocess.run([sys.executable, "-c", code, allowed], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "trigger" in done.stdout
 
 
 def test_the_core_needs_no_extras() -> None:
