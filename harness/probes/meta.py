@@ -55,12 +55,14 @@ class MetaArrivals(_Control):
         """Every event so far, in the order of its coming; `at_s` is when Meta had answered for it, by its own clock.
 
         Raises:
-            HarnessError: some were dropped, so nothing can be concluded.
+            HarnessError: some were dropped, or ids were forgotten within their 48 hours, so nothing can be concluded.
         """
         while True:
             page = self._call("GET", "arrivals", params={"after": self._next, "limit": PAGE})
             if page["dropped"]:
                 raise HarnessError(f"the fake Meta dropped {page['dropped']} arrivals; the load is too large for it")
+            if page["forgotten_ids"]:  # one of those that came again was counted again: by the fake, not by the target
+                raise HarnessError(f"the fake Meta forgot {page['forgotten_ids']} event ids within their 48 hours")
             for _seq, pixel, event_id, event_name, order_id, _received_at_s, counted, answered_at_s in page["arrivals"]:
                 arrival = Arrival(
                     event_id=event_id,

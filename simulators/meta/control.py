@@ -178,7 +178,8 @@ class _Control:
         wish = _ArrivalsQuery.model_validate(dict(request.query_params))
         found, dropped = self._meta.inbox.arrivals(after=wish.after, limit=wish.limit)
         following = found[-1].seq if found else wish.after
-        return JSONResponse({"arrivals": found, "next": following, "dropped": dropped})
+        forgotten = self._meta.dedupe.forgotten
+        return JSONResponse({"arrivals": found, "next": following, "dropped": dropped, "forgotten_ids": forgotten})
 
 
 def create_control(meta: Meta) -> ASGIApp:

@@ -21,6 +21,8 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from harness.errors import HarnessError
+from harness.probes.meta import MetaArrivals
 from harness.stack.processes import Child, Nursery
 from harness.stack.simulators import LocalSimulator
 from simulators.meta.errors import TABLE
@@ -71,6 +73,7 @@ class Client:
 
     def __init__(self, url: str, child: Child, clock_offset_s: int = 0) -> None:
         self.child = child
+        self.url = url
         self._host = urlsplit(url).netloc
         self._clock_offset_s = clock_offset_s
 
@@ -818,7 +821,18 @@ def test_arrivals_are_paged_without_loss(start: Start) -> None:
             rows += page["arrivals"]
             after = page["next"]
         assert rows == whole["arrivals"]
-        assert page == {"arrivals": [], "next": after, "dropped": 0}
+        assert page == {"arrivals": [], "next": after, "dropped": 0, "forgotten_ids": 0}
+
+
+def test_ids_that_it_had_to_forget_are_told_and_prove_nothing(start: Start) -> None:
+    """Else the fake counts one twice, and the target is told that it has sent it twice."""
+    client = start("--keep-ids", "2")
+    pixel = client.pixel()
+    for _ in range(3):
+        client.send(pixel, client.event(), client.event())
+    assert client.control("GET", "arrivals")["forgotten_ids"] == 4
+    with pytest.raises(HarnessError, match="forgot 4 event ids"):
+        MetaArrivals(client.url).all()
 
 
 def test_latency_is_drawn_per_pixel_or_for_all(start: Start) -> None:
