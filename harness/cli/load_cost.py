@@ -24,8 +24,10 @@ _Key = tuple[int, float]
 class CostMeter:
     """Counts between `begin` and `end`, as often as there are such stretches; its sums go over all of them."""
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: Nursery, *, in_sight: bool = True) -> None:
+        """`in_sight`: whether database and AWS stand-in are processes that can be read, and not in containers."""
         self._nursery = nursery
+        self._parts = _PARTS if in_sight else tuple(part for part in _PARTS if part not in (DATABASE, AWS))
         self._first: dict[_Key, float] = {}
         self._last: dict[_Key, tuple[str, float]] = {}
         self._cpu_s = dict.fromkeys(_PARTS, 0.0)
@@ -62,7 +64,7 @@ class CostMeter:
 
     def cost(self, events: int) -> LoadCost | None:
         """For so many requests; None where there is nothing to divide by, or the target's share cannot be seen."""
-        known = [part for part in _PARTS if part in self._seen]
+        known = [part for part in self._parts if part in self._seen]
         if not events or TARGET not in known:
             return None
         parts = tuple(
@@ -76,7 +78,7 @@ class CostMeter:
         )
         whole_s = sum(self._cpu_s[part] for part in known if part != GENERATOR)
         own_s = self._cpu_s[ITSELF] + self._cpu_s[FAKES]
-        share = 100 * own_s / whole_s if whole_s else None
+        share = 100 * own_s / whole_s if whole_s and self._parts == _PARTS else None
         return LoadCost(
             events=events,
             parts=parts,

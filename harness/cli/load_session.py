@@ -149,7 +149,7 @@ class LoadSession:
         self._tenants: list[Tenant] = []
         self._generators: list[Child] = []
         self._watch: LoadWatch | None = None
-        self._meter = CostMeter(self.stack.nursery)
+        self._meter = CostMeter(self.stack.nursery, in_sight=engine.in_sight)
         self._events = 0
         self._meta = MetaArrivals("")
         self._cookies: list[str] = []

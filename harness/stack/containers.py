@@ -197,6 +197,7 @@ class ContainersEngine:
     """Containers of images that the user chooses."""
 
     name = "containers"
+    in_sight = False
     stays: str | None = "the parts in containers keep the machine's time; `--engine local` has parts that travel"
     ready_s = 120.0  # an engine that has just unpacked an image on a busy disk: seen, 23 s
 

@@ -67,6 +67,8 @@ class Engine(Protocol):
     """For the report, behind the machine: what the parts are, where that is not always the same; else empty."""
     stays: str | None
     """Why its parts cannot follow a clock that jumps; None: they can."""
+    in_sight: bool
+    """Whether the parts are processes of ours, so that what they use can be read."""
     ready_s: float
     """A part that is not up after this long will not come up."""
 
@@ -90,6 +92,7 @@ class LocalEngine:
     name = "local"
     note = ""
     stays: str | None = None
+    in_sight = True
     ready_s = 30.0
 
     def ready(self, target: Target, tell: Callable[[str], None]) -> None:

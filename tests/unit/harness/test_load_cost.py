@@ -105,3 +105,22 @@ def test_nothing_sent_is_no_cost(nursery: Nursery, tmp_path: Path) -> None:
     meter.begin()
     meter.end()
     assert meter.cost(0) is None
+
+
+def test_what_runs_in_containers_is_left_out_and_not_told_as_nothing(nursery: Nursery, tmp_path: Path) -> None:
+    """What stands for a container here uses nothing; a database that costs 0 s would be a number nobody measured."""
+    for name, owner in (("web", "target"), ("postgres", "harness"), ("aws", "harness")):
+        burner(nursery, name, owner, tmp_path)
+    meters = [CostMeter(nursery, in_sight=in_sight) for in_sight in (True, False)]
+    for meter in meters:
+        meter.begin()
+    before_s = used(nursery, "web")
+    wait_until(lambda: used(nursery, "web"), lambda s: s > before_s + 0.1, goal="the target burns", within_s=30)
+    for meter in meters:
+        meter.end()
+    here, there = (meter.cost(100) for meter in meters)
+    assert here is not None
+    assert there is not None
+    assert {one.name for one in here.parts} - {one.name for one in there.parts} == {"database", "AWS stand-in"}
+    assert here.golive_percent is not None
+    assert there.golive_percent is None
