@@ -56,6 +56,5 @@ class Dedupe:
         return counted
 
     def _forget_the_old(self, now_s: float) -> None:
-        young = self._young
-        self.forgotten += sum(now_s - at_s < WINDOW_S and key not in young for key, at_s in self._old.items())
-        self._old, self._young = young, {}
+        self.forgotten += sum(now_s - at_s < WINDOW_S for at_s in self._old.values())
+        self._old, self._young = self._young, {}

@@ -120,6 +120,13 @@ def test_what_did_not_hold_is_asked_again_a_turn_later() -> None:
         assert (whose, time_number) == (number, 1)
         turns.told(one_step(whose, rate, held=number != 1), rate)
     assert turns.next() == (1, 60.0, 2)
+    for number in (1, 2, 3):
+        turns.told(one_step(number, 60.0, held=True), 60.0)
+    for _ in range(3):
+        whose, rate, time_number = turns.next() or (0, 0.0, 0)
+        assert time_number == 1, "another rate is asked for the first time"
+        turns.told(one_step(whose, rate, held=False), rate)
+    assert (turns.next() or (0, 0.0, 0))[2] == 2
 
 
 def test_searches_that_the_time_has_ended_are_not_finished() -> None:

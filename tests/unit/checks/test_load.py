@@ -102,6 +102,7 @@ def test_two_schedules_together_decide_what_each_could_not() -> None:
     assert few[slo.WEBHOOK_P95].met is None
     assert (both[slo.WEBHOOK_P95].met, both[slo.WEBHOOK_P95].samples) == (True, 2_400)
     assert (both[slo.DISPATCH_P95].met, both[slo.DISPATCH_P95].samples) == (True, 2_400)
+    assert both[slo.DISPATCH_P95].measured == pytest.approx(0.4), "of the second schedule too"
     assert both[slo.SUCCESS_RATE].measured == pytest.approx(100 * 2_397 / 2_400)
     slow = [replace(one, answered_s=one.answered_s + 1.0) for one in parts[1]]
     assert judged(load.together([seen(parts[0]), seen(slow)]))[slo.WEBHOOK_P95].met is False

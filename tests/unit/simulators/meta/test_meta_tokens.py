@@ -1,12 +1,16 @@
 """Which tokens may write where, and how each dead one is told."""
 
+import random
 from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulators.meta.decode import Parameters
 from simulators.meta.errors import GraphError
+from simulators.meta.nodes import exchange
+from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
 from simulators.meta.tokens import STATES, Token, Tokens
 
@@ -137,3 +141,19 @@ def test_any_text_is_a_token_or_a_refusal(text: str) -> None:
     error = refused(tokens(), text)
     assert error.code in {104, 190}
     assert not text or len(text) < 8 or text not in error.message
+
+
+def test_a_fake_that_begins_anew_does_not_exchange_a_token_for_itself() -> None:
+    """With the same seed, and the token that the first one gave out: else a renewal would change nothing."""
+
+    def renewed(old: str) -> str:
+        meta = Meta(now_s=lambda: NOW_S, rng=random.Random(0))
+        meta.tokens.register("900", [Token(token=old, issued_at_s=0)])
+        values = {"client_id": "1", "client_secret": "s", "grant_type": "fb_exchange_token", "fb_exchange_token": old}
+        answer = exchange(meta, Parameters(values, None))
+        assert isinstance(answer, dict)
+        return str(answer["access_token"])
+
+    first = renewed("EAAfirst0000000")
+    assert renewed("EAAfirst0000000") == first, "the same seed, the same token"
+    assert renewed(first) != first
