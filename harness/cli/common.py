@@ -163,8 +163,14 @@ def exit_codes() -> Iterator[None]:
 
 
 def _as_interrupt(*_: object) -> None:
+    """SIGTERM is a Ctrl-C, by whatever handles that now: raised inside one of asyncio's tasks it would be told twice,
+    and once as a stack trace. Where Ctrl-C is ignored (a shell's background job) SIGTERM is not.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.raise_signal(signal.SIGINT)
+    else:
+        raise KeyboardInterrupt
 
 
 def reproduce_command(
