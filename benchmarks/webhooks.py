@@ -45,6 +45,9 @@ CONNECTIONS = 16
 THREADS = 8
 WORKERS = len(os.sched_getaffinity(0))
 SEED = 1
+_OFTEN = {"METRICS_EVERY_S": "3"}
+"""A minute is longer than a turn: so each has its share of metrics, and more than that; and the client that tells them
+is made while it is warming."""
 
 
 class Failed(Exception):
@@ -63,12 +66,15 @@ class Peer:
     p95_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
     """Of the server and its children, a request."""
+    database_ms: list[float] = field(default_factory=list)
+    """Of PostgreSQL meanwhile, a request."""
 
-    def cpu_s(self) -> float:
-        """What it has used so far, its worker included."""
-        process = psutil.Process(self.child.pid)
-        times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-        return sum(one.user + one.system for one in times)
+
+def cpu_s(child: Child) -> float:
+    """What a process and its children have used so far."""
+    process = psutil.Process(child.pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 @contextmanager
@@ -78,7 +84,7 @@ def reference(folder: Path) -> Iterator[tuple[Stack, Tenant]]:
     alone = target.model_copy(
         update={
             "start": {"web": target.start["web"]},
-            "env": {**target.env, "WEB_THREADS": str(THREADS), "WEB_WORKERS": str(WORKERS)},
+            "env": {**target.env, "WEB_THREADS": str(THREADS), "WEB_WORKERS": str(WORKERS), **_OFTEN},
         }
     )
     deaths: list[str] = []
@@ -152,7 +158,7 @@ def render(path: Path, tenant: Tenant, *, count: int, host: str, public_url: str
             out.write(struct.pack(">I", len(whole)) + whole)
 
 
-def load(peer: Peer, file: Path, *, seconds: int) -> None:
+def load(peer: Peer, file: Path, *, seconds: int, database: Child) -> None:
     """One turn of wrk, from where the peer's last one ended.
 
     Raises:
@@ -160,7 +166,7 @@ def load(peer: Peer, file: Path, *, seconds: int) -> None:
     """
     env = {**os.environ, "BENCH_REQUESTS": str(file), "BENCH_SKIP": str(peer.skip_bytes)}
     argv = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(HERE / "raw.lua"), peer.url]
-    before_s = peer.cpu_s()
+    before_s, database_before_s = cpu_s(peer.child), cpu_s(database)
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
     line = next((one for one in done.stdout.splitlines() if one.startswith("RESULT ")), "")
     if not line:
@@ -170,7 +176,8 @@ def load(peer: Peer, file: Path, *, seconds: int) -> None:
         raise Failed(f"{peer.name}: {errors} of {count} requests failed: the rendered requests may be used up")
     peer.per_s.append(count / (duration_us / 1e6))
     peer.p95_ms.append(p95_us / 1000)
-    peer.cpu_ms.append((peer.cpu_s() - before_s) / count * 1000)
+    peer.cpu_ms.append((cpu_s(peer.child) - before_s) / count * 1000)
+    peer.database_ms.append((cpu_s(database) - database_before_s) / count * 1000)
     peer.skip_bytes = offset_after(file, peer.skip_bytes, count + CONNECTIONS)
 
 
@@ -189,11 +196,12 @@ def offset_after(file: Path, start: int, count: int) -> int:
 
 def report(floor: Peer, ours: Peer) -> bool:
     """Print what was measured; whether the target is met."""
-    print("| | webhooks/s, median (range) | p95 | CPU a request |\n|---|---|---|---|")
+    print("| | webhooks/s, median (range) | p95 | CPU a request | and PostgreSQL's |\n|---|---|---|---|---|")
     for one in (floor, ours):
         print(
             f"| {one.name} | {statistics.median(one.per_s):,.0f} ({min(one.per_s):,.0f} – {max(one.per_s):,.0f}) "
-            f"| {statistics.median(one.p95_ms):.1f} ms | {statistics.median(one.cpu_ms):.2f} ms |"
+            f"| {statistics.median(one.p95_ms):.1f} ms | {statistics.median(one.cpu_ms):.2f} ms "
+            f"| {statistics.median(one.database_ms):.2f} ms |"
         )
     ratios = sorted(mine / other for mine, other in zip(ours.per_s, floor.per_s, strict=True))
     ratio = statistics.median(ratios)
@@ -214,7 +222,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: 5)")
     parser.add_argument("--seconds", type=int, default=4, help="of each turn (default: 4)")
-    parser.add_argument("--most", type=int, default=4500, help="webhooks a second to have ready (default: 2500)")
+    parser.add_argument("--most", type=int, default=4500, help="webhooks a second to have ready (default: 4500)")
     args = parser.parse_args()
     if shutil.which("wrk") is None:
         print("not measured: wrk is not here (Debian: apt-get install wrk).", file=sys.stderr)
@@ -223,18 +231,18 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="golive-bench-") as name, reference(Path(name)) as (stack, tenant):
             folder = Path(name)
             ours = Peer("reference", stack.target.base_url, stack.nursery.get("web"))
-            floor = start_floor(stack, folder)
+            floor, database = start_floor(stack, folder), stack.nursery.get("postgres")
             count = args.most * args.seconds * (args.rounds + 1)
             print(f"rendering and signing {count:,} webhooks", file=sys.stderr)
             public_url = stack.target.public_url or stack.target.base_url
             render(folder / "requests", tenant, count=count, host="127.0.0.1", public_url=public_url)
             for number in range(args.rounds + 1):
                 for peer in (floor, ours):
-                    load(peer, folder / "requests", seconds=args.seconds)
+                    load(peer, folder / "requests", seconds=args.seconds, database=database)
                     told = f"round {number}" if number else "warming"
                     print(f"{told}: {peer.name} {peer.per_s[-1]:,.0f}/s", file=sys.stderr)
             for peer in (floor, ours):
-                del peer.per_s[0], peer.p95_ms[0], peer.cpu_ms[0]
+                del peer.per_s[0], peer.p95_ms[0], peer.cpu_ms[0], peer.database_ms[0]
             kept = stored(stack)
             met = report(floor, ours)
             print(f"{kept:,} conversions stood in the reference's database at the end")

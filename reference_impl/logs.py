@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 _OURS = "reference_impl"
+_write = json.JSONEncoder(ensure_ascii=False).encode
+"""`json.dumps` makes an encoder for each call that is not its own kind."""
 log = logging.getLogger(__name__)
 
 
@@ -28,7 +30,7 @@ class _Json(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1]:
             line["exception"] = place(record.exc_info[1])
-        return json.dumps(line, ensure_ascii=False)
+        return _write(line)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
@@ -69,6 +71,8 @@ def set_up(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger(_OURS).setLevel(level.upper())
+    # Nothing of these is told, and each is asked for with every line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # A line that cannot be written must not be answered with a traceback that quotes it.
     logging.raiseExceptions = False
     sys.excepthook = _uncaught

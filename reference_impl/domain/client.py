@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+_NAMES = {"ip": "client_ip_address", "ua": "client_user_agent"}
+"""Meta's words, by ours."""
+
 
 def to_text(*, ip: str | None, ua: str | None) -> str | None:
     """What is sealed: `{"ip", "ua"}`; None where there is neither."""
@@ -14,5 +17,9 @@ def to_text(*, ip: str | None, ua: str | None) -> str | None:
 def to_user_data(text: str) -> dict[str, str]:
     """The opened text in Meta's words."""
     found = json.loads(text)
-    names = {"ip": "client_ip_address", "ua": "client_user_agent"}
-    return {names[name]: found[name] for name in names if found.get(name)}
+    return {told: found[name] for name, told in _NAMES.items() if found.get(name)}
+
+
+def keys(*, ip: str | None, ua: str | None) -> frozenset[str]:
+    """Which of Meta's words `to_user_data` will give of it."""
+    return frozenset(_NAMES[name] for name, value in (("ip", ip), ("ua", ua)) if value)

@@ -13,13 +13,15 @@ import unicodedata
 _NOT_DIGIT = re.compile(r"\D+")
 _CARRIER = re.compile(r"^0(?:\d{2})?(?=\d{10,11}$)")
 """The trunk 0, with or without the two digits of a long-distance carrier (0 15 11 98765 4321)."""
+_SPACE = re.compile(r"\s")
+_ZIP_FILLING = re.compile(r"[\s.-]")
 
 
 def email(text: str | None) -> str | None:
     """Trimmed, lower case; None without an `@` between two somethings."""
     found = (text or "").strip().lower()
     name, at, host = found.partition("@")
-    return found if name and at and host and not re.search(r"\s", found) else None
+    return found if name and at and host and not _SPACE.search(found) else None
 
 
 def phone(text: str | None, *, country: str | None = None) -> str | None:
@@ -44,7 +46,9 @@ def phone(text: str | None, *, country: str | None = None) -> str | None:
 
 def _ascii_digits(text: str) -> str:
     # Other scripts have digits of their own; a hash of those would match nobody.
-    return _NOT_DIGIT.sub("", unicodedata.normalize("NFKC", text).encode("ascii", "ignore").decode())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).encode("ascii", "ignore").decode()
+    return _NOT_DIGIT.sub("", text)
 
 
 def name(text: str | None) -> str | None:
@@ -63,14 +67,17 @@ def state(text: str | None) -> str | None:
 
 
 def _letters(text: str | None, *, keep: str) -> str | None:
-    kept = "".join(one for one in (text or "").lower() if one in keep or unicodedata.category(one)[0] in "LM")
+    text = (text or "").lower()
+    if text.isascii():  # most are, and then nothing need be asked or composed
+        return " ".join("".join(one for one in text if one in keep or one.isalpha()).split()) or None
+    kept = "".join(one for one in text if one in keep or unicodedata.category(one)[0] in "LM")
     # Composed last: what stood between a letter and its accent is gone only now.
     return " ".join(unicodedata.normalize("NFC", kept).split()) or None
 
 
 def zip_code(text: str | None) -> str | None:
     """Lower case without spaces or dashes."""
-    found = re.sub(r"[\s.-]", "", (text or "").lower())
+    found = _ZIP_FILLING.sub("", (text or "").lower())
     return found if found.isalnum() and found.isascii() else None
 
 

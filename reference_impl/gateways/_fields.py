@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from reference_impl.domain import money
@@ -22,18 +23,23 @@ _YEAR_2100_S = 4_102_444_800
 def at(root: Mapping[str, Any], path: str) -> Any:
     """What stands at a dotted path; None where the way ends early or leads through something else."""
     place: Any = root
-    for step in path.split("."):
-        place = place.get(step) if isinstance(place, Mapping) else None
+    for step in _steps(path):
+        place = place.get(step) if isinstance(place, dict) else None  # what `parse` gives; a Mapping is slow to ask for
     return place
+
+
+@lru_cache(maxsize=512)
+def _steps(path: str) -> list[str]:
+    return path.split(".")
 
 
 def text(root: Mapping[str, Any], path: str) -> str | None:
     """A text, trimmed; None for none, an empty one, or what is no text. Numbers are taken as their digits."""
     value = at(root, path)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
     if not isinstance(value, str):
-        return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        value = str(value)
     found = value.strip()
     # PostgreSQL has no place for a NUL, and half a surrogate has no UTF-8.
     if "\x00" in found or len(found) > _MAX_TEXT or not _encodable(found):
@@ -42,6 +48,8 @@ def text(root: Mapping[str, Any], path: str) -> str | None:
 
 
 def _encodable(found: str) -> bool:
+    if found.isascii():
+        return True
     try:
         found.encode()
     except UnicodeEncodeError:

@@ -215,7 +215,6 @@ def _read(known: Adapter, body: bytes, *, dialect: str) -> Meaning:
 
 def _sealed(buyer: Buyer, seals: Seals) -> Client | None:
     """The buyer's address and browser, which Meta wants as they are, closed until the dispatch."""
-    text = client.to_text(ip=plain(buyer.ip_address), ua=buyer.user_agent)
-    if text is None:
-        return None
-    return Client(sealed=seals.seal(text), keys=frozenset(client.to_user_data(text)))
+    ip, ua = plain(buyer.ip_address), buyer.user_agent
+    text = client.to_text(ip=ip, ua=ua)
+    return None if text is None else Client(sealed=seals.seal(text), keys=client.keys(ip=ip, ua=ua))

@@ -8,13 +8,26 @@ Then   all the others are counted, and that one ends in the dead letters; once M
 import pytest
 
 from harness.testing import Pipeline
+from harness.testing.answers import not_applicable
+
+TRIES = 4
+"""Whether a target sends them together is its own affair and the moment's: an event that always goes alone drags no
+other along, and proves nothing."""
 
 
 @pytest.mark.scenario("D-32", proves=("011.3/dlq",))
 @pytest.mark.exclusive  # a redrive takes everybody's dead letters
 def test_poison_in_a_batch(pipeline: Pipeline) -> None:
-    # Given
     pipeline.target.must_be_able_to("set_meta_token", "redrive")
+    for _ in range(TRIES):
+        if poisoned(pipeline) > 1:
+            return
+    not_applicable(f"{TRIES} times the target sent the bad event alone, so that it could drag no other along")
+
+
+def poisoned(pipeline: Pipeline) -> int:
+    """How many events stood in the largest request with the bad one, which dragged none of them along."""
+    # Given
     gateway = pipeline.gateway(like="kiwify")
     orders = [gateway.order() for _ in range(8)]
     poison = orders[4]
@@ -38,3 +51,4 @@ def test_poison_in_a_batch(pipeline: Pipeline) -> None:
     pipeline.meta.disarm()
     pipeline.target.redrive()
     pipeline.meta.wait_until_counted(poison)
+    return together
