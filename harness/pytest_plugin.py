@@ -71,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _INFO = pytest.StashKey[StackInfo | None]()
+_RED = pytest.StashKey[bool]()
+"""Of a scenario: it has failed, and what it used may be in any state."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -272,6 +274,8 @@ def _travelling(
     )
     yield running
     running.close()
+    if item.stash.get(_RED, False):
+        info.control.call("retire", instance=instance)
 
 
 @pytest.fixture
@@ -326,6 +330,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         ):  # left half-way, with a Meta that is ill: a target that goes on trying meets others' faults
             for tenant in pipeline.tenants:
                 pipeline.meta_of(tenant).disarm()
+        raise
+    except BaseException:
+        item.stash[_RED] = True
         raise
     finally:
         if pipeline is not None:

@@ -45,6 +45,8 @@ _PYTEST_RED = 1
 _PYTEST_STOPPED = 2
 _PYTEST_NOTHING = 5
 #: Suites in which most scenarios break a part that others share.
+MOST_RENEWALS = 2
+"""Instances of their own that take a spoilt one's place: each is a whole target beside the others."""
 MOSTLY_ALONE = frozenset({"recovery", "monitoring"})
 
 
@@ -182,6 +184,7 @@ class Session:
             "canaries": self._canaries,
             "travelling": lambda _: self._travelling(),
             "monitored": lambda _: self._monitored(),
+            "retire": lambda request: self._retire(request["instance"]),
             "alarms_table": lambda _: self._alarms_table(),
             "claim": self._claim,
         }
@@ -221,7 +224,8 @@ class Session:
                 raise failed
             if name not in self._others:
                 began = time.monotonic()
-                logs = self._folder / "logs" / name
+                number = len(self._retired(name)) + 1
+                logs = self._folder / "logs" / (name if number == 1 else f"{name}-{number}")
                 clock, seed = self.stack.clock, self.stack.seed
                 made = make(self.stack.wanted, clock=clock, seed=seed, logs=logs, on_death=self._died)
                 operations = {
@@ -238,8 +242,20 @@ class Session:
                     made.stop()  # there is nothing on it to look into
                     raise
                 self._others[name] = made
-                self.findings.timings[f"{name} instance up"] = time.monotonic() - began
+                took_s = self.findings.timings.get(f"{name} instance up", 0.0)
+                self.findings.timings[f"{name} instance up"] = took_s + time.monotonic() - began
         return {"info": str(self._others[name].info_path)}
+
+    def _retire(self, name: str) -> None:
+        """A red scenario may have left anything behind, which others would be red for: the next one is given a new
+        instance. The old one goes on as it was, for the final look and the hunt."""
+        with self._others_lock:
+            number = len(self._retired(name)) + 1
+            if name in self._others and number <= MOST_RENEWALS:
+                self._others[f"{name} {number}"] = self._others.pop(name)
+
+    def _retired(self, name: str) -> list[str]:
+        return [one for one in self._others if one.startswith(f"{name} ")]
 
     def _dashboard(self, request: dict[str, Any]) -> None:
         self.findings.dashboard[:] = request["pictures"]

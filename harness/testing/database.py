@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from operator import gt
 from typing import TYPE_CHECKING, Any
 
 from harness.checks import privacy
@@ -53,6 +55,22 @@ class DatabaseView:
         )
         assert found is not None
         return found
+
+    def wait_for_all(self, orders: Sequence[PlacedOrder], state: ConversionState) -> None:
+        """Return once all of this tenant's orders are in that state. The limit is each one's: many take longer."""
+        wanted = {(one.gateway.name, one.sale_id) for one in orders}
+
+        def missing() -> int:
+            return len(wanted - {(one.gateway, one.sale) for one in self.conversions() if one.state == state})
+
+        left = len(wanted)
+        while left:
+            left = wait_until(
+                missing,
+                partial(gt, left),
+                goal=f"one more of {left} sales {state} in the target's database",
+                within_s=self._pipeline.timings.dispatch_s,
+            )
 
     def stored_nothing_of(self, order: PlacedOrder) -> None:
         """A broken promise if any row of any table mentions the sale or its buyer."""

@@ -23,6 +23,8 @@ class MetaView:
         self.probe = probe
         self._pipeline = pipeline
         self._tenant = tenant
+        self._token = tenant.meta_token
+        """The one that Meta gave out last."""
 
     def everything_about(
         self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None
@@ -149,17 +151,15 @@ class MetaView:
         Not observable where nobody could renew it: the target would ask with it for ever, in other scenarios' time too.
         """
         self._pipeline.target.must_be_able_to("set_meta_token")
-        self.probe.set_token(
-            self._tenant.meta_token, state="expired", expires_at_s=self._pipeline.info.clock.origin_s - 1
-        )
+        self.probe.set_token(self._token, state="expired", expires_at_s=self._pipeline.info.clock.origin_s - 1)
 
     def limit_token(self, *, lives_s: int) -> None:
         """The tenant's token ends that long from now; Meta knows it, and the target is told by its action."""
         ends_s = int(self._pipeline.now_s()) + lives_s
-        self.probe.set_token(self._tenant.meta_token, state="valid", expires_at_s=ends_s)
+        self.probe.set_token(self._token, state="valid", expires_at_s=ends_s)
         given = {
             "tenant": self._tenant.tenant,
-            "meta_token": self._tenant.meta_token,
+            "meta_token": self._token,
             "meta_token_expires_at_s": ends_s,
         }
         self._pipeline.target.act("set_meta_token", **given)
@@ -175,7 +175,7 @@ class MetaView:
 
     def issue_token(self) -> str:
         """Meta gives out a new token for the pixel; the old one stays dead. The target does not know of it yet."""
-        token = "EAA" + sha256(self._tenant.meta_token)[:60]
+        token = self._token = "EAA" + sha256(self._token)[:60]
         self.probe.set_tokens([token])
         return token
 

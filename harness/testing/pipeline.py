@@ -254,12 +254,23 @@ class Pipeline:
         return self.info.clock.now_s()
 
     def a_later_order_arrives(self) -> None:
-        """A barrier: an order that is sent now has been through the whole pipeline; what came before it has too."""
+        """A barrier: an order that is sent now has been through the whole pipeline; what came before it has too.
+
+        Dispatchers that run side by side may overtake each other. So where the target lets us look, none of this
+        tenant's sales may be on its way either: what is held, ended or delivered is not.
+        """
         later = self.gateway().order()
         answer = later.deliver()
         if answer.status != 202:
             raise PromiseBroken(f"a genuine order was answered with {answer.status} {answer.text[:200]}")
         self.meta.wait_until_counted(later)
+        if self._database is not None and self.info.target.probes.conversions is not None:
+            wait_until(
+                lambda: [one.sale for one in self.database.conversions() if one.state == "pending"],
+                lambda pending: not pending,
+                goal="nothing of this tenant on its way any more",
+                within_s=self.timings.dispatch_s,
+            )
 
     def refusal_of(self, order: PlacedOrder) -> str:
         """How the target refused this order, where it refused every webhook about it; else nothing."""

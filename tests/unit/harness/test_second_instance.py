@@ -96,6 +96,33 @@ def test_one_that_does_not_start_is_not_tried_again(session: Session, monkeypatc
     assert session._stacks() == [session.stack]
 
 
+def test_a_red_scenario_leaves_its_instance_to_nobody(session: Session) -> None:
+    """Those after it get a new one; what it left behind is still looked into, and stopped with the run."""
+    session._travelling()
+    session._retire("travelling")
+    assert len(_Second.made) == 1  # nobody has asked for another one yet
+    session._travelling()
+    session._travelling()
+    assert len(_Second.made) == 2
+    assert session._stacks() == [session.stack, *_Second.made]
+    session.stop()
+    assert [one.stopped for one in _Second.made] == [1, 1]
+
+
+def test_instances_are_not_renewed_for_ever(session: Session) -> None:
+    """Each is a whole target: where everything is red, the last one serves the rest."""
+    for _ in range(5):
+        session._travelling()
+        session._retire("travelling")
+    assert len(_Second.made) == 1 + module.MOST_RENEWALS
+
+
+def test_what_was_never_started_is_not_retired(session: Session) -> None:
+    """A scenario may be red before it has an instance."""
+    session._retire("travelling")
+    assert session._stacks() == [session.stack]
+
+
 def test_a_target_that_cannot_travel_is_not_observed(rooted: Session) -> None:
     """The reason goes to the scenario, which is skipped with it; nothing is started."""
     assert "does not start the target" in rooted._travelling()["not_observed"]
