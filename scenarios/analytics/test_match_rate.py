@@ -22,7 +22,9 @@ def test_match_rate(pipeline: Pipeline) -> None:
     gateway = pipeline.gateway(like="hotmart", can=("email",))
     first = gateway.order()
     email = first.order.buyer.email
-    assert pipeline.track("checkout", {"click_id": click.click_id, "email": email}).status == 202
+    assert pipeline.track("checkout", {"click_id": click.click_id, "email": email}).status == 202, (
+        "what a page tells must be accepted"
+    )
     again, stranger = gateway.order(buyer={"email": email}), gateway.order()
     # When
     for order in (first, again, stranger):

@@ -17,7 +17,7 @@ def test_access_errors_are_no_poison(pipeline: Pipeline, error: str) -> None:
     pipeline.meta.arm("refusal", error=error)
     order = pipeline.gateway(like="stripe").order()
     # When
-    assert order.deliver().status == 202
+    assert order.deliver().status == 202, "a genuine webhook must be accepted"
     pipeline.meta.wait_for_events(order, verdict="refused")
     pipeline.database.wait_for_state(order, "held")
     pipeline.meta.disarm()

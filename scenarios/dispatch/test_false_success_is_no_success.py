@@ -21,5 +21,5 @@ def test_false_success_is_no_success(pipeline: Pipeline, fault: str) -> None:
     order.deliver()
     # Then
     tries = pipeline.meta.wait_for_events(order, count=2)
-    assert len({one["event_id"] for one in tries}) == 1
+    assert len({one["event_id"] for one in tries}) == 1, "every try must carry the same event id"
     pipeline.meta.wait_until_counted(order)

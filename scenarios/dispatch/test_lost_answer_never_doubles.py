@@ -21,4 +21,4 @@ def test_lost_answer_never_doubles(pipeline: Pipeline) -> None:
     # Then
     tries = pipeline.meta.wait_for_events(order, count=2)
     assert len({one["event_id"] for one in tries}) == 1, "the second try must carry the first one's event id"
-    assert pipeline.meta.counted(order) == 1
+    assert pipeline.meta.counted(order) == 1, "the sale must be counted once"

@@ -19,5 +19,7 @@ def test_throttled_waits(pipeline: Pipeline) -> None:
     order.deliver()
     # Then
     pipeline.meta.wait_until_counted(order)
-    assert len({one["event_id"] for one in pipeline.meta.events_about(order)}) == 1
+    assert len({one["event_id"] for one in pipeline.meta.events_about(order)}) == 1, (
+        "every try must carry the same event id"
+    )
     assert pipeline.breaker() in (None, "closed"), "being throttled proves Meta alive"

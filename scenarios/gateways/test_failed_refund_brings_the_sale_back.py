@@ -29,7 +29,7 @@ def test_failed_refund_brings_the_sale_back(pipeline: Pipeline) -> None:
     kept = {way: paid_back() for way in WAYS}
     click = pipeline.click(consent="granted")
     refused, erased, disputed = paid_back(click), paid_back(), paid_back()
-    assert disputed.deliver("chargeback").status == 202
+    assert disputed.deliver("chargeback").status == 202, "a genuine webhook must be accepted"
     pipeline.track("consent", {"click_id": click.click_id, "consent": "denied"})
     pipeline.target.act("erase_person", tenant=pipeline.tenant.tenant, email=erased.order.buyer.email)
     # When

@@ -21,4 +21,4 @@ def test_free_order_is_counted(pipeline: Pipeline) -> None:
     order.deliver()
     # Then
     custom = pipeline.meta.wait_until_counted(order)["custom_data"]
-    assert Decimal(str(custom["value"])) == 0
+    assert Decimal(str(custom["value"])) == 0, "a free order has the value 0"

@@ -53,5 +53,5 @@ def test_front_door_refuses(pipeline: Pipeline, case: str, status: int) -> None:
     assert answer.status == status, (
         f"{case}: must be answered with {status}; it was {answer.status} {answer.text[:200]}"
     )
-    assert answer.json()["error"]["code"]
+    assert answer.json()["error"]["code"], "a refusal has a code for programs"
     pipeline.nothing_is_sent_about(order)

@@ -19,7 +19,7 @@ def test_leaked_secret_is_dead_at_once(pipeline: Pipeline) -> None:
     theirs = pipeline.gateway(gateway.name, tenant=pipeline.other_tenant)
     pipeline.target.must_be_able_to("rotate_secret")
     used = [one.order() for one in (gateway, other, theirs)]
-    assert [order.deliver().status for order in used] == [202] * 3
+    assert [order.deliver().status for order in used] == [202] * 3, "a genuine webhook must be accepted"
     new = gateway.fake.new_secret(f"{pipeline.tenant.tenant}/leaked")
     # When
     pipeline.target.act("rotate_secret", tenant=pipeline.tenant.tenant, gateway=gateway.name, secret=new, overlap_s=0)

@@ -21,6 +21,6 @@ def test_missing_field_is_refused(pipeline: Pipeline) -> None:
     assert answer.status == 422, (
         f"a missing sale id must be refused with 422; it was {answer.status} {answer.text[:200]}"
     )
-    assert answer.json()["error"]["message"]
-    assert order.order.buyer.email not in answer.text
+    assert answer.json()["error"]["message"], "a refusal has a sentence for people"
+    assert order.order.buyer.email not in answer.text, "nothing of what was sent may be repeated in an answer"
     pipeline.refused_means_refused(order)

@@ -25,4 +25,4 @@ def test_money_is_exact(pipeline: Pipeline, amount: str) -> None:
     # Then
     custom = pipeline.meta.wait_until_counted(order)["custom_data"]
     assert Decimal(str(custom["value"])) == Decimal(amount), f"Meta was told {custom['value']} instead of {amount}"
-    assert custom["currency"].upper() == "BRL"
+    assert custom["currency"].upper() == "BRL", "the currency must be the order's"

@@ -19,7 +19,7 @@ def test_secret_rotates_without_a_refusal(pipeline: Pipeline) -> None:
     account = {"tenant": pipeline.tenant.tenant, "gateway": gateway.name}
     pipeline.target.must_be_able_to("rotate_secret")
     used = gateway.order()
-    assert used.deliver().status == 202
+    assert used.deliver().status == 202, "a genuine webhook must be accepted"
     new = gateway.fake.new_secret(f"{pipeline.tenant.tenant}/{gateway.name}/rotated")
     # When
     pipeline.target.act("rotate_secret", **account, secret=new, overlap_s=3600)

@@ -33,7 +33,9 @@ def test_whoever_buys_is_counted(pipeline: Pipeline, buyer: dict[str, str]) -> N
         assert answer.status == 202, f"{method} must be accepted; it was {answer.status} {answer.text[:200]}"
         # Then
         event = pipeline.meta.wait_until_counted(order)
-        assert Decimal(str(event["custom_data"]["value"])) == 100 + number
+        assert Decimal(str(event["custom_data"]["value"])) == 100 + number, (
+            f"Meta must be told {100 + number}; it was told {event['custom_data']['value']}"
+        )
         assert order.email_hash in str(event["user_data"].get("em")), "the e-mail must be hashed"
         if order.carries_phone:
             assert str(order.phone_hash) in str(event["user_data"].get("ph")), (

@@ -38,7 +38,7 @@ def test_every_metric_is_published(monitored_pipeline: TravellingPipeline) -> No
     poison = orders[-1]
     pipeline.meta.arm("one_event_refused", strikes=None, order_id=poison.sale_id)
     for order in orders:
-        assert order.deliver().status == 202
+        assert order.deliver().status == 202, "a genuine webhook must be accepted"
     broken = gateway.order()
     broken.deliver(webhook=broken.without_sale_id())
     for order in orders[:-1]:  # settled, not only counted: a jump while Meta's answer is under way would be a time-out
@@ -65,8 +65,10 @@ def test_every_metric_is_published(monitored_pipeline: TravellingPipeline) -> No
 
     while told() != wanted and alarms.minute < LATEST_MIN:  # who counts after it has committed may count a minute later
         alarms.minutes(1)
-    assert told() == wanted
-    assert (total("Purchases"), total("PurchasesMatched")) == (SALES, SALES - 1)
+    assert told() == wanted, "the numbers must be those of what was sent"
+    assert (total("Purchases"), total("PurchasesMatched")) == (SALES, SALES - 1), (
+        "the numbers must be those of what was sent"
+    )
     for name in ("WebhookLatencyMs", "DispatchLatencyMs"):
         [minute, *_] = alarms.metric(name)
         assert 0 < minute["p50"] <= minute["p95"] <= minute["p99"], f"{name} must have its percentiles; {minute}"

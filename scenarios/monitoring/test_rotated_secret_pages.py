@@ -18,7 +18,7 @@ def test_rotated_secret_pages(monitored_pipeline: TravellingPipeline) -> None:
     pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="stripe")
     alarms = Alarms(pipeline)
     alarms.must_exist("tenant-signatures")
-    assert gateway.order().deliver().status == 202
+    assert gateway.order().deliver().status == 202, "a genuine webhook must be accepted"
     alarms.minutes(1)
     rotated = gateway.fake.new_secret("rotated by the vendor")
     orders = [gateway.order()]
@@ -33,5 +33,7 @@ def test_rotated_secret_pages(monitored_pipeline: TravellingPipeline) -> None:
     alarms.until_paged("tenant-signatures", true_at_s=second_minute_s, each=deliver)
     alarms.nobody_is_paged(but=("tenant-signatures",))
     for order in orders:
-        assert order.deliver().status == 202  # the old secret, as if it had been given back
+        assert order.deliver().status == 202, (
+            "a genuine webhook must be accepted"
+        )  # the old secret, as if it had been given back
     alarms.until_resolved("tenant-signatures", within_min=4)

@@ -21,7 +21,7 @@ def test_answers_leak_nothing(pipeline: Pipeline) -> None:
     answers = [order.deliver(webhook=forged), order.deliver(webhook=order.without_sale_id())]
     # Then
     for answer in answers:
-        assert answer.refused
+        assert answer.refused, "it must be refused"
         for canary in order.canaries():
             assert not canary.stands_in(answer.text), f"the answer {answer.status} repeats the buyer's {canary.kind}"
         assert gateway.account.secret not in answer.text, f"the answer {answer.status} tells the tenant's secret"

@@ -28,4 +28,4 @@ def test_dead_letters_are_erased_too(pipeline: Pipeline) -> None:
     pipeline.a_later_order_arrives()
     assert len(pipeline.meta.events_about(order)) == heard, "an erased order must not come out of the dead letters"
     pipeline.database.wait_for_state(order, "suppressed")
-    assert not pipeline.database.knows(order)
+    assert not pipeline.database.knows(order), "nothing of an erased person may be left"

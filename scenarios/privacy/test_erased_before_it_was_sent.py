@@ -27,5 +27,5 @@ def test_erased_before_it_was_sent(pipeline: Pipeline) -> None:
     # Then
     assert done["suppressed"] == 1, f"one order waited; stopped were {done}"
     pipeline.database.wait_for_state(order, "suppressed")
-    assert not pipeline.database.knows(order)
+    assert not pipeline.database.knows(order), "nothing of an erased person may be left"
     pipeline.nothing_is_sent_about(order)

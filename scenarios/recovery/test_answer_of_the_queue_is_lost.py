@@ -24,4 +24,4 @@ def test_answer_of_the_queue_is_lost(pipeline: Pipeline) -> None:
             pipeline.meta.wait_until_counted(order)
     fault.must_have_struck()
     pipeline.settle()
-    assert {pipeline.meta.counted(order) for order in orders} == {1}
+    assert {pipeline.meta.counted(order) for order in orders} == {1}, "the sale must be counted once"

@@ -23,6 +23,6 @@ def test_consumer_killed_mid_dispatch(pipeline: Pipeline) -> None:
     # Then
     within_s = pipeline.timings.redelivery_s + pipeline.timings.dispatch_s
     tries = pipeline.meta.wait_for_events(order, count=2, within_s=within_s)
-    assert {one["event_id"] for one in tries} == {first["event_id"]}
-    assert pipeline.meta.counted(order) == 1
+    assert {one["event_id"] for one in tries} == {first["event_id"]}, "every try must carry the same event id"
+    assert pipeline.meta.counted(order) == 1, "the sale must be counted once"
     pipeline.database.wait_for_state(order, "delivered")

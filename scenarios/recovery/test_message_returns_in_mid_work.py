@@ -26,4 +26,4 @@ def test_message_returns_in_mid_work(pipeline: Pipeline) -> None:
         pipeline.database.wait_for_state(order, "delivered")
     fault.must_have_struck()
     pipeline.a_later_order_arrives()
-    assert pipeline.meta.counted(order) == 1
+    assert pipeline.meta.counted(order) == 1, "the sale must be counted once"

@@ -33,4 +33,4 @@ def test_meta_cut_off_counts_once(pipeline: Pipeline, toxic: str, attributes: di
         tries = pipeline.meta.wait_for_events(order, count=2)
     pipeline.database.wait_for_state(order, "delivered")
     assert {one["event_id"] for one in tries} == {first["event_id"]}, "it was sent again under another event id"
-    assert pipeline.meta.counted(order) == 1
+    assert pipeline.meta.counted(order) == 1, "the sale must be counted once"

@@ -35,5 +35,5 @@ def test_unknown_outcome_is_not_sent_after_two_days(travelling_pipeline: Travell
         events = pipeline.meta.events_about(order)
         assert len(events) == told, f"after {hours} h Meta must have been told {told} times; it was {len(events)}"
         assert len({one["event_id"] for one in events}) == 1, "a second try must carry the first one's event id"
-        assert pipeline.meta.counted(order) == 1
+        assert pipeline.meta.counted(order) == 1, "the sale must be counted once"
     assert pipeline.dead_letters.depth() == 1, "who looks into the dead letters must find the sale"

@@ -26,9 +26,11 @@ def test_web_killed_then_redelivered(pipeline: Pipeline) -> None:
     finally:
         pipeline.target.start("web")
     assert missed.status is None, "a dead front door answers nobody"
-    assert first.deliver().status == 202
-    assert second.deliver().status == 202
+    assert first.deliver().status == 202, "a genuine webhook must be accepted"
+    assert second.deliver().status == 202, "a genuine webhook must be accepted"
     # Then
     pipeline.meta.wait_until_counted(second)
     pipeline.settle()
-    assert {one["event_id"] for one in pipeline.meta.events_about(first)} == {before["event_id"]}
+    assert {one["event_id"] for one in pipeline.meta.events_about(first)} == {before["event_id"]}, (
+        "every try must carry the same event id"
+    )

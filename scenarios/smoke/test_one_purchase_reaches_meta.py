@@ -27,8 +27,11 @@ def test_one_purchase_reaches_meta(pipeline: Pipeline) -> None:
     event = pipeline.meta.wait_until_counted(order)
     custom, user_data = event["custom_data"], event["user_data"]
     assert type(custom["value"]) in (int, float), f"value must be a JSON number; it was {custom['value']!r}"
-    assert float(custom["value"]) == pytest.approx(float(order.amount))
-    assert custom["currency"].upper() == order.order.currency
+    wanted = (
+        f"Meta must be told {order.amount} {order.order.currency}; it was told {custom['value']} {custom['currency']}"
+    )
+    assert float(custom["value"]) == pytest.approx(float(order.amount)), wanted
+    assert custom["currency"].upper() == order.order.currency, wanted
     assert event["action_source"] == "website", f"a sale on a website was sent as {event['action_source']!r}"
     assert event["call"]["test_event_code"] is None, "test_event_code puts every sale among the tests"
     assert not event.get("opt_out"), "opt_out keeps the sale out of what the ads learn from"

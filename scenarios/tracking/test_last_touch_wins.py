@@ -17,7 +17,9 @@ def test_last_touch_wins(pipeline: Pipeline) -> None:
     email = pipeline.gateway().order().order.buyer.email
     clicks = [pipeline.click() for _ in range(3)]
     for click in clicks:
-        assert pipeline.track("checkout", {"click_id": click.click_id, "email": email}).status == 202
+        assert pipeline.track("checkout", {"click_id": click.click_id, "email": email}).status == 202, (
+            "what a page tells must be accepted"
+        )
     # When
     order = pipeline.gateway().order(buyer={"email": email})
     order.deliver()

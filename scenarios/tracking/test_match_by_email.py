@@ -24,6 +24,6 @@ def test_match_by_email(pipeline: Pipeline) -> None:
     order.deliver()
     # Then
     event = pipeline.meta.wait_until_counted(order)
-    assert event["user_data"].get("fbc", "").endswith("." + click.fbclid)
+    assert event["user_data"].get("fbc", "").endswith("." + click.fbclid), "the event must carry the click's fbc"
     method = pipeline.match_method()
     assert method == "email", f"the purchase must be matched by the hashed e-mail; the stored method is {method!r}"

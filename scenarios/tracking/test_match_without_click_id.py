@@ -20,7 +20,7 @@ def test_match_without_click_id(pipeline: Pipeline, method: str) -> None:
     order = pipeline.gateway().order(tracking=tracking)
     if method == "phone":
         checkout = {"click_id": click.click_id, "phone": order.order.buyer.phone_e164}
-        assert pipeline.track("checkout", checkout).status == 202
+        assert pipeline.track("checkout", checkout).status == 202, "what a page tells must be accepted"
     # When
     order.deliver()
     # Then

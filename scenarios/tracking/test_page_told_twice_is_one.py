@@ -19,8 +19,8 @@ def test_page_told_twice_is_one(pipeline: Pipeline, what: str, name: str) -> Non
     assert event_id, f"the answer to a {what} without an event id must hold the one that was made up"
     # When
     again = pipeline.track(what, {**body, "event_id": event_id})
-    assert again.status == 202
-    assert again.json().get("event_id") == event_id
+    assert again.status == 202, "what a page tells must be accepted"
+    assert again.json().get("event_id") == event_id, "every try must carry the same event id"
     later = pipeline.track(what, body).json()["event_id"]
     pipeline.meta.wait_for_page(name, event_id)
     pipeline.meta.wait_for_page(name, later)

@@ -37,8 +37,8 @@ def test_pixel_and_server_count_once(pipeline: Pipeline, what: str, first: str) 
     both = pipeline.meta.events_under(name, event_id)
     counted = [one["call"]["source"] for one in both if one["verdict"] == "counted"]
     assert counted == [first], f"Meta must count the {name} once, the {first}'s; it counted {counted}"
-    assert event["action_source"] == "website"
-    assert event["event_source_url"] == "https://vendas.example.com.br/oferta"
+    assert event["action_source"] == "website", "the event must say that it comes from a website"
+    assert event["event_source_url"] == "https://vendas.example.com.br/oferta", "the event must name the page"
     user_data = event["user_data"]
     assert user_data.get("client_ip_address") == visitor.address, "the address must be the visitor's"
     assert user_data.get("client_user_agent") == visitor.browser, "the browser must be the visitor's"

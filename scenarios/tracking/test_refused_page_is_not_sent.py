@@ -19,7 +19,7 @@ def test_refused_page_is_not_sent(pipeline: Pipeline, where: str) -> None:
     # When
     told = {"click_id": click.click_id, "fbp": click.fbp, "email": "visita@example.com", **consent}
     answers = {what: pipeline.track(what, told) for what in ("pageview", "checkout")}
-    assert [one.status for one in answers.values()] == [202, 202]
+    assert [one.status for one in answers.values()] == [202, 202], "what a page tells must be accepted"
     later = {what: pipeline.track(what, {"fbp": "fb.1.1772366400000.99"}).json()["event_id"] for what in answers}
     # Then
     names = {"pageview": "PageView", "checkout": "InitiateCheckout"}
