@@ -165,7 +165,7 @@ def _by_promise(failed: Sequence[ScenarioResult]) -> dict[str, list[ScenarioResu
 
 
 def _broken_promise(title: str, found: Sequence[ScenarioResult]) -> str:
-    others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    others = f" and {len(found) - 1} more case{'' if len(found) == 2 else 's'}" if len(found) > 1 else ""
     return f"Broken: “{_sentence(title)}” In {found[0].id}{others}: {_first_line(found[0])}"
 
 
@@ -268,6 +268,8 @@ def _headline(
             return f"INCONCLUSIVE: nothing that ran proves a line of the launch plan; {of_plan}"
         return f"INCONCLUSIVE: nothing is broken, but {unknown}; {of_plan}"
     all_met = of_plan.replace(" were observed", " were observed, all of them met", 1)
+    if undecided := sum(row.state is RowState.UNDECIDED for row in in_scope):
+        all_met += f", and {undecided} more {'is' if undecided == 1 else 'are'} undecided"
     if verdict is Verdict.GO_WITH_CONCERNS:
         return f"GO WITH CONCERNS: {all_met}; {_count(len(reasons), 'is', 'are', 'required row')} waived"
     return f"GO: {all_met}"
@@ -341,8 +343,12 @@ def _next_steps(
         failed = [one for one in scenarios if one.outcome == "failed" and one.reproduce]
         red = [found[0] for found in _by_promise(failed).values()]
         steps = [f"See {one.id} fail again: `{one.reproduce}`" for one in red[:_SHOWN]]
-        steps += [f"All {len(red)} again: `golive run{options} --last-failed`"] if len(red) > _SHOWN else []
-        return [*steps, f"When it is mended: `golive run{options}`"]
+        if steps:
+            steps[0] = f"Who builds the target mends it, this first. {steps[0]}"
+        steps += [f"All {len(red)} promises again: `golive run{options} --last-failed`"] if len(red) > _SHOWN else []
+        unseen = sum(row.state is RowState.NOT_OBSERVED for row in plan)
+        then = f"; {_count(unseen, 'was', 'were', 'row')} not looked at yet" if unseen else ""
+        return [*steps, f"When it is mended: `golive run{options}`{then}"]
     wanted = [row for row in plan if row.state in _OPEN and (verdict is Verdict.GO or row.id in required)]
     if verdict is Verdict.INCONCLUSIVE and not wanted:
         return ["Let the target file name what golive has to look into (docs/contracts.md), and run again."]

@@ -20,7 +20,7 @@ from harness.faults.base import InPlace, NothingToBreak, Reach, in_place
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaProbe
 from harness.probes.queue import QueueProbe
-from harness.records import Delivery, Ledger
+from harness.records import ConversionState, Delivery, Ledger
 from harness.target import Timings
 from harness.tenants import Tenant
 from harness.testing.answers import Answer, Click, Visitor, not_applicable, not_declared
@@ -33,6 +33,9 @@ from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
 from harness.testing.traffic import Traffic
 from harness.waiting import wait_until
+
+AT_ONCE = 10
+"""Sales that are on their way together where there are many, and each must come to its end once."""
 
 
 class Pipeline:
@@ -271,6 +274,17 @@ class Pipeline:
                 goal="nothing of this tenant on its way any more",
                 within_s=self.timings.dispatch_s,
             )
+
+    def deliver_until(self, orders: Sequence[PlacedOrder], state: ConversionState) -> None:
+        """Deliver them, ten at a time, each ten until they are in that state.
+
+        A slow dispatcher with too much in hand is given some of it again, and buries it twice: a letter too many.
+        """
+        for begin in range(0, len(orders), AT_ONCE):
+            some = orders[begin : begin + AT_ONCE]
+            for order in some:
+                order.deliver()
+            self.database.wait_for_all(some, state)
 
     def refusal_of(self, order: PlacedOrder) -> str:
         """How the target refused this order, where it refused every webhook about it; else nothing."""

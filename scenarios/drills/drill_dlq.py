@@ -24,10 +24,7 @@ def test_dlq(monitored_pipeline: TravellingPipeline) -> None:
     drill.injected(f"Meta refuses {LETTERS} purchases for a wrong parameter")
     # When
     orders = [gateway.order() for _ in range(LETTERS)]
-    for order in orders:
-        order.deliver()
-    for order in orders:
-        pipeline.database.wait_for_state(order, "dead_lettered")
+    pipeline.deliver_until(orders, "dead_lettered")
     true_at_s = drill.alarms.now_s + 60 * WINDOW_MIN
     # Then
     drill.paged(true_at_s=true_at_s, also=("dispatch-success", "match-rate"))
@@ -36,7 +33,6 @@ def test_dlq(monitored_pipeline: TravellingPipeline) -> None:
     pipeline.meta.disarm()
     drill.mended("Meta takes the parameter again")
     drill.mitigate()
-    for order in orders:
-        pipeline.database.wait_for_state(order, "delivered")
+    pipeline.database.wait_for_all(orders, "delivered")
     drill.recovered(within_min=3)
     drill.all_counted(orders)

@@ -6,20 +6,11 @@ Then   PagerDuty is told once, within five minutes; when Meta takes them and the
        resolved by itself, and every sale is counted once
 """
 
-from collections.abc import Iterator
-
 import pytest
 
-from harness.testing import Alarms, PlacedOrder, TravellingPipeline
+from harness.testing import Alarms, TravellingPipeline
 
 THRESHOLD, WINDOW_MIN = 100, 30
-AT_ONCE = 10
-"""A slow dispatcher with too much in hand is given some of it again, and buries it twice: a letter too many."""
-
-
-def batched(orders: list[PlacedOrder]) -> Iterator[list[PlacedOrder]]:
-    for begin in range(0, len(orders), AT_ONCE):
-        yield orders[begin : begin + AT_ONCE]
 
 
 @pytest.mark.scenario(
@@ -36,10 +27,7 @@ def test_dead_letters_page(monitored_pipeline: TravellingPipeline) -> None:
     alarms.must_exist("dlq-depth")
     pipeline.meta.arm("refusal", strikes=None, error="parameter")
     orders = [gateway.order() for _ in range(THRESHOLD + 1)]
-    for some in batched(orders[:-1]):
-        for order in some:
-            order.deliver()
-        pipeline.database.wait_for_all(some, "dead_lettered")
+    pipeline.deliver_until(orders[:-1], "dead_lettered")
     alarms.minutes(WINDOW_MIN + 2)
     alarms.nobody_is_paged(but=("dispatch-success", "match-rate"))  # a hundred failed, and came from no click
     depth = alarms.metric("ApproximateNumberOfMessagesVisible", QueueName=pipeline.dead_letters.name)

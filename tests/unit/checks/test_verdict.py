@@ -191,7 +191,17 @@ def test_all_open_rows_are_listed_though_not_required() -> None:
 
 def test_the_way_to_see_a_broken_promise_again_is_a_next_step() -> None:
     steps = RED["a scenario"].judged().next_steps
-    assert any("`golive run -k S-01`" in one for one in steps)
+    assert steps[0] == "Who builds the target mends it, this first. See S-02 fail again: `golive run -k S-01`"
+
+
+def test_an_undecided_row_is_told_beside_those_that_are_met() -> None:
+    """“All of them met” beside a bar with an undecided part was taken for a contradiction."""
+    said = [Seen(plan=(MET, *[row(RowState.UNDECIDED, f"a/{n}") for n in range(2, 2 + some)])) for some in range(3)]
+    assert [one.judged().headline.partition("all of them met")[2] for one in said] == [
+        "",
+        ", and 1 more is undecided",
+        ", and 2 more are undecided",
+    ]
 
 
 def test_many_red_scenarios_do_not_fill_the_page_with_commands() -> None:
@@ -199,7 +209,7 @@ def test_many_red_scenarios_do_not_fill_the_page_with_commands() -> None:
     judged = Seen(scenarios=many).judged()
     assert len(judged.reasons) == 12
     assert len(judged.next_steps) == 5
-    assert judged.next_steps[3] == "All 12 again: `golive run --last-failed`"
+    assert judged.next_steps[3] == "All 12 promises again: `golive run --last-failed`"
 
 
 def test_variants_of_one_promise_are_one_reason() -> None:
@@ -207,7 +217,7 @@ def test_variants_of_one_promise_are_one_reason() -> None:
     variants = tuple(replace(BROKEN, id=f"S-01[{name}]") for name in ("hotmart", "kiwify", "stripe"))
     judged = Seen(scenarios=variants).judged()
     assert len(judged.reasons) == 1
-    assert "” In S-01[hotmart] and 2 more: " in judged.reasons[0]
+    assert "” In S-01[hotmart] and 2 more cases: " in judged.reasons[0]
 
 
 @pytest.mark.parametrize(
