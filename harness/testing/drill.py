@@ -182,10 +182,11 @@ class Drill:
         part, shell = self.runbook.part(kind, name), call("on_call_shell")
         sets = "".join(f"\n      {one}={value}" for one, value in {**self._given, **variables}.items())
         what = (
-            f"You are on call.\n  1. In another terminal:  {shell}\n"
+            f"{self.alarm} has paged you: you are on call.\n  1. In another terminal:  {shell}\n"
             f"  2. There, follow {self._shown(self.runbook.path)} from its top, `sh {part.title}` included."
             + (f" What it asks you to set:{sets}" if sets else "")
-            + "\n  3. Press Enter here when you have done it."
+            + "\n  3. Press Enter here as soon as you have done it. Only then do the next minutes pass, and the alarm can"
+            + "\n     change; golive then looks itself how the page says that it worked (`sh know`)."
         )
         wait_until(
             lambda: call("person", what=what), bool, goal="a person has followed the runbook", within_s=_PATIENCE_S
