@@ -185,7 +185,7 @@ class Drill:
             f"{self.alarm} has paged you: you are on call.\n  1. In another terminal:  {shell}\n"
             f"  2. There, follow {self._shown(self.runbook.path)} from its top, `sh {part.title}` included."
             + (f" What it asks you to set:{sets}" if sets else "")
-            + "\n  3. Press Enter here as soon as you have done it. Only then do the next minutes pass, and the alarm can"
+            + "\n  3. Press Enter here as soon as you have done it. Only then do minutes pass, and the alarm can"
             + "\n     change; golive then looks itself how the page says that it worked (`sh know`)."
         )
         wait_until(
