@@ -39,4 +39,6 @@ def test_each_cycle_is_one_sale(pipeline: Pipeline) -> None:
     pipeline.meta.wait_for_events(first, count=2, verdict="counted")
     pipeline.a_later_order_arrives()
     values = sorted(Decimal(str(one["custom_data"]["value"])) for one in pipeline.meta.events_about(first))
-    assert values == [100, 200], f"Meta must hear of each cycle once, 100 and 200; it heard of {values}"
+    assert values == [100, 200], (
+        f"Meta must hear of each cycle once, 100 and 200; it heard of {', '.join(map(str, values))}"
+    )

@@ -28,4 +28,4 @@ def test_order_bump_is_a_sale_of_its_own(pipeline: Pipeline) -> None:
     pipeline.meta.wait_for_events(main, count=2, verdict="counted")
     pipeline.a_later_order_arrives()
     values = sorted(Decimal(str(one["custom_data"]["value"])) for one in pipeline.meta.events_about(main))
-    assert values == [20, 100], f"Meta must hear of both once, 20 and 100; it heard of {values}"
+    assert values == [20, 100], f"Meta must hear of both once, 20 and 100; it heard of {', '.join(map(str, values))}"

@@ -30,7 +30,7 @@ def test_part_refund_leaves_the_sale(pipeline: Pipeline) -> None:
         assert set(answers) == {202}, f"every message must be accepted; they were {answers}"
     # Then
     custom = pipeline.meta.wait_until_counted(kept)["custom_data"]
-    assert Decimal(str(custom["value"])) == 90, "the value must be what was paid"
+    assert Decimal(str(custom["value"])) == 90, f"Meta must be told 90, which was paid; it was told {custom['value']}"
     pipeline.database.wait_for_state(lost, "suppressed")
     pipeline.a_later_order_arrives()
     pipeline.meta.seen_nothing_of(lost)
