@@ -31,8 +31,13 @@ def register(app: Flask) -> None:
             raise NotFound
         if len(request.path) > _MOST_PATH or len(request.query_string) > _MOST_QUERY:
             raise Refused(414, "uri_too_long", "The address is too long.", unread=True)
-        # As WSGI has them, HTTP_ before each name: this is asked of every request, and werkzeug's view of them is slow.
-        lengths = [len(key) - 5 + len(value) for key, value in request.environ.items() if key.startswith("HTTP_")]
+        # As WSGI has them, HTTP_ before each name but one: this is asked of every request, and werkzeug's view of them
+        # is slow. The length has a limit of its own.
+        lengths = [
+            len(key) - 5 + len(value)
+            for key, value in request.environ.items()
+            if key.startswith("HTTP_") or key == "CONTENT_TYPE"
+        ]
         if len(lengths) > _MOST_HEADERS or sum(lengths) > _MOST_HEADER_BYTES:
             raise Refused(431, "headers_too_large", "There are too many headers, or they are too long.", unread=True)
         _one_length()

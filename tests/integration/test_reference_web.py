@@ -483,6 +483,15 @@ def test_what_no_honest_sender_sends_is_refused_before_any_work(
     assert answer.headers["Connection"] == "close"
 
 
+def test_a_content_type_is_a_header_too(world: World) -> None:
+    """WSGI keeps it beside the others."""
+    world.database.close()
+    body = json.dumps(SALE).encode()
+    signed = {"X-Signature": plan_signature(body)}
+    answer = world.post(HOOK, body, headers=signed, content_type=f"application/json; x={'x' * 17_000}")
+    refused(answer, 431, "headers_too_large")
+
+
 @pytest.mark.parametrize("length", ["12abc", "-1", "+5", "1_0", "9" * 30])
 def test_a_length_that_is_none_is_refused(world: World, length: str) -> None:
     """Read as no length, its body would be the next request."""
