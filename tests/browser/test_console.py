@@ -336,6 +336,7 @@ def test_a_fake_that_is_gone_is_said(page: Page) -> None:
         expect(page.locator("#meta")).to_contain_text("not started")
         gateways.close()
         expect(page.locator("#gateways")).to_contain_text("does not answer")
+        page.goto("about:blank")  # before the console ends: a page that goes on asking it would be trouble of its own
 
 
 def test_an_address_that_the_vendor_gave_up_is_seen_and_switched_on(world: World, page: Page) -> None:
