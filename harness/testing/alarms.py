@@ -147,6 +147,23 @@ class Alarms:
             )
         return found[0]
 
+    def not_ok(self) -> dict[str, str]:
+        """The alarms that are in another state, with it."""
+        return {name: state for name, state in self.states.items() if state != "OK"}
+
+    def until_all_are_ok(self, *, within_min: int) -> None:
+        """Live minutes until every alarm says OK. A percentile of few samples says nothing, and leaves a new alarm as
+        it is: what an earlier scenario's last sale has told must have left its range.
+
+        Raises:
+            PromiseBroken: they are not after so many minutes.
+        """
+        began = self.minute
+        while ill := self.not_ok():
+            if self.minute - began >= within_min:
+                raise PromiseBroken(f"every alarm must be OK while nothing happens; after {within_min} min: {ill}")
+            self._one(None)
+
     # -- metrics ---------------------------------------------------------------------------------------------
 
     def metric(self, name: str, **dimensions: str) -> list[dict[str, Any]]:

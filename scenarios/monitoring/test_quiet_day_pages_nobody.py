@@ -21,6 +21,7 @@ def test_quiet_day_pages_nobody(monitored_pipeline: TravellingPipeline) -> None:
     # Given
     pipeline, gateway = monitored_pipeline, monitored_pipeline.gateway(like="stripe")
     alarms = Alarms(pipeline)
+    alarms.until_all_are_ok(within_min=15)
     orders = []
 
     def ordinary(minute: int) -> None:
@@ -41,7 +42,7 @@ def test_quiet_day_pages_nobody(monitored_pipeline: TravellingPipeline) -> None:
     # Then
     alarms.keep_pictures()
     alarms.nobody_is_paged()
-    ill = {name: state for name, state in alarms.states.items() if state != "OK"}
+    ill = alarms.not_ok()
     assert ill == {}, f"every alarm must be OK at the end of a quiet hour; {ill}"
     pipeline.note(f"{MINUTES} minutes with {len(orders)} sales: {len(alarms.names)} alarms, no page.")
     pipeline.meta.disarm()
