@@ -44,9 +44,9 @@ _PYTEST_FINE = (0, 1, 5)
 _PYTEST_RED = 1
 _PYTEST_STOPPED = 2
 _PYTEST_NOTHING = 5
-#: Suites in which most scenarios break a part that others share.
+#: Instances of their own that take a spoilt one's place: each is a whole target beside the others.
 MOST_RENEWALS = 2
-"""Instances of their own that take a spoilt one's place: each is a whole target beside the others."""
+#: Suites in which most scenarios break a part that others share.
 MOSTLY_ALONE = frozenset({"recovery", "monitoring"})
 
 

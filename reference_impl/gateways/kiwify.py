@@ -84,10 +84,10 @@ def _wrapped_order(body: bytes) -> bytes | None:
 
     They are cut out, never written anew: written anew they would be other bytes.
     """
-    if b'"order"' not in body:
-        return (
-            None  # no wrapper, or one whose key is escaped, which Kiwify does not write: then the whole must be signed
-        )
+    if (
+        b'"order"' not in body
+    ):  # no wrapper; nor one whose key is written with escapes: of that the whole must be signed
+        return None
     try:
         root = parse(body)
     except MalformedBody:

@@ -33,7 +33,6 @@ def test_rotated_secret_pages(monitored_pipeline: TravellingPipeline) -> None:
     alarms.until_paged("tenant-signatures", true_at_s=second_minute_s, each=deliver)
     alarms.nobody_is_paged(but=("tenant-signatures",))
     for order in orders:
-        assert order.deliver().status == 202, (
-            "a genuine webhook must be accepted"
-        )  # the old secret, as if it had been given back
+        # the old secret, as if it had been given back
+        assert order.deliver().status == 202, "a genuine webhook must be accepted"
     alarms.until_resolved("tenant-signatures", within_min=4)

@@ -17,9 +17,8 @@ def test_queue_gone_while_sales_come(pipeline: Pipeline) -> None:
     gateway = pipeline.gateway(like="stripe")
     pipeline.a_later_order_arrives()
     first = gateway.order()
-    assert first.deliver().status == 202, (
-        "a genuine webhook must be accepted"
-    )  # its secret is known to the front door from now on
+    # its secret is known to the front door from now on
+    assert first.deliver().status == 202, "a genuine webhook must be accepted"
     pipeline.meta.wait_until_counted(first)
     # When
     with pipeline.fault("aws.gone"):

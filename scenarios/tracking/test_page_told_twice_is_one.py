@@ -20,7 +20,7 @@ def test_page_told_twice_is_one(pipeline: Pipeline, what: str, name: str) -> Non
     # When
     again = pipeline.track(what, {**body, "event_id": event_id})
     assert again.status == 202, "what a page tells must be accepted"
-    assert again.json().get("event_id") == event_id, "every try must carry the same event id"
+    assert again.json().get("event_id") == event_id, "a page that is told twice keeps its event id"
     later = pipeline.track(what, body).json()["event_id"]
     pipeline.meta.wait_for_page(name, event_id)
     pipeline.meta.wait_for_page(name, later)

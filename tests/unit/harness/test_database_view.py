@@ -12,12 +12,12 @@ from harness.testing.database import DatabaseView
 class _Probe:
     """A database in which one sale more has arrived at every look, up to `most`."""
 
-    def __init__(self, most: int, *, each: int = 1) -> None:
-        self.looks, self.most, self.each = 0, most, each
+    def __init__(self, most: int) -> None:
+        self.looks, self.most = 0, most
 
     def conversions(self, _: str) -> list[Any]:
         self.looks += 1
-        there = min(self.looks // self.each, self.most)
+        there = min(self.looks, self.most)
         return [SimpleNamespace(gateway="stripe", sale=f"pi_{number}", state="delivered") for number in range(there)]
 
 
