@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness import faketime
 from harness.errors import HarnessError, UsageError
 
 #: Stripe accepts a signature for 300 s; a run that outlives its origin by this long stamps anew.
@@ -66,22 +66,27 @@ class RunClock:
         """What makes a process that we start live in this run's time (libfaketime; monotonic time is untouched)."""
         if not self.offset_s:
             return {}
-        return {**_preloaded(), "FAKETIME": f"{self.offset_s:+d}"}
+        return faketime.fixed(self.offset_s)
 
 
 class TravellingClock:
     """A clock that jumps while its processes run, for a whole instance at once, and only ever forward.
 
-    Every process reads its offset from one file, at each look at the time; a jump replaces that file, so all of them
-    jump in the same moment. Time that passes by itself goes on passing. Monotonic clocks are untouched: who measures
-    a pause by one sees no jump (docs/time_travel.md).
+    Every process looks its offset up at each look at the time, so all of them jump in the same moment. Time that passes
+    by itself goes on passing. Monotonic clocks are untouched: who measures a pause by one sees no jump
+    (docs/time_travel.md).
     """
 
     def __init__(self, file: Path, start: RunClock) -> None:
-        self._file = file
+        """`file`: what is looked up; to be made.
+
+        Raises:
+            HarnessError, UsageError: nobody can be made to travel on this machine.
+        """
+        self._followed = faketime.Followed(file, began_s=int(time.time()))
         self.present = start
         """The run's clock as of the last jump: its origin is where that jump has landed."""
-        self._write()
+        self._followed.be_off(start.offset_s)
 
     def now_s(self) -> float:
         """The present of the instance, in seconds since 1970."""
@@ -109,35 +114,17 @@ class TravellingClock:
         """
         self.must_be_ahead(to_s)
         self.present = RunClock(origin_s=to_s, offset_s=math.ceil(to_s - time.time()))
-        self._write()
+        self._followed.be_off(self.present.offset_s)
 
     def child_env(self) -> dict[str, str]:
         """What makes a process that we start follow every jump."""
-        # Uncached, each look at the time costs some 4 µs instead of 0.1, and a jump is seen at once and by all.
-        return {**_preloaded(), "FAKETIME_TIMESTAMP_FILE": str(self._file), "FAKETIME_NO_CACHE": "1"}
+        return self._followed.env()
 
-    def _write(self) -> None:
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(f"{self.present.offset_s:+d}\n", encoding="ascii")
-        fresh.chmod(0o644)  # PostgreSQL may be another OS user's
-        fresh.replace(self._file)
+    @property
+    def left_behind(self) -> tuple[Path, Path]:
+        """What `close` removes, and somebody else must where that is not called."""
+        return self._followed.left_behind
 
-
-def _preloaded() -> dict[str, str]:
-    return {
-        "LD_PRELOAD": str(faketime_library()),
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
-
-
-def faketime_library() -> Path:
-    """The library that tells a process another time. Raises UsageError where there is none."""
-    if sys.platform != "linux":
-        raise UsageError("--at moves the target's clock with libfaketime, which golive carries for Linux only.")
-    import libfaketime  # noqa: PLC0415 -- only a travelling run needs it
-
-    found = sorted(Path(libfaketime.__file__).parent.glob("vendor/libfaketime/src/libfaketime.so*"))
-    if not found:
-        raise UsageError("--at needs the libfaketime package with its library; `make setup` installs it.")
-    return found[0]
+    def close(self) -> None:
+        """The instance has ended."""
+        self._followed.close()

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from harness.clock import faketime_library
+from harness import faketime
 from harness.errors import UsageError
 
 State = Literal["ok", "lacking", "needed"]
@@ -71,7 +71,7 @@ def _extras() -> list[Check]:
 
 def _faketime() -> Check:
     try:
-        library = faketime_library()
+        library = faketime.library()
     except (UsageError, ImportError) as error:
         return Check(name="libfaketime", state="lacking", found=f"no --at and no time travel: {error}")
     return Check(name="libfaketime", state="ok", found=str(library))

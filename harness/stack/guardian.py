@@ -1,13 +1,14 @@
 """Sweeps up when golive itself is killed.
 
-Run as a child of its own (`python -I -S guardian.py`): it reads `pid N` and `folder PATH` lines, and when its
-standard input ends without a `bye` it kills those process groups and removes those folders. A group that was told as
+Run as a child of its own (`python -I -S guardian.py`): it reads `pid N` and `path PATH` lines, and when its standard
+input ends without a `bye` it kills those process groups and removes those folders and files. A group that was told as
 `tidy N` has something else to remove: it is asked with SIGTERM first. Standard library only, so that it starts in
 milliseconds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ def main() -> int:
     """Listen until the parent says bye or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     groups: dict[str, set[int]] = {"pid": set(), "tidy": set()}
-    folders: list[str] = []
+    paths: list[str] = []
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
         if word in groups:
@@ -31,15 +32,15 @@ def main() -> int:
         elif word == "gone":
             for kind in groups.values():
                 kind.discard(int(rest))
-        elif word == "folder":
-            folders.append(rest)
+        elif word == "path":
+            paths.append(rest)
         elif word == "bye":
             return 0
-    sweep(groups["pid"], groups["tidy"], folders)
+    sweep(groups["pid"], groups["tidy"], paths)
     return 0
 
 
-def sweep(groups: set[int], tidy: set[int], folders: list[str]) -> None:
+def sweep(groups: set[int], tidy: set[int], paths: list[str]) -> None:
     """End all that is left, and remove what it has left."""
     for group in groups:
         _send(group, signal.SIGKILL)
@@ -48,8 +49,10 @@ def sweep(groups: set[int], tidy: set[int], folders: list[str]) -> None:
     _wait(tidy)
     for group in tidy:
         _send(group, signal.SIGKILL)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it was a folder, or is gone
+            os.unlink(path)
 
 
 def _send(group: int, number: int) -> bool:

@@ -71,16 +71,11 @@ class LocalPostgres:
         argv = [
             str(Path(self._server.bin_path) / "postgres"),
             *("-D", str(self._folder), "-h", "", "-k", str(self._folder)),
-            *(
-                "-c",
-                "max_connections=200",
-                "-c",
-                "shared_buffers=128MB",
-                "-c",
-                "log_min_messages=warning",
-                "-c",
-                "unix_socket_permissions=0700",
-            ),
+            *("-c", "max_connections=200"),
+            *("-c", "shared_buffers=128MB"),
+            *("-c", "log_min_messages=warning"),
+            *("-c", "unix_socket_permissions=0700"),
+            *("-c", "dynamic_shared_memory_type=mmap"),  # in its folder: what is killed leaves nothing in /dev/shm
         ]
         user = self._server.system_user if os.geteuid() == 0 else None
         return nursery.start("postgres", argv, owner="harness", env=env, log=log, user=user, stop_signal=signal.SIGINT)

@@ -174,9 +174,9 @@ class Nursery:
                 self._guardian.stdin.write(line + "\n")
                 self._guardian.stdin.flush()
 
-    def sweep_later(self, folder: Path) -> None:
-        """Have the folder removed even if golive is killed."""
-        self._tell_guardian(f"folder {folder}")
+    def sweep_later(self, path: Path) -> None:
+        """Have the folder or file removed even if golive is killed."""
+        self._tell_guardian(f"path {path}")
 
     def start(self, name: str, argv: Sequence[str], **options: object) -> Child:
         """Start and watch a child; `options` are those of Child.

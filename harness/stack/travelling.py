@@ -17,7 +17,8 @@ from typing import Any
 import psycopg
 import requests
 
-from harness.clock import TravellingClock, faketime_library
+from harness import faketime
+from harness.clock import TravellingClock
 from harness.errors import UsageError
 from harness.stack.control import Handler
 from harness.stack.stack import Stack
@@ -94,7 +95,7 @@ def why_not(target: Target) -> str | None:
     if reason := tied_down(target):
         return reason
     try:
-        faketime_library()
+        faketime.library()
     except UsageError as error:
         return str(error)
     return None
@@ -106,6 +107,13 @@ class TravellingStack(Stack):
     def __init__(self, target: Target, **options: Any) -> None:
         super().__init__(target.travelling(), **options)
         self.travelling = TravellingClock(self.folder / "faketime", self.clock)
+        for path in self.travelling.left_behind:
+            self.nursery.sweep_later(path)
+
+    def stop(self) -> None:
+        """End everything, its time included; safe to call twice."""
+        super().stop()
+        self.travelling.close()
 
     def _part_env(self) -> dict[str, str]:
         return {**super()._part_env(), **self.travelling.child_env()}
@@ -114,8 +122,7 @@ class TravellingStack(Stack):
         return True
 
     def _clock_env(self) -> dict[str, str]:
-        """The file that all follow. A fixed time beside it (FAKETIME, of `--at`) would win over it: a process that was
-        started again after a jump would keep that moment's offset for ever."""
+        """The time that all follow, and not the fixed one of `--at`, which who is started after a jump would keep."""
         return self.travelling.child_env()
 
     def _operations(self) -> dict[str, Handler]:

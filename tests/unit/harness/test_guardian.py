@@ -43,3 +43,12 @@ def test_who_has_something_to_remove_is_asked_first(tmp_path: Path, monkeypatch:
     for one in (tidy, stubborn, other):
         if one.stdout is not None:
             one.stdout.close()
+
+
+def test_folders_and_files_are_removed(tmp_path: Path) -> None:
+    """And what is gone already is no mistake."""
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    (folder / "inner").mkdir(parents=True)
+    file.touch()
+    guardian.sweep(set(), set(), [str(tmp_path / "gone"), str(folder), str(file)])
+    assert list(tmp_path.iterdir()) == []

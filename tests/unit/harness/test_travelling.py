@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import faketime
 from harness.clock import SHORTEST_JUMP_S, RunClock, TravellingClock
 from harness.errors import HarnessError, UsageError
 from harness.stack.travelling import Witness, unproved, why_not
@@ -21,9 +22,11 @@ NOW_S = 1_800_000_000.0
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> TravellingClock:
+def clock(tmp_path: Path) -> Iterator[TravellingClock]:
     """A clock that has not travelled yet."""
-    return TravellingClock(tmp_path / "faketime", RunClock.starting_now())
+    clock = TravellingClock(tmp_path / "faketime", RunClock.starting_now())
+    yield clock
+    clock.close()
 
 
 def test_a_jump_lands_where_it_was_asked_to(clock: TravellingClock) -> None:
@@ -39,10 +42,10 @@ def test_a_jump_lands_where_it_was_asked_to(clock: TravellingClock) -> None:
 def test_it_refuses_to_go_back_or_hardly_anywhere(clock: TravellingClock, tmp_path: Path, by_s: int) -> None:
     """Backwards, and so near that it could be mere waiting: refused with what to do, and nothing has moved."""
     clock.jump(int(time.time()) + DAY_S)
-    file, present = (tmp_path / "faketime").read_text(), clock.present
+    file, present = (tmp_path / "faketime").stat().st_mtime, clock.present
     with pytest.raises(HarnessError, match="only travels forward"):
         clock.jump(int(clock.now_s()) + by_s)
-    assert ((tmp_path / "faketime").read_text(), clock.present) == (file, present)
+    assert ((tmp_path / "faketime").stat().st_mtime, clock.present) == (file, present)
 
 
 def test_a_running_process_jumps_with_it(clock: TravellingClock) -> None:
@@ -65,6 +68,78 @@ def test_a_running_process_jumps_with_it(clock: TravellingClock) -> None:
         after = look()
     assert after[0] - before[0] == pytest.approx(60 * DAY_S, abs=5)
     assert after[1] - before[1] < 60
+
+
+_MANY_LOOK = """
+import threading, time
+until, away = time.monotonic() + 1, []
+def look():
+    last = time.time()
+    while time.monotonic() < until:
+        now = time.time()
+        if abs(now - last) > 60:
+            away.append(now)
+        last = now
+        sum(range(200))
+threads = [threading.Thread(target=look) for _ in range(20)]
+for one in threads: one.start()
+for one in threads: one.join()
+print(len(away))
+"""
+
+
+def test_threads_that_look_together_all_see_one_time(clock: TravellingClock) -> None:
+    """Nobody is told the machine's time for once: such a stamp is of another year, and a metric with it is refused."""
+    clock.jump(int(time.time()) + 400 * DAY_S)
+    assert _said(_MANY_LOOK, clock.child_env()) == "0"
+
+
+_WAIT = """
+import ctypes, time
+libc = ctypes.CDLL(None)
+cond, attributes, mutex = (ctypes.create_string_buffer(128) for _ in range(3))
+libc.pthread_condattr_init(attributes)
+libc.pthread_condattr_setclock(attributes, time.CLOCK_MONOTONIC)
+libc.pthread_cond_init(cond, attributes)
+libc.pthread_mutex_init(mutex, None)
+libc.pthread_mutex_lock(mutex)
+began = time.monotonic()
+until = (ctypes.c_long * 2)(*divmod(time.clock_gettime_ns(time.CLOCK_MONOTONIC) + 300_000_000, 1_000_000_000))
+libc.pthread_cond_timedwait(cond, mutex, until)
+print(time.monotonic() - began)
+"""
+
+
+def test_who_waits_by_the_monotonic_clock_waits(clock: TravellingClock) -> None:
+    """Python's GIL and Java's parked threads wait so: where every wait ends at once, they spin."""
+    clock.jump(int(time.time()) + 400 * DAY_S)
+    assert 0.29 <= float(_said(_WAIT, clock.child_env())) < 60
+
+
+def test_who_is_started_later_lives_in_the_same_time(tmp_path: Path) -> None:
+    """It counts from where all have begun, not from its own start; and its time passes."""
+    followed = faketime.Followed(tmp_path / "faketime", began_s=int(time.time()) - 1000)
+    try:
+        for offset_s in (0, 400 * DAY_S, -DAY_S):
+            followed.be_off(offset_s)
+            shown_s = float(_said("import time; print(time.time() - time.monotonic())", followed.env()))
+            assert shown_s == pytest.approx(time.time() - time.monotonic() + offset_s, abs=0.5)
+    finally:
+        followed.close()
+
+
+def _said(code: str, env: Mapping[str, str]) -> str:
+    whole = {**os.environ, **env}
+    done = subprocess.run([sys.executable, "-c", code], env=whole, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_nothing_is_left_of_it(clock: TravellingClock) -> None:
+    """Shared memory outlives every process, until somebody removes it; a second time is no mistake."""
+    assert [one.exists() for one in clock.left_behind] == [True, True]
+    clock.close()
+    clock.close()
+    assert [one.exists() for one in clock.left_behind] == [False, False]
 
 
 def _witness(name: str, *shown: float | None) -> Witness:
