@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import request
+
 from reference_impl.web import addresses
 from scenarios.saboteurs._patching import bite, swap
 
@@ -13,10 +15,11 @@ def patch() -> None:
 
     def make(old: Any) -> Any:
         def client_address(remote_addr: Any, forwarded_for: Any, *, trusted_hops: int) -> Any:
-            if not forwarded_for:
+            told = request.headers.get("X-Forwarded-For")
+            if not told:
                 return old(remote_addr, forwarded_for, trusted_hops=trusted_hops)
             bite()
-            return addresses.plain(forwarded_for[0].split(",")[0])
+            return addresses.plain(told.split(",")[0])
 
         return client_address
 
