@@ -6,6 +6,7 @@ be looked at, and a jump that one of them did not follow is reported as not obse
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -98,6 +99,8 @@ def why_not(target: Target) -> str | None:
         faketime.library()
     except UsageError as error:
         return str(error)
+    if not os.access(faketime.SHARED_MEMORY, os.W_OK):
+        return f"{faketime.SHARED_MEMORY} cannot be written to, and what all clocks begin with is shared there"
     return None
 
 

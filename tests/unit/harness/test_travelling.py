@@ -181,6 +181,15 @@ def _target(**changes: Any) -> Target:
     return Target.model_validate(given | changes)
 
 
+def test_without_shared_memory_nobody_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said before anything is started; the scenarios are not observed, and the run goes on."""
+    assert why_not(_target()) is None
+    monkeypatch.setattr(faketime, "SHARED_MEMORY", tmp_path / "none")
+    assert "none cannot be written to" in (why_not(_target()) or "")
+    with pytest.raises(HarnessError, match="needs shared memory"):
+        faketime.Followed(tmp_path / "faketime", began_s=0)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
