@@ -82,22 +82,28 @@ class DatabaseProbe:
             )
             return [(str(schema), str(name)) for schema, name in cursor.fetchall()]
 
-    def rows(self, schema: str, table: str, *, mentioning: str | None = None) -> Iterator[str]:
-        """The rows of a table as text, in any column; only those in which `mentioning` stands, if given."""
+    def rows(self, schema: str, table: str) -> Iterator[str]:
+        """The rows of a table as text, in any column."""
         query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table))
-        if mentioning is not None:
-            query += sql.SQL(" WHERE position({} IN t::text) > 0").format(sql.Literal(mentioning))
         with self._cursor() as cursor:
             for row in cursor.execute(query):
                 yield str(row[0])
 
-    def places_of(self, tenant: str) -> Mapping[str, int]:
-        """How many rows of each table mention a tenant (or any other word)."""
-        counted = {}
-        for schema, table in self.tables():
-            if found := sum(1 for _ in self.rows(schema, table, mentioning=tenant)):
-                counted[f"{schema}.{table}"] = found
-        return counted
+    def places_of(self, *words: str) -> list[str]:
+        """The tables of which a row mentions one of these words, in any column."""
+        tables = self.tables()
+        if not words or not tables:
+            return []
+        mentions = sql.SQL(" OR ").join(sql.SQL("position({} IN whole) > 0").format(sql.Literal(one)) for one in words)
+        # OFFSET 0: a row is made text once, and not once for each word.
+        looks = [
+            sql.SQL(
+                "SELECT {} WHERE EXISTS (SELECT FROM (SELECT t::text AS whole FROM {} AS t OFFSET 0) r WHERE {})"
+            ).format(sql.Literal(f"{schema}.{table}"), sql.Identifier(schema, table), mentions)
+            for schema, table in tables
+        ]
+        with self._cursor() as cursor:
+            return [str(place) for (place,) in cursor.execute(sql.SQL(" UNION ALL ").join(looks)).fetchall()]
 
     def value(self, query: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The one value of a query of our own."""

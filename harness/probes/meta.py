@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import requests
@@ -86,11 +87,15 @@ class MetaArrivals(_Control):
 
 
 class MetaProbe(_Control):
-    """One pixel's inbox. Waiting is a long poll: the fake answers when the fact happens."""
+    """One pixel's inbox. Waiting is a long poll: the fake answers when the fact happens.
+
+    What was heard is not asked for again: a call never changes, and a later one has a higher number. For one thread.
+    """
 
     def __init__(self, url: str, pixel_id: str) -> None:
         super().__init__(url)
         self.pixel_id = pixel_id
+        self._heard: list[dict[str, Any]] = []
 
     def calls(self, *, after: int = 0, count: int = 0, wait_s: float = 0) -> list[dict[str, Any]]:
         """Calls with `seq` > after; waits until there are `count` of them, or `wait_s` is over.
@@ -98,6 +103,14 @@ class MetaProbe(_Control):
         Raises:
             HarnessError: the inbox has dropped calls, so nothing can be concluded from it.
         """
+        known = sum(1 for _ in takewhile(lambda call: call["seq"] > after, reversed(self._heard)))
+        self._heard += self._newer(count=max(0, count - known), wait_s=wait_s)
+        first = next((place for place, call in enumerate(self._heard) if call["seq"] > after), len(self._heard))
+        return self._heard[first:]
+
+    def _newer(self, *, count: int, wait_s: float) -> list[dict[str, Any]]:
+        """What has not been heard yet, once there is so much of it."""
+        after = self._heard[-1]["seq"] if self._heard else 0
         params = {"pixel": self.pixel_id, "after": after, "count": count, "wait_s": f"{wait_s:.3f}"}
         answer = self._call("GET", "seen", params=params)
         if answer.get("dropped"):
@@ -135,8 +148,7 @@ class MetaProbe(_Control):
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise NotSeenInTime(goal, within_s, [summary(call) for call in calls])
-            seq = calls[-1]["seq"] if calls else 0
-            calls += self.calls(after=seq, count=1, wait_s=min(left_s, POLL_S))
+            calls = self.calls(count=len(calls) + 1, wait_s=min(left_s, POLL_S))
         return calls
 
     def arm(self, fault: str, *, strikes: int | None, probability: float, seed: int, **parameters: Any) -> None:

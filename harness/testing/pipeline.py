@@ -64,6 +64,8 @@ class Pipeline:
         self.http = requests.Session()
         self.http.trust_env = False
         self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=32))
+        self._inboxes: dict[str, MetaProbe] = {}
+        self._queues: dict[str, QueueProbe] = {}
         probes = info.target.probes
         self.meta = self.meta_of(self.tenant)
         self.target = TargetView(self)
@@ -90,7 +92,13 @@ class Pipeline:
 
     def meta_of(self, tenant: Tenant) -> MetaView:
         """What Meta has seen of one tenant's pixel."""
-        return MetaView(MetaProbe(self.info.meta_url, tenant.pixel_id), self, tenant=tenant)
+        return MetaView(self._inbox(tenant), self, tenant=tenant)
+
+    def _inbox(self, tenant: Tenant) -> MetaProbe:
+        """One for each pixel, for it remembers what it has heard."""
+        if tenant.pixel_id not in self._inboxes:
+            self._inboxes[tenant.pixel_id] = MetaProbe(self.info.meta_url, tenant.pixel_id)
+        return self._inboxes[tenant.pixel_id]
 
     @property
     def database(self) -> DatabaseView:
@@ -125,7 +133,9 @@ class Pipeline:
         aws_url = self.info.target.probes.aws_url
         if not (name and aws_url):
             not_declared(f"the target file names no probes.{probe} and probes.aws_url")
-        return QueueProbe(aws_url, name)
+        if name not in self._queues:
+            self._queues[name] = QueueProbe(aws_url, name)
+        return self._queues[name]
 
     def gateway(
         self,
@@ -378,12 +388,12 @@ class Pipeline:
 
     def counted_by_pixel(self) -> dict[str, int]:
         """How many events Meta has counted so far for each of this scenario's tenants; what pages told apart."""
-        probes = [MetaProbe(self.info.meta_url, one.pixel_id) for one in self.tenants]
         return {
             one.pixel_id: sum(
-                event.counted and not pages.is_told(event, self._told[one.pixel_id]) for event in one.arrivals()
+                event.counted and not pages.is_told(event, self._told[one.pixel_id])
+                for event in self._inbox(one).arrivals()
             )
-            for one in probes
+            for one in self.tenants
         }
 
     def told_by_pixel(self) -> dict[str, list[str]]:
@@ -416,7 +426,7 @@ class Pipeline:
         whole = ledger.Closing(ledger=Ledger(), findings=())
         for tenant in self.tenants:
             stored = self._database.conversions(tenant.tenant) if self._database else None
-            arrivals = MetaProbe(self.info.meta_url, tenant.pixel_id).arrivals()
+            arrivals = self._inbox(tenant).arrivals()
             one = ledger.close(self.deliveries_of(tenant), arrivals, stored)
             strays = () if self._told_without_id else pages.from_nowhere(arrivals, self._told[tenant.pixel_id])
             whole = ledger.Closing(ledger=whole.ledger + one.ledger, findings=(*whole.findings, *one.findings, *strays))

@@ -30,6 +30,6 @@ def test_whatever_happens_on_the_way(pipeline: Pipeline) -> None:
         pipeline.note(f"{kind}: {answer.status}")
     assert not wrong, f"{gateway.name} ({gateway.dialect}): {'; '.join(wrong)}"
     pipeline.a_later_order_arrives()
+    pipeline.database.stored_nothing_of(*refused)
     for order in refused:
-        pipeline.database.stored_nothing_of(order)
         pipeline.meta.seen_nothing_of(order)
