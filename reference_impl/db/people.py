@@ -75,7 +75,8 @@ _SHOW: dict[str, LiteralString] = {
     ),
     "visits": (
         "SELECT to_jsonb(c) FROM conversions c WHERE id = ANY(%(conversions)s) AND kind <> 'purchase' "
-        "UNION ALL SELECT to_jsonb(v) FROM visits v WHERE tenant_id = %(tenant)s AND click_id = ANY(%(clicks)s)"
+        "UNION ALL SELECT to_jsonb(v) FROM visits v WHERE tenant_id = %(tenant)s AND click_id = ANY(%(clicks)s) "
+        "ORDER BY 1"
     ),
 }
 

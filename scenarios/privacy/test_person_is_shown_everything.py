@@ -6,6 +6,7 @@ Then   both show the purchase, its click and its visit, and neither shows anythi
 """
 
 import json
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,14 @@ def test_person_is_shown_everything(pipeline: Pipeline) -> None:
         pipeline.meta.wait_until_counted(one)
     # When
     buyer, tenant = order.order.buyer, pipeline.tenant.tenant
-    by_email = pipeline.target.act("export_person", tenant=tenant, email=buyer.email)
-    by_phone = pipeline.target.act("export_person", tenant=tenant, phone=buyer.phone_e164)
+
+    def export(**known: str | None) -> Any:
+        return pipeline.target.act("export_person", tenant=tenant, **known)
+
+    by_email, by_phone = export(email=buyer.email), export(phone=buyer.phone_e164)
+    if by_email != by_phone:  # what was on its way has changed its state between the two, perhaps: once, not twice
+        pipeline.settle()
+        by_email, by_phone = export(email=buyer.email), export(phone=buyer.phone_e164)
     # Then
     assert by_email == by_phone, "whoever is found by e-mail must be found by phone"
     shown = json.dumps(by_email)
