@@ -16,8 +16,8 @@ from pathlib import Path
 from harness.errors import HarnessError, UsageError
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- not for secrets, and the library looks nowhere else
-_READABLE_BY_ALL = 0o666
-"""PostgreSQL may be another OS user's."""
+_MODE = 0o666 if os.geteuid() == 0 else 0o600
+"""Whoever follows opens it for writing; and root's PostgreSQL is another user's."""
 
 
 def library() -> Path:
@@ -100,13 +100,10 @@ class Followed:
     def _share(self) -> None:
         """When all have begun, on whatever clock: else each process would count from its own start."""
         memory, _ = self.left_behind
-        began = (
-            self._began_s,
-            0,
-        ) * 4  # CLOCK_REALTIME, _MONOTONIC, _MONOTONIC_RAW and _BOOTTIME; only the first is asked
+        began = (self._began_s, 0) * 4  # by CLOCK_REALTIME, and by three monotonic ones that nobody asks for
         try:
             memory.write_bytes(struct.pack("@QQ8l", 0, 0, *began))
-            memory.chmod(_READABLE_BY_ALL)
+            memory.chmod(_MODE)
             _make_semaphore(self._name)
         except OSError as error:
             self.close()
@@ -119,6 +116,6 @@ def _make_semaphore(name: str) -> None:
     libc.sem_open.restype = ctypes.c_void_p
     with suppress(FileNotFoundError):
         (SHARED_MEMORY / f"sem.{name}").unlink()
-    if not libc.sem_open(f"/{name}".encode(), os.O_CREAT | os.O_EXCL, _READABLE_BY_ALL, 1):
+    if not libc.sem_open(f"/{name}".encode(), os.O_CREAT | os.O_EXCL, _MODE, 1):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    (SHARED_MEMORY / f"sem.{name}").chmod(_READABLE_BY_ALL)
+    (SHARED_MEMORY / f"sem.{name}").chmod(_MODE)

@@ -74,13 +74,14 @@ class DatabaseView:
 
     def stored_nothing_of(self, *orders: PlacedOrder) -> None:
         """A broken promise if any row of any table mentions one of these sales or its buyer."""
-        if not self._probe.places_of(*(word for order in orders for word in _words(order))):
+        places = self._probe.places_of(*(word for order in orders for word in _words(order)))
+        if not places:
             return
-        for order in orders:
-            if places := self._probe.places_of(*_words(order)):
-                raise PromiseBroken(
-                    f"sale {order.sale_id} was refused and is stored all the same, in {', '.join(places)}"
-                )
+        found = [one.sale_id for one in orders if self._probe.places_of(*_words(one))]
+        whose = found or [one.sale_id for one in orders]  # should it be gone by now, it was stored all the same
+        raise PromiseBroken(
+            f"sale {', '.join(whose[:5])} was refused and is stored all the same, in {', '.join(places)}"
+        )
 
     def places_of(self, text: str) -> tuple[str, ...]:
         """The tables in which a text stands, whoever's it is."""
