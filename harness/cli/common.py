@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -169,8 +169,12 @@ def _as_interrupt(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if callable(signal.getsignal(signal.SIGINT)):
         signal.raise_signal(signal.SIGINT)
-    else:
-        raise KeyboardInterrupt
+        return
+    with suppress(RuntimeError):  # nothing of asyncio's runs
+        import asyncio  # noqa: PLC0415 -- most commands need none
+
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    raise KeyboardInterrupt
 
 
 def reproduce_command(

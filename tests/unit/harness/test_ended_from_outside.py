@@ -36,15 +36,17 @@ app()
 
 IN_A_LOOP = "asyncio.run(main())"
 ALONE = "os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
+IN_FRONT = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # wherever these tests were started
 IN_THE_BACKGROUND = "signal.signal(signal.SIGINT, signal.SIG_IGN)"  # as a shell starts a job with `&`
 
 
 @pytest.mark.parametrize(
     ("sign", "run", "before"),
     [
-        ("SIGTERM", IN_A_LOOP, ""),
-        ("SIGINT", IN_A_LOOP, ""),
-        ("SIGTERM", ALONE, ""),
+        ("SIGTERM", IN_A_LOOP, IN_FRONT),
+        ("SIGINT", IN_A_LOOP, IN_FRONT),
+        ("SIGTERM", IN_A_LOOP, IN_THE_BACKGROUND),
+        ("SIGTERM", ALONE, IN_FRONT),
         ("SIGTERM", ALONE, IN_THE_BACKGROUND),
     ],
 )
