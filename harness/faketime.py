@@ -6,11 +6,9 @@ Source:
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
@@ -103,8 +101,9 @@ class Followed:
         began = (self._began_s, 0) * 4  # by CLOCK_REALTIME, and by three monotonic ones that nobody asks for
         try:
             memory.write_bytes(struct.pack("@QQ8l", 0, 0, *began))
-            memory.chmod(_MODE)
             _make_semaphore(self._name)
+            for path in self.left_behind:
+                path.chmod(_MODE)
         except OSError as error:
             self.close()
             raise HarnessError(f"Time travel needs shared memory at {SHARED_MEMORY}: {error}") from None
@@ -112,10 +111,9 @@ class Followed:
 
 def _make_semaphore(name: str) -> None:
     """The library takes it while it reads the beginning. Raises OSError."""
+    import ctypes  # noqa: PLC0415 -- only a travelling run needs it
+
     libc = ctypes.CDLL(None, use_errno=True)
     libc.sem_open.restype = ctypes.c_void_p
-    with suppress(FileNotFoundError):
-        (SHARED_MEMORY / f"sem.{name}").unlink()
     if not libc.sem_open(f"/{name}".encode(), os.O_CREAT | os.O_EXCL, _MODE, 1):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    (SHARED_MEMORY / f"sem.{name}").chmod(_MODE)

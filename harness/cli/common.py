@@ -173,6 +173,7 @@ def _as_interrupt(*_: object) -> None:
     with suppress(RuntimeError):  # nothing of asyncio's runs
         import asyncio  # noqa: PLC0415 -- most commands need none
 
+        # The task in which it is raised would tell of it too, as of an error that nobody has fetched.
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     raise KeyboardInterrupt
 

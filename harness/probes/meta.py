@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from typing import Any
 
 import requests
@@ -103,20 +102,22 @@ class MetaProbe(_Control):
         Raises:
             HarnessError: the inbox has dropped calls, so nothing can be concluded from it.
         """
-        known = sum(1 for _ in takewhile(lambda call: call["seq"] > after, reversed(self._heard)))
-        self._heard += self._newer(count=max(0, count - known), wait_s=wait_s)
-        first = next((place for place, call in enumerate(self._heard) if call["seq"] > after), len(self._heard))
-        return self._heard[first:]
+        if after > self._last():  # what comes before that must not count as what is waited for
+            self._hear(count=0, wait_s=0)
+        known = sum(one["seq"] > after for one in self._heard)
+        self._hear(count=max(0, count - known), wait_s=wait_s)
+        return [one for one in self._heard if one["seq"] > after]
 
-    def _newer(self, *, count: int, wait_s: float) -> list[dict[str, Any]]:
+    def _last(self) -> int:
+        return int(self._heard[-1]["seq"]) if self._heard else 0
+
+    def _hear(self, *, count: int, wait_s: float) -> None:
         """What has not been heard yet, once there is so much of it."""
-        after = self._heard[-1]["seq"] if self._heard else 0
-        params = {"pixel": self.pixel_id, "after": after, "count": count, "wait_s": f"{wait_s:.3f}"}
+        params = {"pixel": self.pixel_id, "after": self._last(), "count": count, "wait_s": f"{wait_s:.3f}"}
         answer = self._call("GET", "seen", params=params)
         if answer.get("dropped"):
             raise HarnessError(f"the fake Meta's inbox dropped {answer['dropped']} calls of pixel {self.pixel_id}")
-        found: list[dict[str, Any]] = answer["calls"]
-        return found
+        self._heard += answer["calls"]
 
     def arrivals(self) -> list[Arrival]:
         """Every event that a server sent so far, in the order of their coming; the browser's own are none of them."""

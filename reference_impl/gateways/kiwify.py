@@ -84,9 +84,8 @@ def _wrapped_order(body: bytes) -> bytes | None:
 
     They are cut out, never written anew: written anew they would be other bytes.
     """
-    if (
-        b'"order"' not in body
-    ):  # no wrapper; nor one whose key is written with escapes: of that the whole must be signed
+    # No wrapper; nor one whose key is written with escapes: of that the whole must be signed.
+    if b'"order"' not in body:
         return None
     try:
         root = parse(body)

@@ -67,6 +67,13 @@ def test_what_is_known_counts_when_some_are_waited_for() -> None:
     assert inbox.asked[-1] == (11, 0)
 
 
+def test_who_has_heard_nothing_waits_for_what_comes_after_that_number() -> None:
+    """Not for the older ones, of which nobody has asked."""
+    inbox = Inbox(3, 8)
+    inbox.to_come = [11]
+    assert numbers(inbox.calls(after=8, count=1, wait_s=1)) == [11]
+
+
 def test_a_wait_ends_with_the_first_call_that_is_enough() -> None:
     """And has all calls, those from before the wait too."""
     inbox = Inbox(3)
