@@ -11,6 +11,7 @@ from contextlib import suppress
 import psutil
 
 from harness.records import LoadCost, LoadCostPart
+from harness.stack.families import families
 from harness.stack.processes import Nursery
 
 #: How much of a load run's CPU golive itself may take: what it takes, the target does not get.
@@ -97,16 +98,16 @@ class CostMeter:
         return found
 
     def _processes(self) -> Iterator[tuple[str, psutil.Process]]:
-        for owner in ("target", "harness"):
-            for name in self._nursery.names(owner):
-                child = self._nursery.get(name)
-                if not child.running():
-                    continue
-                part = TARGET if owner == "target" else _part_of(name)
-                with suppress(psutil.Error):
-                    process = psutil.Process(child.pid)
-                    for one in (process, *process.children(recursive=True)):
-                        yield part, one
+        parts = {
+            child.pid: TARGET if owner == "target" else _part_of(name)
+            for owner in ("target", "harness")
+            for name in self._nursery.names(owner)
+            if (child := self._nursery.get(name)).running()
+        }
+        found = families(parts)
+        for root, part in parts.items():
+            for one in found.get(root, ()):
+                yield part, one
         yield ITSELF, psutil.Process()
 
 

@@ -10,6 +10,7 @@ import psutil
 
 from harness.probes.database import DatabaseProbe
 from harness.probes.queue import QueueProbe
+from harness.stack.families import families
 from harness.stack.stack import Stack
 from harness.target import Probes
 
@@ -71,13 +72,11 @@ class LoadWatch:
 
     def _memory_mb(self) -> float:
         """Resident memory of the target's processes and their children together."""
-        whole = 0
-        for name in self._stack.nursery.names("target"):
-            with suppress(psutil.Error):
-                process = psutil.Process(self._stack.nursery.get(name).pid)
-                for one in (process, *process.children(recursive=True)):
-                    with suppress(psutil.Error):
-                        whole += one.memory_info().rss
+        nursery, whole = self._stack.nursery, 0
+        for members in families([nursery.get(name).pid for name in nursery.names("target")]).values():
+            for one in members:
+                with suppress(psutil.Error):
+                    whole += one.memory_info().rss
         return round(whole / 2**20, 1)
 
     def close(self) -> None:

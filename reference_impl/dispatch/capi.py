@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import requests
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from reference_impl.dispatch.classify import Answer, NoAnswer
@@ -22,20 +21,6 @@ _CONNECT_S = 1.0
 """Meta's edge answers a SYN in milliseconds, or is not there."""
 _BODY_LIMIT_BYTES = 1024 * 1024
 """Meta's answers are a few hundred bytes; no stranger's page may fill our memory."""
-
-
-class _Bearer(AuthBase):
-    """The token in a header: in a URL it would end up in access logs.
-
-    An auth object rather than a plain header, because requests lets a `.netrc` replace the latter.
-    """
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class CapiClient:
@@ -56,6 +41,11 @@ class CapiClient:
         self._timeout_s = timeout_s
         self._monotonic_s = monotonic_s
         self._session = requests.Session()
+        # What the environment says of proxies and certificates is asked once, as requests would before every call; and
+        # no .netrc replaces the token, which requests would let it do.
+        found = self._session.merge_environment_settings(self._graph_url, {}, None, None, None)
+        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
+        self._session.trust_env = False
 
     def send(self, *, pixel_id: str, token: str, events: Sequence[Mapping[str, Any]]) -> Answer | NoAnswer:
         """POST the events (each as Meta's `data` array wants it) and return what came back; never raises for I/O."""
@@ -64,8 +54,8 @@ class CapiClient:
             with self._session.post(
                 f"{self._graph_url}/{self._version}/{pixel_id}/events",
                 data=body,
-                headers={"Content-Type": "application/json"},
-                auth=_Bearer(token),
+                # The token in a header: in a URL it would end up in access logs.
+                headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
                 timeout=(_CONNECT_S, self._timeout_s),
                 allow_redirects=False,  # nobody but Meta gets the token
                 stream=True,

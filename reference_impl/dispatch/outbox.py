@@ -27,13 +27,16 @@ _CLAIM = """
 UPDATE outbox SET claimed_until = now() + make_interval(secs => %(lease_s)s)
 WHERE id IN (
     SELECT id FROM outbox WHERE sent_at IS NULL AND (claimed_until IS NULL OR claimed_until <= now())
+      AND (%(pages)s OR NOT page)
     ORDER BY page, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING id, conversion_id::text, page
 """
-_SENT = "UPDATE outbox SET sent_at = now(), claimed_until = NULL WHERE id = ANY(%s)"
 # The consumer may have been faster than this commit: what it has already claimed or ended is no longer pending.
-_QUEUED = "UPDATE conversions SET state = 'queued' WHERE id = ANY(%s::uuid[]) AND state = 'pending'"
+_SENT = """
+WITH sent AS (UPDATE outbox SET sent_at = now(), claimed_until = NULL WHERE id = ANY(%s) RETURNING conversion_id)
+UPDATE conversions SET state = 'queued' WHERE id IN (SELECT conversion_id FROM sent) AND state = 'pending'
+"""
 _REFUSED = "UPDATE outbox SET claimed_until = now() + make_interval(secs => %s) WHERE id = ANY(%s)"
 _RELEASE = """
 WITH due AS (
@@ -71,20 +74,19 @@ class Entry:
     """A page event, which must not stand in a purchase's way."""
 
 
-def claim(connection: Connection, *, limit: int, lease_s: float) -> list[Entry]:
-    """Take up to `limit` unsent rows for `lease_s` seconds, purchases first; other relays skip them meanwhile."""
-    rows = connection.execute(_CLAIM, {"limit": limit, "lease_s": lease_s}).fetchall()
+def claim(connection: Connection, *, limit: int, lease_s: float, pages: bool = True) -> list[Entry]:
+    """Take up to `limit` unsent rows for `lease_s` seconds, purchases first (and only them without `pages`); other
+    relays skip them meanwhile."""
+    rows = connection.execute(_CLAIM, {"limit": limit, "lease_s": lease_s, "pages": pages}).fetchall()
     return [Entry(*row) for row in sorted(rows)]
 
 
 def settle(connection: Connection, *, sent: Sequence[Entry], refused: Sequence[Entry], retry_s: float) -> None:
     """Mark what SQS has taken, and give back what it refused, to be tried again in `retry_s` seconds."""
-    with connection.transaction():
-        if sent:
-            connection.execute(_SENT, [[entry.id for entry in sent]])
-            connection.execute(_QUEUED, [[entry.conversion_id for entry in sent]])
-        if refused:
-            connection.execute(_REFUSED, [retry_s, [entry.id for entry in refused]])
+    if sent:
+        connection.execute(_SENT, [[entry.id for entry in sent]])
+    if refused:
+        connection.execute(_REFUSED, [retry_s, [entry.id for entry in refused]])
 
 
 def release_due(connection: Connection, *, limit: int = 500) -> int:

@@ -46,17 +46,21 @@ FROM conversions WHERE id = ANY(%(ids)s)
 """
 # The buyer's address and browser were kept for Meta alone: they go with the delivery, and so do those that a web
 # process of the version before revision 0003 has written into `user_data` during a rolling restart.
-_DELIVER = """
-UPDATE conversions
-SET state = 'delivered', delivered_at = now(), held_until = NULL, hold_reason = NULL, claimed_until = NULL,
-    client_sealed = NULL, client_expires_at = NULL,
-    user_data = user_data - 'client_ip_address' - 'client_user_agent'
-WHERE id = ANY(%s) AND state <> 'delivered'
-"""
-_FOLLOW = """
-UPDATE conversions SET held_until = now(), hold_reason = 'released'
-WHERE tenant_id = %s AND state = 'held' AND hold_reason = ANY(%s)
-"""
+# What the tenant had held for a token or a breaker may follow; one statement must not touch a row twice.
+_DELIVER = f"""
+WITH told AS ({_ATTEMPT}), delivered AS (
+    UPDATE conversions
+    SET state = 'delivered', delivered_at = now(), held_until = NULL, hold_reason = NULL, claimed_until = NULL,
+        client_sealed = NULL, client_expires_at = NULL,
+        user_data = user_data - 'client_ip_address' - 'client_user_agent'
+    WHERE id = ANY(%(ids)s) AND state <> 'delivered'
+), following AS (
+    UPDATE conversions SET held_until = now(), hold_reason = 'released'
+    WHERE tenant_id = %(tenant)s AND state = 'held' AND hold_reason = ANY(%(scouted)s) AND id <> ALL(%(ids)s)
+    RETURNING id
+)
+SELECT pg_notify(%(channel)s, '') FROM following LIMIT 1
+"""  # noqa: S608 -- made of the statement above
 _HOLD = """
 UPDATE conversions c
 SET state = 'held', held_until = now() + make_interval(secs => v.wait_s), hold_reason = %(reason)s,
@@ -137,12 +141,8 @@ def unknown_for_s(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, flo
 
 def deliver(connection: Connection, batch: Sequence[Claimed], call: Call) -> None:
     """Meta has all of them. What the tenant had held for a token or a breaker may follow."""
-    ids = [one.id for one in batch]
-    with connection.transaction():
-        _record(connection, ids, call)
-        connection.execute(_DELIVER, [ids])
-        if connection.execute(_FOLLOW, [batch[0].tenant_id, list(outbox.SCOUTED)]).rowcount:
-            outbox.ring(connection)
+    more = {"tenant": batch[0].tenant_id, "scouted": list(outbox.SCOUTED), "channel": outbox.CHANNEL}
+    connection.execute(_DELIVER, {**_attempt([one.id for one in batch], call), **more})
 
 
 def hold(
@@ -195,8 +195,12 @@ def record(connection: Connection, batch: Sequence[Claimed], call: Call) -> None
 
 
 def _record(connection: Connection, ids: Sequence[UUID], call: Call) -> None:
+    connection.execute(_ATTEMPT, _attempt(ids, call))
+
+
+def _attempt(ids: Sequence[UUID], call: Call) -> dict[str, Any]:
     outcome = call.outcome
-    values = {
+    return {
         **_codes(outcome),
         "ids": list(ids),
         "status": outcome.kind.value,
@@ -204,7 +208,6 @@ def _record(connection: Connection, ids: Sequence[UUID], call: Call) -> None:
         "duration_ms": call.duration_ms,
         "batch_id": call.batch_id,
     }
-    connection.execute(_ATTEMPT, values)
 
 
 def _codes(outcome: Outcome | None) -> dict[str, int | None]:

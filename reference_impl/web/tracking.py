@@ -113,6 +113,8 @@ def blueprint(
 ) -> Blueprint:
     """The tracking routes over their collaborators; `wake` says that the outbox holds something."""
     routes = Blueprint("tracking", __name__, url_prefix="/api/v1/tracking/<tenant>")
+    customers: set[str] = set()
+    """Tenants that were there: a page event need not ask again, for its row refers to its tenant's."""
 
     @routes.after_request
     def _any_origin(answer: Response) -> Response:
@@ -139,9 +141,15 @@ def blueprint(
         visit = _read(Visit)
         at_s = now_s()
         with database.connection() as connection:
-            _accounts(connection, tenant)
+            if tenant not in customers:
+                _accounts(connection, tenant)
+                customers.add(tenant)
             heard = Heard(tenant=tenant, at_s=at_s, visit=visit, visitor=visitors.of(request, now_s=at_s))
-            answer = _page(connection, kind, heard)
+            try:
+                answer = _page(connection, kind, heard)
+            except psycopg.errors.ForeignKeyViolation:
+                customers.discard(tenant)
+                raise _stranger() from None
         wake()
         return answer
 
@@ -176,8 +184,12 @@ def _read(model: type[Told]) -> Told:
 def _accounts(connection: Connection, tenant: str) -> Mapping[str, str]:
     accounts = visits.gateways_of(connection, tenant)
     if accounts is None:
-        raise Refused(404, "unknown_tenant", "There is no such tenant.")
+        raise _stranger()
     return accounts
+
+
+def _stranger() -> Refused:
+    return Refused(404, "unknown_tenant", "There is no such tenant.")
 
 
 def _click(connection: Connection, heard: Heard, accounts: Mapping[str, str]) -> ResponseReturnValue:

@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import json
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from reference_impl.db import tenants, visits
 from reference_impl.db.migrate import migrate
 from reference_impl.dispatch import commands, outbox, store, strays, visitors
 from reference_impl.dispatch.loops import Session
-from reference_impl.dispatch.relay import Relay
+from reference_impl.dispatch.relay import Pace, Relay
 from reference_impl.dispatch.sender import Sender
 from reference_impl.dispatch.stopping import Stop
 from reference_impl.domain.conversion import Trail
@@ -526,6 +528,49 @@ def test_a_purchase_does_not_wait_behind_pages(world: World) -> None:
             pass
     assert (len(queue.sent), len(pages.sent)) == (1, 7)
     assert world.rows("SELECT DISTINCT state FROM conversions") == [("queued",)]
+
+
+def test_page_events_gather_and_purchases_do_not_wait_for_them(world: World) -> None:
+    """The first goes at once; what comes within half a second of it goes together; a purchase goes meanwhile."""
+    clock = [0.0]
+    queue, pages = _Queue(), _Queue()
+    with _relay(world, queue, pages, claim_size=100) as relay:
+        quick = replace(relay, pages_pace=Pace(0.5, lambda: clock[0]), fallback_s=0.0, rest_s=0.0)
+        _flood(world, 1)
+        quick.step()
+        assert (len(queue.sent), len(pages.sent)) == (1, 1)
+        clock[0] = 0.4
+        for number in ("second", "third"):
+            world.told("pageview", event_id=number, fbp=FBP)
+        world.buy("HT2")
+        quick.step()
+        assert (len(queue.sent), len(pages.sent)) == (2, 1)
+        clock[0] = 0.5
+        quick.step()
+        assert (len(queue.sent), len(pages.sent)) == (2, 3)
+
+
+def test_the_relay_looks_again_when_the_page_events_may_go(world: World) -> None:
+    """It does not sleep over them until its fallback, however long that is."""
+    queue, pages = _Queue(), _Queue()
+    with _relay(world, queue, pages, claim_size=100) as relay:
+        patient = replace(relay, pages_pace=Pace(0.1), fallback_s=30.0, rest_s=0.0)
+        _flood(world, 1)
+        began_s = time.monotonic()
+        patient.step()
+        world.told("pageview", event_id="second", fbp=FBP)
+        while len(pages.sent) < 2:
+            patient.step()
+        assert time.monotonic() - began_s < 10
+
+
+def test_a_tenant_that_is_gone_is_known_to_be_gone(world: World) -> None:
+    """A process remembers whose page events it has taken; the database still has the last word."""
+    world.told("pageview", fbp=FBP)
+    world.db.execute("DELETE FROM tenants WHERE id = 't1'")
+    for _ in range(2):
+        answer = world.track("pageview", {"fbp": FBP})
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (404, "unknown_tenant")
 
 
 def test_without_a_queue_of_their_own_pages_go_the_purchases_way(world: World) -> None:

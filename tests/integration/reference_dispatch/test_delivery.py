@@ -163,6 +163,30 @@ def test_the_relay_wakes_at_the_notification(world: World) -> None:
     world.eventually(lambda: world.states() == {"queued": 1}, "the message sent", within_s=2)
 
 
+def test_what_a_slow_consumer_delivered_is_delivered_though_it_was_held_meanwhile(world: World) -> None:
+    """Its lease is over and another has parked it for a breaker: it has arrived, and is not released as well."""
+    (mine, other) = world.given(2)
+    world.new_relay().move()
+    consumer = world.new_consumer(visibility_s=30)
+
+    def hold_meanwhile(events: list[Any], _: str) -> Any:
+        world.db.execute(
+            "UPDATE conversions SET state = 'held', hold_reason = 'breaker', held_until = now() + interval '1 h', "
+            "claimed_until = NULL"
+        )
+        return world.accepted([event for event in events if event["event_id"] == mine])
+
+    world.db.execute("UPDATE outbox SET sent_at = now()")
+    world.db.execute("UPDATE conversions SET state = 'held', hold_reason = 'retry' WHERE event_id = %s", [other])
+    world.meta.script = hold_meanwhile
+    world.start(consumer)
+    world.wait_for_states(delivered=1, held=1)
+    world.stop_all()
+    assert world.value("SELECT hold_reason FROM conversions WHERE event_id = %s", mine) is None
+    assert world.value("SELECT hold_reason FROM conversions WHERE event_id = %s", other) == "released"
+    assert world.value("SELECT held_until <= now() FROM conversions WHERE event_id = %s", other)
+
+
 def _named(world: World, name: str) -> Any:
     connection = world.connect()
     connection.execute(f"SET application_name = '{name}'".encode())

@@ -111,6 +111,24 @@ def test_a_netrc_does_not_replace_the_token(stub: Stub, tmp_path: Any, monkeypat
     assert stub.requests[0][1]["authorization"] == "Bearer EAAsecret"
 
 
+def test_the_environments_proxy_is_used(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for once, when the client is made, and honoured by every call."""
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", stub.url)
+    _send("http://graph.invalid")
+    assert [path for path, _, _ in stub.requests] == ["http://graph.invalid/v24.0/123/events"]
+
+
+def test_the_environments_certificates_are_used(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle that is not there is noticed, so it is looked for."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        assert _send(f"https://127.0.0.1:{listening.getsockname()[1]}") == NoAnswer(left=True, reason="OSError")
+
+
 def test_a_refused_connection_never_left() -> None:
     """With nobody listening, the outcome is known: nothing was sent."""
     with socket.socket() as taken:
