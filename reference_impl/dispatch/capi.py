@@ -7,6 +7,7 @@ Source:
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -24,7 +25,7 @@ _BODY_LIMIT_BYTES = 1024 * 1024
 
 
 class CapiClient:
-    """One keep-alive connection pool. Not for sharing between threads: requests does not promise that."""
+    """A keep-alive connection for each thread that uses it: requests does not promise that a session can be shared."""
 
     def __init__(
         self,
@@ -40,18 +41,26 @@ class CapiClient:
         self._version = version
         self._timeout_s = timeout_s
         self._monotonic_s = monotonic_s
-        self._session = requests.Session()
-        # What the environment says of proxies and certificates is asked once, as requests would before every call; and
-        # no .netrc replaces the token, which requests would let it do.
-        found = self._session.merge_environment_settings(self._graph_url, {}, None, None, None)
-        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
-        self._session.trust_env = False
+        self._here = threading.local()
+        self._sessions: list[requests.Session] = []
+
+    def _session(self) -> requests.Session:
+        """This thread's."""
+        found: requests.Session | None = getattr(self._here, "session", None)
+        if found is None:
+            found = self._here.session = requests.Session()
+            # What the environment says of proxies and certificates is asked once, as requests would before every call;
+            # and no .netrc replaces the token, which requests would let it do.
+            said = found.merge_environment_settings(self._graph_url, {}, None, None, None)
+            found.proxies, found.verify, found.trust_env = said["proxies"], said["verify"], False
+            self._sessions.append(found)
+        return found
 
     def send(self, *, pixel_id: str, token: str, events: Sequence[Mapping[str, Any]]) -> Answer | NoAnswer:
         """POST the events (each as Meta's `data` array wants it) and return what came back; never raises for I/O."""
         body = json.dumps({"data": list(events)}, ensure_ascii=False, separators=(",", ":")).encode()
         try:
-            with self._session.post(
+            with self._session().post(
                 f"{self._graph_url}/{self._version}/{pixel_id}/events",
                 data=body,
                 # The token in a header: in a URL it would end up in access logs.
@@ -78,7 +87,8 @@ class CapiClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        for one in self._sessions:
+            one.close()
 
     def __enter__(self) -> Self:
         return self

@@ -13,12 +13,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reference_impl import bootstrap
 from reference_impl.analytics import rollup
-from reference_impl.dispatch import retention, strays, visitors
+from reference_impl.dispatch import retention, side_by_side, strays, visitors
 from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
@@ -161,11 +162,15 @@ def _consume(
 ) -> None:
     """One thread's life."""
     call_limit_s = _CONNECT_S + settings.meta_timeout_s
-    with CapiClient(
-        settings.meta_graph_url, version=settings.meta_api_version, timeout_s=settings.meta_timeout_s
-    ) as capi:
+    with (
+        CapiClient(
+            settings.meta_graph_url, version=settings.meta_api_version, timeout_s=settings.meta_timeout_s
+        ) as capi,
+        ThreadPoolExecutor(side_by_side.MOST, "waiting for Meta") as helpers,
+    ):
         sender = Sender(
             capi=capi,
+            helpers=helpers,
             breakers=BreakerStore(
                 rules=Rules(threshold=settings.breaker_threshold, reset_s=settings.breaker_reset_s),
                 probe_lease_s=call_limit_s + settings.meta_timeout_s,

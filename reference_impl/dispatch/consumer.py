@@ -1,4 +1,4 @@
-"""From SQS to Meta: receives ids, claims conversions, hands each tenant's to the sender, deletes what is settled.
+"""From SQS to Meta: receives ids, claims conversions, hands them to the sender by tenant, deletes what is settled.
 
 The order of the last two is what makes a loss impossible: first the commit, then the delete. Who dies in
 between leaves a message that is seen again, and finds its conversion settled or sends it under the same event id.
@@ -52,8 +52,7 @@ class Consumer:
         by_id = _by_id(messages)
         connection = self.session.connection()
         claimed = store.claim(connection, list(by_id), lease_s=self.visibility_s)
-        for members in _by_tenant(claimed):
-            self.sender.dispatch(connection, members, may_begin=budget.may_begin)
+        self.sender.dispatch(connection, _by_tenant(claimed), may_begin=budget.may_begin)
         waiting = store.unfinished(connection, list(by_id))
         self._delete([message for one, found in by_id.items() if one not in waiting for message in found])
 

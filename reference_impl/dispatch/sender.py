@@ -1,20 +1,21 @@
-"""One tenant's claimed conversions to Meta, until each is delivered, held, expired or dead-lettered.
+"""Claimed conversions to Meta, until each is delivered, held, expired or dead-lettered; the tenants side by side.
 
-Nothing waits here. What must be tried later is held in the database with a time, and comes back through the
-outbox; so SQS's receive count counts crashes only, and a slow tenant keeps no thread.
+Nothing waits here but for Meta. What must be tried later is held in the database with a time, and comes back through
+the outbox; so SQS's receive count counts crashes only, and a slow tenant keeps no thread.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 from reference_impl.db import reversals
-from reference_impl.dispatch import store
+from reference_impl.dispatch import side_by_side, store
 from reference_impl.dispatch.backoff import full_jitter_s
 from reference_impl.dispatch.batches import halve, plan
 from reference_impl.dispatch.breaker import Pass, Refusal
@@ -33,11 +34,28 @@ UNKNOWN_LIMIT_S = 47 * 3600
 
 
 class Capi(Protocol):
-    """What the sender needs of the HTTP client."""
+    """What the sender needs of the HTTP client, in several threads."""
 
     def send(self, *, pixel_id: str, token: str, events: Sequence[Mapping[str, Any]]) -> Answer | NoAnswer:
         """One request; never raises for I/O."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What Meta is to be asked."""
+
+    pixel_id: str
+    token: str = field(repr=False)
+    events: Sequence[Mapping[str, Any]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came back, and after how long."""
+
+    reply: Answer | NoAnswer
+    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +84,30 @@ class Sender:
     too_old: Callable[[Claimed], bool]
     pauses: dict[str, float] = field(default_factory=dict)
     """Pixels that Meta throttles, and until when by the monotonic clock."""
+    helpers: Executor | None = None
+    """Wait for Meta where several tenants have something to send; None: one tenant after the other."""
     batch_size: int = 50
     meter: Meter = field(default_factory=Meter)
     """How purchases end, and how long Meta takes."""
 
-    def dispatch(self, connection: Connection, claimed: Sequence[Claimed], *, may_begin: Callable[[], bool]) -> None:
-        """Settle one tenant's conversions; what cannot be begun any more goes back to the outbox."""
+    def dispatch(
+        self, connection: Connection, groups: Sequence[Sequence[Claimed]], *, may_begin: Callable[[], bool]
+    ) -> None:
+        """Settle conversions, each group one tenant's; what cannot be begun any more goes back to the outbox."""
+        rounds = [self._round(connection, claimed, may_begin) for claimed in groups]
+        side_by_side.run(rounds, self._ask, helpers=self.helpers)
+
+    def _round(
+        self, connection: Connection, claimed: Sequence[Claimed], may_begin: Callable[[], bool]
+    ) -> Generator[Question, Told, None]:
         rest = self._still_sendable(connection, claimed)
-        if not rest:
-            return
-        _Round(self, connection, may_begin, rest).run()
+        if rest:
+            yield from _Round(self, connection, may_begin, rest).run()
+
+    def _ask(self, question: Question) -> Told:
+        begun_s = self.monotonic_s()
+        reply = self.capi.send(pixel_id=question.pixel_id, token=question.token, events=question.events)
+        return Told(reply, round((self.monotonic_s() - begun_s) * 1000))
 
     def _still_sendable(self, connection: Connection, claimed: Sequence[Claimed]) -> list[Claimed]:
         """Without what was paid back, what Meta would refuse for its age, and what it might count a second time."""
@@ -142,7 +174,7 @@ class _Round:
         self._tenant, self._pixel = members[0].tenant_id, members[0].pixel_id
         self._batches = plan(members, size=sender.batch_size)
 
-    def run(self) -> None:
+    def run(self) -> Generator[Question, Told, None]:
         """Ask about batch after batch, or hold what may not be asked about."""
         token = self._sender.tokens.current(self._tenant)
         if token is None:
@@ -156,7 +188,7 @@ class _Round:
                 self._hold_rest("breaker", admitted.wait_s)
             else:
                 assert token is not None
-                token = self._ask(self._next(admitted), token, admitted)
+                token = yield from self._ask(self._next(admitted), token, admitted)
 
     def _next(self, admitted: Pass) -> list[Claimed]:
         """The next batch; of it only the first where this is the breaker's probe."""
@@ -166,21 +198,18 @@ class _Round:
             batch = batch[:1]
         return batch
 
-    def _ask(self, batch: list[Claimed], token: MetaToken, admitted: Pass) -> MetaToken:
+    def _ask(self, batch: list[Claimed], token: MetaToken, admitted: Pass) -> Generator[Question, Told, MetaToken]:
         """Ask Meta once and settle what it says; the token to go on with."""
         sender = self._sender
-        begun_s = sender.monotonic_s()
-        reply = sender.capi.send(
-            pixel_id=self._pixel, token=token.value, events=[sender.to_event(one) for one in batch]
-        )
-        duration_ms = round((sender.monotonic_s() - begun_s) * 1000)
-        outcome = classify(reply, sent=len(batch))
-        call = Call(batch_id=sender.new_id(), outcome=outcome, duration_ms=duration_ms)
+        events = [sender.to_event(one) for one in batch]
+        told = yield Question(pixel_id=self._pixel, token=token.value, events=events)
+        outcome = classify(told.reply, sent=len(batch))
+        call = Call(batch_id=sender.new_id(), outcome=outcome, duration_ms=told.duration_ms)
         if outcome.kind is not Kind.SENT:
             log.warning("Meta, pixel %s, %d events: %s (%s)", self._pixel, len(batch), outcome.kind, outcome.reason)
         # The settlement first: should the breaker's row be out of reach, what Meta has counted is on record.
         token = self._settle(batch, call, token)
-        sender.note(batch, kind=outcome.kind, duration_ms=duration_ms)
+        sender.note(batch, kind=outcome.kind, duration_ms=told.duration_ms)
         sender.breakers.report(self._connection, self._pixel, admitted, alive=outcome.proves_meta_alive)
         return token
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from reference_impl.dispatch.queue import Queue
+from reference_impl.dispatch.token import MetaToken
 
 if TYPE_CHECKING:
     from conftest import World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
@@ -185,6 +187,26 @@ def test_what_a_slow_consumer_delivered_is_delivered_though_it_was_held_meanwhil
     assert world.value("SELECT hold_reason FROM conversions WHERE event_id = %s", mine) is None
     assert world.value("SELECT hold_reason FROM conversions WHERE event_id = %s", other) == "released"
     assert world.value("SELECT held_until <= now() FROM conversions WHERE event_id = %s", other)
+
+
+def test_no_tenant_waits_for_anothers_answer(world: World) -> None:
+    """Their messages came together; Meta answers neither before it has been asked by both."""
+    world.db.execute("INSERT INTO tenants (id, timezone, pixel_id) VALUES ('t2', 'America/Sao_Paulo', '222')")
+    world.secrets["t2"] = MetaToken(value="EAA2", version="v1")
+    both = threading.Barrier(2, timeout=10)
+
+    def answer(events: list[Any], _: str) -> Any:
+        both.wait()
+        return world.accepted(events)
+
+    world.meta.script = answer
+    world.given(2, tenant="t1")
+    world.given(2, tenant="t2")
+    with ThreadPoolExecutor(4) as helpers:
+        world.start(world.new_relay(), world.new_consumer(helpers=helpers))
+        world.wait_for_states(delivered=4)
+        world.stop_all()
+    assert sorted(world.meta.tokens) == ["EAA1", "EAA2"]
 
 
 def _named(world: World, name: str) -> Any:

@@ -306,7 +306,7 @@ def test_a_refund_that_is_undone_between_the_claim_and_the_dispatch_stops_nothin
     relay.move()
     claimed = store.claim(world.db, [world.value("SELECT id FROM conversions")], lease_s=30)
     world.db.execute("DELETE FROM dedupe_registry")
-    consumer.sender.dispatch(world.db, claimed, may_begin=lambda: True)
+    consumer.sender.dispatch(world.db, [claimed], may_begin=lambda: True)
     assert world.states() == {"pending": 1}
     world.start(relay, consumer)
     world.wait_for_states(delivered=1)
