@@ -13,8 +13,8 @@
 | `VISIBILITY_S` | 60 | longer than Meta's worst answer |
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
 | `STRAYS_AFTER_S` | 0 | when a queued conversion is asked after; 0: once SQS has delivered as often as it will |
-| `CONSUMER_THREADS` | 12 | for purchases; each waits for Meta most of the time |
-| `PAGE_THREADS` | 8 | more of them, for page events |
+| `CONSUMER_THREADS` | 4 | for purchases; each asks Meta for up to four tenants at a time |
+| `PAGE_THREADS` | 2 | more of them, for page events |
 | `WEB_THREADS` | 8 | of each worker |
 | `WEB_WORKERS` | 1 | processes that serve one port; as many as there are cores |
 | `WEB_DRAIN_S` | 10 | how long `web` goes on answering after SIGTERM: longer than the load balancer needs to notice |
@@ -70,8 +70,8 @@ class Settings:
     visibility_s: int = 60
     max_receive_count: int = 5
     strays_after_s: float = 0.0
-    consumer_threads: int = 12
-    page_threads: int = 8
+    consumer_threads: int = 4
+    page_threads: int = 2
     web_threads: int = 8
     web_workers: int = 1
     web_drain_s: float = 10.0
