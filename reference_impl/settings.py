@@ -13,7 +13,7 @@
 | `VISIBILITY_S` | 60 | longer than Meta's worst answer |
 | `MAX_RECEIVE_COUNT` | 5 | crashes after which SQS moves a message to the dead letters |
 | `STRAYS_AFTER_S` | 0 | when a queued conversion is asked after; 0: once SQS has delivered as often as it will |
-| `CONSUMER_THREADS` | 4 | for purchases; each asks Meta for up to four tenants at a time |
+| `CONSUMER_THREADS` | 6 | for purchases; each asks Meta for up to four tenants at a time |
 | `PAGE_THREADS` | 2 | more of them, for page events |
 | `WEB_THREADS` | 8 | of each worker |
 | `WEB_WORKERS` | 1 | processes that serve one port; as many as there are cores |
@@ -70,7 +70,7 @@ class Settings:
     visibility_s: int = 60
     max_receive_count: int = 5
     strays_after_s: float = 0.0
-    consumer_threads: int = 4
+    consumer_threads: int = 6
     page_threads: int = 2
     web_threads: int = 8
     web_workers: int = 1

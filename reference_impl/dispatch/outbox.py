@@ -23,11 +23,12 @@ SCOUTED = ("breaker", "token", "access")
 """Reasons that concern all of a tenant's conversions at once. When such a hold is over, one conversion goes
 ahead; the rest follow once it is through. Ten thousand held conversions cost one message, not ten thousand."""
 
+# `page <= false`: purchases alone, by the index, however many page events lie behind them.
 _CLAIM = """
 UPDATE outbox SET claimed_until = now() + make_interval(secs => %(lease_s)s)
 WHERE id IN (
     SELECT id FROM outbox WHERE sent_at IS NULL AND (claimed_until IS NULL OR claimed_until <= now())
-      AND (%(pages)s OR NOT page)
+      AND page <= %(pages)s
     ORDER BY page, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING id, conversion_id::text, page

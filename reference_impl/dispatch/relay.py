@@ -59,7 +59,7 @@ class Relay:
     """Where page events go; None: to the same queue."""
     lease_s: float = 5.0
     retry_s: float = 0.5
-    rest_s: float = 0.1
+    rest_s: float = 0.2
     fallback_s: float = 1.0
     claim_size: int = 100
     pages_pace: Pace = field(default_factory=lambda: Pace(every_s=0.5))
