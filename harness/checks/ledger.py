@@ -51,7 +51,7 @@ def close(
     unanswered = [one for one in deliveries if one.status is None and one.meaning == "purchase"]
     explained = _Sales([*unanswered, *purchases])
     counted = _counted(explained, arrivals)
-    states = _states(conversions)
+    states, twins = _states(conversions)
     tally: Counter[str] = Counter(doubled=sum(times > 1 for times in counted.values()))
     findings = [
         f"{_named(explained.by_identity[identity])} was counted {times} times by Meta"
@@ -60,6 +60,8 @@ def close(
     ]
     for identity, sale in promised.items():
         state = _state_of(counted[identity], states.get(identity), known=conversions is not None)
+        if identity in twins and states[identity] == "pending":
+            state = "pending"  # one row of it was counted, and another is still on its way there
         tally[state] += 1
         if state in ("lost", "pending"):
             findings.append(_explain(sale, state, states.get(identity)))
@@ -103,13 +105,15 @@ def _counted(sales: _Sales, arrivals: Iterable[Arrival]) -> Counter[Identity]:
     return counted
 
 
-def _states(conversions: Sequence[Conversion] | None) -> dict[Identity, str]:
+def _states(conversions: Sequence[Conversion] | None) -> tuple[dict[Identity, str], set[Identity]]:
+    """What the target says of each sale, and of which it says it more than once."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in conversions or ():
         found[(one.gateway, one.sale)].append(one.state)
     # Two rows for one sale: the least final one decides, so that nothing is called done too early.
     order = ("pending", "held", "dead_lettered", "expired", "suppressed", "delivered")
-    return {identity: min(states, key=order.index) for identity, states in found.items()}
+    least = {identity: min(states, key=order.index) for identity, states in found.items()}
+    return least, {identity for identity, states in found.items() if len(states) > 1}
 
 
 def _state_of(counted: int, stored: str | None, *, known: bool) -> str:

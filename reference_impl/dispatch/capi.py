@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import requests
+from requests.exceptions import InvalidHeader
 from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from reference_impl.dispatch.classify import Answer, NoAnswer
@@ -71,7 +72,7 @@ class CapiClient:
             ) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, self._content(response))
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             return NoAnswer(left=not _never_left(error), reason=type(error).__name__)
 
     def _content(self, response: requests.Response) -> bytes:
@@ -100,8 +101,8 @@ class CapiClient:
 
 
 def _never_left(error: BaseException) -> bool:
-    """Whether no connection came about, so that Meta cannot have seen the request."""
-    if isinstance(error, requests.ConnectTimeout):
+    """Whether no connection came about, so that Meta cannot have seen the request; or the token fits in no header."""
+    if isinstance(error, requests.ConnectTimeout | InvalidHeader | UnicodeError):
         return True
     inner = error.args[0] if error.args else None
     cause = inner.reason if isinstance(inner, MaxRetryError) else inner

@@ -13,7 +13,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +165,7 @@ def _consume(
         CapiClient(
             settings.meta_graph_url, version=settings.meta_api_version, timeout_s=settings.meta_timeout_s
         ) as capi,
-        ThreadPoolExecutor(side_by_side.MOST, "waiting for Meta") as helpers,
+        side_by_side.Helpers(name="waiting for Meta") as helpers,
     ):
         sender = Sender(
             capi=capi,

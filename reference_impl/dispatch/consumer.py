@@ -52,9 +52,12 @@ class Consumer:
         by_id = _by_id(messages)
         connection = self.session.connection()
         claimed = store.claim(connection, list(by_id), lease_s=self.visibility_s)
-        self.sender.dispatch(connection, _by_tenant(claimed), may_begin=budget.may_begin)
-        waiting = store.unfinished(connection, list(by_id))
-        self._delete([message for one, found in by_id.items() if one not in waiting for message in found])
+        try:
+            self.sender.dispatch(connection, _by_tenant(claimed), may_begin=budget.may_begin)
+        finally:
+            # Also where one tenant's round has failed: what is settled must not be seen again because of it.
+            waiting = store.unfinished(connection, list(by_id))
+            self._delete([message for one, found in by_id.items() if one not in waiting for message in found])
 
     def _receive(self) -> list[Message]:
         """One long poll; then, while there is more, up to `gather` without waiting."""

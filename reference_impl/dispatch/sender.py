@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -25,6 +25,7 @@ from reference_impl.dispatch.loops import Connection
 from reference_impl.dispatch.queue import Queue
 from reference_impl.dispatch.store import Call, Claimed
 from reference_impl.dispatch.token import MetaToken, TokenBook
+from reference_impl.logs import place
 from reference_impl.monitoring.meter import Meter
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Sender:
     too_old: Callable[[Claimed], bool]
     pauses: dict[str, float] = field(default_factory=dict)
     """Pixels that Meta throttles, and until when by the monotonic clock."""
-    helpers: Executor | None = None
+    helpers: side_by_side.Helpers | None = None
     """Wait for Meta where several tenants have something to send; None: one tenant after the other."""
     batch_size: int = 50
     meter: Meter = field(default_factory=Meter)
@@ -94,15 +95,40 @@ class Sender:
         self, connection: Connection, groups: Sequence[Sequence[Claimed]], *, may_begin: Callable[[], bool]
     ) -> None:
         """Settle conversions, each group one tenant's; what cannot be begun any more goes back to the outbox."""
-        rounds = [self._round(connection, claimed, may_begin) for claimed in groups]
-        side_by_side.run(rounds, self._ask, helpers=self.helpers)
+        failures: list[Exception] = []
+        by_pixel: defaultdict[str, list[_Round]] = defaultdict(list)
+        # Whatever else may take its time, tokens first of all, before anything is asked: no answer waits for it.
+        for claimed in groups:
+            try:
+                if rest := self._still_sendable(connection, claimed):
+                    by_pixel[rest[0].pixel_id].append(_Round(self, connection, may_begin, rest))
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is not the other tenants'
+                failures.append(error)
+        # Two tenants of one pixel in turn: the second profits from the first's probe, and heeds what throttled it.
+        rounds = [_in_turn(sharing) for sharing in by_pixel.values()]
+        try:
+            side_by_side.run(rounds, self._ask, helpers=self.helpers)
+        except Exception as error:  # noqa: BLE001 -- raised below, after those that came before it
+            failures.append(error)
+        if failures:
+            raise failures[0]
 
-    def _round(
-        self, connection: Connection, claimed: Sequence[Claimed], may_begin: Callable[[], bool]
-    ) -> Generator[Question, Told, None]:
-        rest = self._still_sendable(connection, claimed)
-        if rest:
-            yield from _Round(self, connection, may_begin, rest).run()
+    def token_of(self, tenant: str) -> MetaToken | None:
+        """The token to send with; None where there is none, it was refused, or nobody can be asked for it."""
+        return self._known(tenant, lambda: self.tokens.current(tenant))
+
+    def newer_token(self, tenant: str, refused: MetaToken) -> MetaToken | None:
+        """The one to go on with after that one was refused; None as above."""
+        return self._known(tenant, lambda: self.tokens.refused(tenant, refused))
+
+    def _known(self, tenant: str, look: Callable[[], MetaToken | None]) -> MetaToken | None:
+        # A secret that cannot be read is a reason to hold, like a token that is dead; raised, it would count as a crash
+        # of the consumer, and after five of those SQS takes the sales to the dead letters.
+        try:
+            return look()
+        except Exception as error:  # noqa: BLE001 -- whatever the secret store raises
+            log.warning("the Meta token of %s cannot be read: %s", tenant, place(error))
+            return None
 
     def _ask(self, question: Question) -> Told:
         begun_s = self.monotonic_s()
@@ -162,8 +188,20 @@ class LettersRefused(Exception):
     """SQS would not take a dead letter."""
 
 
+def _in_turn(rounds: Sequence[_Round]) -> Generator[Question, Told, None]:
+    """One after the other; one that fails ends alone, and the first failure is raised at the end."""
+    failures: list[Exception] = []
+    for one in rounds:
+        try:
+            yield from one.run()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is not the other tenants'
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
 class _Round:
-    """The batches of one tenant, until none is left."""
+    """The batches of one tenant, until none is left; what it sends them with is asked for when it is made."""
 
     def __init__(
         self, sender: Sender, connection: Connection, may_begin: Callable[[], bool], members: list[Claimed]
@@ -173,10 +211,11 @@ class _Round:
         self._may_begin = may_begin
         self._tenant, self._pixel = members[0].tenant_id, members[0].pixel_id
         self._batches = plan(members, size=sender.batch_size)
+        self._token = sender.token_of(self._tenant)
 
     def run(self) -> Generator[Question, Told, None]:
         """Ask about batch after batch, or hold what may not be asked about."""
-        token = self._sender.tokens.current(self._tenant)
+        token = self._token
         if token is None:
             self._hold_rest("token", self._sender.timing.recheck_s)
         while self._batches:
@@ -233,7 +272,7 @@ class _Round:
 
     def _refused(self, batch: list[Claimed], call: Call, token: MetaToken) -> MetaToken:
         """Meta does not want this token: go on with a newer one, or hold everything until there is one."""
-        newer = self._sender.tokens.refused(self._tenant, token)
+        newer = self._sender.newer_token(self._tenant, token)
         if newer is not None:
             store.record(self._connection, batch, call)
             self._batches.insert(0, batch)

@@ -6,10 +6,12 @@ questions, it does alone and on the caller's database connection, and no round h
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -18,11 +20,55 @@ MOST = 4
 """Questions under way at a time, for one caller."""
 
 
+class Helpers:
+    """Threads that ask and wait. A process ends without them, where the standard library's executor would keep it
+    until its last call has been answered; and they are there from the beginning, so that none can fail to start while
+    questions are under way."""
+
+    def __init__(self, count: int = MOST, *, name: str = "helper") -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._help, name=f"{name}-{number}", daemon=True) for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, ask: Callable[[Question], Answer], question: Question) -> Future[Answer]:
+        """Have it asked; whatever `ask` raises, the future's `result` raises."""
+        future: Future[Answer] = Future()
+
+        def work() -> None:
+            try:
+                answer = ask(question)
+            except BaseException as error:  # noqa: BLE001 -- whoever waits for it is told
+                future.set_exception(error)
+            else:
+                future.set_result(answer)
+
+        self._work.put(work)
+        return future
+
+    def close(self) -> None:
+        """Let them end, each after what it is at; nobody waits for that."""
+        for _ in self._threads:
+            self._work.put(None)
+
+    def __enter__(self) -> Helpers:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def _help(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+
 def run(
     rounds: Iterable[Generator[Question, Answer, None]],
     ask: Callable[[Question], Answer],
     *,
-    helpers: Executor | None,
+    helpers: Helpers | None,
     most: int = MOST,
 ) -> None:
     """Bring every round to its end, with up to `most` questions under way; without helpers one after the other.
@@ -45,11 +91,12 @@ def run(
         under_way[helpers.submit(ask, question)] = one
 
     while waiting or under_way:
-        if waiting and len(under_way) < most:
-            go_on(waiting.popleft(), None)
-            continue
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        may_start = bool(waiting) and len(under_way) < most
+        # What has been answered first: until it is settled, a crash forgets it.
+        done, _ = wait(under_way, timeout=0 if may_start else None, return_when=FIRST_COMPLETED)
         for future in done:
             go_on(under_way.pop(future), future.result)
+        if may_start and not done:
+            go_on(waiting.popleft(), None)
     if failures:
         raise failures[0]

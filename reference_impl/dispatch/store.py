@@ -65,11 +65,12 @@ _HOLD = """
 UPDATE conversions c
 SET state = 'held', held_until = now() + make_interval(secs => v.wait_s), hold_reason = %(reason)s,
     claimed_until = NULL, attempts = c.attempts - %(uncounted)s,
-    last_code = coalesce(%(code)s, c.last_code), last_subcode = coalesce(%(subcode)s, c.last_subcode),
-    unknown_outcome = c.unknown_outcome OR %(unknown)s
+    last_code = coalesce(%(code)s, c.last_code), last_subcode = coalesce(%(subcode)s, c.last_subcode)
 FROM unnest(%(ids)s::uuid[], %(waits)s::float8[]) AS v (id, wait_s)
 WHERE c.id = v.id AND c.state IN ('pending', 'queued') AND c.claimed_until = %(fence)s
 """
+# Without the fence: who holds the claim by now has to know that Meta may have counted it.
+_DOUBTED = "UPDATE conversions SET unknown_outcome = true WHERE id = ANY(%s) AND state IN ('pending', 'queued', 'held')"
 # A dead letter may yet be redriven, and keeps what Meta would be told.
 _END = """
 UPDATE conversions
@@ -165,13 +166,14 @@ def hold(
         "waits": list(waits_s),
         "reason": reason,
         "uncounted": 0 if call else 1,
-        "unknown": unknown,
         "fence": batch[0].claimed_until,
     }
     with connection.transaction():
         if call:
             _record(connection, ids, call)
         connection.execute(_HOLD, values)
+        if unknown:
+            connection.execute(_DOUBTED, [ids])
         outbox.ring(connection)
 
 

@@ -157,11 +157,18 @@ class World:
             fallback_s=0.3,
         )
 
-    def new_consumer(self, *, session: Session | None = None, visibility_s: int = 3, **changes: Any) -> Consumer:
+    def new_consumer(
+        self,
+        *,
+        session: Session | None = None,
+        visibility_s: int = 3,
+        tokens: TokenBook | None = None,
+        **changes: Any,
+    ) -> Consumer:
         sender = Sender(
             capi=self._own(CapiClient(self.meta.url, version="v24.0", timeout_s=1.0)),
             breakers=self.breakers(),
-            tokens=TokenBook(self.read_secret, monotonic_s=time.monotonic, recheck_s=0.2),
+            tokens=tokens or TokenBook(self.read_secret, monotonic_s=time.monotonic, recheck_s=0.2),
             dead_letters=self.dead_letters,
             timing=Timing(retry_base_s=0.1, retry_max_s=0.4, recheck_s=0.2),
             rng=random.Random(1),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from reference_impl.dispatch.breaker import Pass
 from reference_impl.dispatch.queue import Queue
-from reference_impl.dispatch.token import MetaToken
+from reference_impl.dispatch.side_by_side import Helpers
+from reference_impl.dispatch.store import Claimed
+from reference_impl.dispatch.token import MetaToken, TokenBook
 
 if TYPE_CHECKING:
     from conftest import World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
@@ -191,8 +196,7 @@ def test_what_a_slow_consumer_delivered_is_delivered_though_it_was_held_meanwhil
 
 def test_no_tenant_waits_for_anothers_answer(world: World) -> None:
     """Their messages came together; Meta answers neither before it has been asked by both."""
-    world.db.execute("INSERT INTO tenants (id, timezone, pixel_id) VALUES ('t2', 'America/Sao_Paulo', '222')")
-    world.secrets["t2"] = MetaToken(value="EAA2", version="v1")
+    _second_tenant(world)
     both = threading.Barrier(2, timeout=10)
 
     def answer(events: list[Any], _: str) -> Any:
@@ -202,11 +206,86 @@ def test_no_tenant_waits_for_anothers_answer(world: World) -> None:
     world.meta.script = answer
     world.given(2, tenant="t1")
     world.given(2, tenant="t2")
-    with ThreadPoolExecutor(4) as helpers:
+    with Helpers() as helpers:
         world.start(world.new_relay(), world.new_consumer(helpers=helpers))
         world.wait_for_states(delivered=4)
         world.stop_all()
     assert sorted(world.meta.tokens) == ["EAA1", "EAA2"]
+
+
+def test_two_tenants_of_one_pixel_ask_in_turn(world: World) -> None:
+    """The first's probe closes the breaker before the second is looked at, which need not be held for it then."""
+    _second_tenant(world, pixel="111")
+    breakers, connection = world.breakers(threshold=1), world.db
+    admitted = breakers.admit(connection, "111")
+    assert isinstance(admitted, Pass)
+    assert breakers.report(connection, "111", admitted, alive=False) == "open"
+    world.given(1, tenant="t1")
+    world.given(1, tenant="t2")
+    world.new_relay().move()
+    world.eventually(lambda: world.value("SELECT opened_at < now() - interval '0.5 s' FROM breakers"), "a probe is due")
+    with Helpers() as helpers:
+        world.new_consumer(helpers=helpers).step()
+    assert world.states() == {"delivered": 2}
+
+
+def test_a_tenant_whose_round_fails_costs_no_other_anything(world: World) -> None:
+    """Its own message is left to be seen again; that of the other is settled, and gone from the queue."""
+    _second_tenant(world)
+
+    def to_event(one: Claimed) -> dict[str, Any]:
+        if one.tenant_id == "t2":
+            raise LookupError("no key")
+        return {"event_name": one.event_name, "event_id": one.event_id}
+
+    world.given(1, tenant="t2")
+    world.given(1, tenant="t1")
+    world.new_relay().move()
+    consumer = world.new_consumer(visibility_s=60)
+    object.__setattr__(consumer.sender, "to_event", to_event)
+    with pytest.raises(LookupError):
+        consumer.step()
+    assert world.states() == {"delivered": 1, "queued": 1}
+    assert (world.queue.waiting(), world.queue.hidden()) == (0, 1)
+
+
+def test_a_secret_that_cannot_be_read_holds_its_tenant_alone(world: World) -> None:
+    """For its token, not as a crash; read at last, everything is delivered."""
+    _second_tenant(world)
+    away = threading.Event()
+    away.set()
+
+    def read(tenant: str) -> MetaToken | None:
+        if away.is_set() and tenant == "t2":
+            raise ConnectionError("Secrets Manager is away")
+        return world.secrets[tenant]
+
+    world.given(1, tenant="t2")
+    world.given(1, tenant="t1")
+    tokens = TokenBook(read, monotonic_s=time.monotonic, recheck_s=0.2)
+    world.start(world.new_relay(), world.new_consumer(visibility_s=60, tokens=tokens))
+    world.wait_for_states(delivered=1, held=1)
+    assert world.value("SELECT hold_reason FROM conversions WHERE tenant_id = 't2'") == "token"
+    away.clear()
+    world.wait_for_states(delivered=2)
+
+
+def test_a_doubt_is_on_record_though_another_has_the_claim_by_now(world: World) -> None:
+    """Meta may have counted it; whoever is at it has to know, or it is sent again when Meta has forgotten its id."""
+    world.given()
+    world.new_relay().move()
+
+    def claim_and_cut(_: list[Any], __: str) -> None:
+        world.db.execute("UPDATE conversions SET claimed_until = now() + interval '1 h'")
+
+    world.meta.script = claim_and_cut
+    world.new_consumer().step()
+    assert world.db.execute("SELECT state, unknown_outcome FROM conversions").fetchall() == [("queued", True)]
+
+
+def _second_tenant(world: World, *, pixel: str = "222") -> None:
+    world.db.execute("INSERT INTO tenants (id, timezone, pixel_id) VALUES ('t2', 'America/Sao_Paulo', %s)", [pixel])
+    world.secrets["t2"] = MetaToken(value="EAA2", version="v1")
 
 
 def _named(world: World, name: str) -> Any:

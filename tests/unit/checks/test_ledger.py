@@ -43,6 +43,14 @@ def test_a_second_delivery_of_a_sale_is_a_duplicate() -> None:
     assert (closing.ledger.accepted, closing.ledger.duplicate, closing.ledger.delivered) == (2, 1, 1)
 
 
+def test_a_twin_on_its_way_is_waited_for() -> None:
+    """Two rows of one sale: Meta has counted one, and will be told of the other."""
+    closing = close([SENT], [SEEN], [STORED, replace(STORED, state="pending")])
+    assert (closing.ledger.delivered, closing.ledger.pending) == (0, 1)
+    one_row = close([SENT], [SEEN], [replace(STORED, state="pending")])
+    assert one_row.ledger.closed, "the target may be about to write down what Meta has counted"
+
+
 def test_the_targets_word_is_not_enough() -> None:
     """A conversion that the target calls delivered and Meta never counted is lost."""
     closing = close([SENT], [], [STORED])

@@ -85,9 +85,9 @@ def stub() -> Iterator[Stub]:
     server.server_close()
 
 
-def _send(url: str, *, timeout_s: float = 2.0) -> Answer | NoAnswer:
+def _send(url: str, *, timeout_s: float = 2.0, token: str = "EAAsecret") -> Answer | NoAnswer:
     with CapiClient(url, version="v24.0", timeout_s=timeout_s) as client:
-        return client.send(pixel_id="123", token="EAAsecret", events=[{"event_name": "Purchase", "v": "ção"}])
+        return client.send(pixel_id="123", token=token, events=[{"event_name": "Purchase", "v": "ção"}])
 
 
 def test_the_request_is_metas_and_keeps_the_token_out_of_the_url(stub: Stub) -> None:
@@ -134,6 +134,14 @@ def test_a_refused_connection_never_left() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: the kernel refuses
         assert _send(f"http://127.0.0.1:{taken.getsockname()[1]}") == NoAnswer(left=False, reason="ConnectionError")
+
+
+@pytest.mark.parametrize("token", ["EAA secret\n", "EAA\u2026"], ids=["a line break", "no Latin letter"])
+def test_a_token_that_fits_in_no_header_never_left(stub: Stub, token: str) -> None:
+    """Written into the secret by hand: no event was sent with it, so none is in doubt."""
+    answer = _send(stub.url, token=token)
+    assert isinstance(answer, NoAnswer), answer
+    assert (answer.left, stub.requests) == (False, [])
 
 
 @pytest.mark.parametrize("reply", [_cut, _half], ids=["cut before", "cut within"])
