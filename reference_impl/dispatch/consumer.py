@@ -45,12 +45,14 @@ class Consumer:
 
     def step(self) -> None:
         """Receive what there is, and settle it."""
+        # Before anything is received: a message that meets no database is hidden for a while and counted as a crash,
+        # once for each thread whose connection has ended, and for as long as the database is away.
+        connection = self.session.alive()
         messages = self._receive()
         if not messages:
             return
         budget = _Budget(self, last_start_s=self.monotonic_s() + self.visibility_s - self.call_limit_s)
         by_id = _by_id(messages)
-        connection = self.session.connection()
         claimed = store.claim(connection, list(by_id), lease_s=self.visibility_s)
         try:
             self.sender.dispatch(connection, _by_tenant(claimed), may_begin=budget.may_begin)

@@ -36,6 +36,18 @@ class Session:
             self._connection = self._connect()
         return self._connection
 
+    def alive(self) -> Connection:
+        """A connection that has just answered: one that the database has let go meanwhile is replaced.
+
+        Raises psycopg.OperationalError while the database is away.
+        """
+        try:
+            self.connection().execute("SELECT 1")
+        except psycopg.OperationalError:
+            self.close()
+            self.connection().execute("SELECT 1")
+        return self.connection()
+
     def close(self) -> None:
         """Let it go; the next use opens another."""
         if self._connection is not None:

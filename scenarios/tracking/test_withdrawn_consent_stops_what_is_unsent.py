@@ -20,10 +20,11 @@ def test_withdrawn_consent_stops_what_is_unsent(pipeline: Pipeline, how: str) ->
     click = pipeline.click(consent="granted")
     told = {"click_id": click.click_id, "url": "https://vendas.example.com.br/oferta"}
     seen = pipeline.track("pageview", told).json()["event_id"]
+    # Before anybody buys: a breaker that sales have opened tries sales first.
+    pipeline.meta.wait_for_refused_page("PageView", seen)
     waiting = pipeline.gateway().order(click=click)
     assert waiting.deliver().status == 202, "a genuine webhook must be accepted"
     pipeline.database.wait_for_state(waiting, "held")
-    pipeline.meta.wait_for_refused_page("PageView", seen)
     # When
     answer = pipeline.track(how, {"click_id": click.click_id, "consent": "denied"})
     assert answer.status == 202, f"a refusal must be taken; it was answered with {answer.status} {answer.text[:200]}"

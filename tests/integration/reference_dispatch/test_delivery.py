@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from reference_impl.dispatch.breaker import Pass
@@ -281,6 +282,29 @@ def test_a_doubt_is_on_record_though_another_has_the_claim_by_now(world: World) 
     world.meta.script = claim_and_cut
     world.new_consumer().step()
     assert world.db.execute("SELECT state, unknown_outcome FROM conversions").fetchall() == [("queued", True)]
+
+
+def test_a_connection_that_has_ended_costs_no_message(world: World) -> None:
+    """After a restart of the database each thread has one; a message that met them all would be a dead letter."""
+    consumer = world.new_consumer(visibility_s=60)
+    consumer.session._connect = lambda: _named(world, "idle")
+    for count in (1, 2):
+        world.given()
+        world.new_relay().move()
+        consumer.step()
+        assert world.states() == {"delivered": count}
+        world.db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'idle'")
+
+
+def test_without_a_database_nothing_is_received(world: World) -> None:
+    """However long it is away: SQS would count each look as a crash."""
+    consumer = world.new_consumer()
+    world.given()
+    world.new_relay().move()
+    consumer.session._connect = lambda: world.db.connect("host=127.0.0.1 port=1")
+    with pytest.raises(psycopg.OperationalError):
+        consumer.step()
+    assert (world.queue.waiting(), world.queue.hidden()) == (1, 0)
 
 
 def _second_tenant(world: World, *, pixel: str = "222") -> None:
