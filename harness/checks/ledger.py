@@ -51,7 +51,7 @@ def close(
     unanswered = [one for one in deliveries if one.status is None and one.meaning == "purchase"]
     explained = _Sales([*unanswered, *purchases])
     counted = _counted(explained, arrivals)
-    states, twins = _states(conversions)
+    states = _states(conversions)
     tally: Counter[str] = Counter(doubled=sum(times > 1 for times in counted.values()))
     findings = [
         f"{_named(explained.by_identity[identity])} was counted {times} times by Meta"
@@ -59,12 +59,11 @@ def close(
         if times > 1
     ]
     for identity, sale in promised.items():
-        state = _state_of(counted[identity], states.get(identity), known=conversions is not None)
-        if identity in twins and states[identity] == "pending":
-            state = "pending"  # one row of it was counted, and another is still on its way there
+        stored = states.get(identity, [])
+        state = _state_of(counted[identity], stored, known=conversions is not None)
         tally[state] += 1
         if state in ("lost", "pending"):
-            findings.append(_explain(sale, state, states.get(identity)))
+            findings.append(_explain(sale, state, stored))
     findings += _unexplained(explained, arrivals)
     return Closing(ledger=_ledger(deliveries, len(purchases), len(promised), tally), findings=tuple(findings))
 
@@ -105,33 +104,32 @@ def _counted(sales: _Sales, arrivals: Iterable[Arrival]) -> Counter[Identity]:
     return counted
 
 
-def _states(conversions: Sequence[Conversion] | None) -> tuple[dict[Identity, str], set[Identity]]:
-    """What the target says of each sale, and of which it says it more than once."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+def _states(conversions: Sequence[Conversion] | None) -> dict[Identity, list[str]]:
+    """What the target says of each sale, the least final first: where it has two rows, nothing is done too early."""
+    found: dict[Identity, list[str]] = defaultdict(list)
     for one in conversions or ():
         found[(one.gateway, one.sale)].append(one.state)
-    # Two rows for one sale: the least final one decides, so that nothing is called done too early.
     order = ("pending", "held", "dead_lettered", "expired", "suppressed", "delivered")
-    least = {identity: min(states, key=order.index) for identity, states in found.items()}
-    return least, {identity for identity, states in found.items() if len(states) > 1}
+    return {identity: sorted(states, key=order.index) for identity, states in found.items()}
 
 
-def _state_of(counted: int, stored: str | None, *, known: bool) -> str:
+def _state_of(counted: int, stored: Sequence[str], *, known: bool) -> str:
     if counted:
-        return "delivered"
-    if not known or stored is None or stored == "delivered":
+        # Of two rows one was counted, and the other is still on its way there.
+        return "pending" if len(stored) > 1 and stored[0] == "pending" else "delivered"
+    if not known or not stored or stored[0] == "delivered":
         return "lost"
-    return stored
+    return stored[0]
 
 
 def _named(sale: _Sale) -> str:
     return f"sale {sale.sale} ({sale.gateway})"
 
 
-def _explain(sale: _Sale, state: str, stored: str | None) -> str:
+def _explain(sale: _Sale, state: str, stored: Sequence[str]) -> str:
     if state == "pending":
         return f"{_named(sale)} was accepted and is still on its way"
-    if stored == "delivered":
+    if stored and stored[0] == "delivered":
         return f"{_named(sale)} is called delivered by the target, but Meta never counted it"
     return f"{_named(sale)} was accepted and is nowhere: not at Meta, not in the target's tables"
 

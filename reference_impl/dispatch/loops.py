@@ -41,11 +41,11 @@ class Session:
 
         Raises psycopg.OperationalError while the database is away.
         """
-        try:
-            self.connection().execute("SELECT 1")
-        except psycopg.OperationalError:
-            self.close()
-            self.connection().execute("SELECT 1")
+        if self._connection is not None:
+            try:
+                self._connection.execute("SELECT 1")
+            except psycopg.OperationalError:
+                self.close()
         return self.connection()
 
     def close(self) -> None:

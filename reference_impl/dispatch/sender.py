@@ -95,23 +95,17 @@ class Sender:
         self, connection: Connection, groups: Sequence[Sequence[Claimed]], *, may_begin: Callable[[], bool]
     ) -> None:
         """Settle conversions, each group one tenant's; what cannot be begun any more goes back to the outbox."""
-        failures: list[Exception] = []
+        failures = side_by_side.Failures()
         by_pixel: defaultdict[str, list[_Round]] = defaultdict(list)
         # Whatever else may take its time, tokens first of all, before anything is asked: no answer waits for it.
         for claimed in groups:
-            try:
+            with failures.alone():
                 if rest := self._still_sendable(connection, claimed):
                     by_pixel[rest[0].pixel_id].append(_Round(self, connection, may_begin, rest))
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it is not the other tenants'
-                failures.append(error)
         # Two tenants of one pixel in turn: the second profits from the first's probe, and heeds what throttled it.
         rounds = [_in_turn(sharing) for sharing in by_pixel.values()]
-        try:
-            side_by_side.run(rounds, self._ask, helpers=self.helpers)
-        except Exception as error:  # noqa: BLE001 -- raised below, after those that came before it
-            failures.append(error)
-        if failures:
-            raise failures[0]
+        side_by_side.run(rounds, self._ask, helpers=self.helpers)
+        failures.raise_first()
 
     def token_of(self, tenant: str) -> MetaToken | None:
         """The token to send with; None where there is none, it was refused, or nobody can be asked for it."""
@@ -190,14 +184,11 @@ class LettersRefused(Exception):
 
 def _in_turn(rounds: Sequence[_Round]) -> Generator[Question, Told, None]:
     """One after the other; one that fails ends alone, and the first failure is raised at the end."""
-    failures: list[Exception] = []
+    failures = side_by_side.Failures()
     for one in rounds:
-        try:
+        with failures.alone():
             yield from one.run()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is not the other tenants'
-            failures.append(error)
-    if failures:
-        raise failures[0]
+    failures.raise_first()
 
 
 class _Round:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -18,6 +19,26 @@ Answer = TypeVar("Answer")
 
 MOST = 4
 """Questions under way at a time, for one caller."""
+
+
+class Failures:
+    """What fails in one of several fails there alone: it is kept until all have been brought to their end."""
+
+    def __init__(self) -> None:
+        self._kept: list[Exception] = []
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep what is raised within; what comes after this block goes on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is not the others'
+            self._kept.append(error)
+
+    def raise_first(self) -> None:
+        """Raise the first that was kept, if there is one."""
+        if self._kept:
+            raise self._kept[0]
 
 
 class Helpers:
@@ -75,20 +96,15 @@ def run(
 
     A round that fails ends alone: the others are brought to their end, then the first failure is raised.
     """
-    waiting, failures = deque(rounds), list[Exception]()
+    waiting, failures = deque(rounds), Failures()
     under_way: dict[Future[Answer], Generator[Question, Answer, None]] = {}
 
     def go_on(one: Generator[Question, Answer, None], answer: Callable[[], Answer] | None) -> None:
-        try:
+        with failures.alone(), suppress(StopIteration):
             question = one.send(answer()) if answer else next(one)
             while helpers is None or not (waiting or under_way):  # nobody to wait for: no thread need be woken
                 question = one.send(ask(question))
-        except StopIteration:
-            return
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is not the other rounds'
-            failures.append(error)
-            return
-        under_way[helpers.submit(ask, question)] = one
+            under_way[helpers.submit(ask, question)] = one
 
     while waiting or under_way:
         may_start = bool(waiting) and len(under_way) < most
@@ -98,5 +114,4 @@ def run(
             go_on(under_way.pop(future), future.result)
         if may_start and not done:
             go_on(waiting.popleft(), None)
-    if failures:
-        raise failures[0]
+    failures.raise_first()
