@@ -1,7 +1,7 @@
-"""The pytest side of a run: what a scenario is, which tenants it has, and what is told of it.
+"""The pytest side of a run: the marks and fixtures of scenarios, and what is kept of each when it has ended.
 
-In a `golive run` the plugin finds the stack by the file named in `GOLIVE_STACK`. The process that pytest was
-started in (never an xdist worker) reports every scenario to the owner of the stack as it ends.
+In a `golive run` this process collects the scenarios, says so over the socket named in `GOLIVE_RUN`, and then forks
+the workers that run them (`harness.pytest_workers`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,25 +18,21 @@ import pytest
 
 from harness import samples
 from harness.errors import HarnessError
+from harness.pytest_workers import DETAILS, RED, RUN_VARIABLE, STACK, serve
 from harness.readiness.rows import expand
-from harness.sharding import Shard
+from harness.scenario_events import CollectedScenario, to_json
+from harness.scenario_items import describe, instance_of, is_exclusive, period_of, scenario_key, tenants_of, variant_of
+from harness.stack.control import Control
 from harness.target import Target
-from harness.tenants import Tenant, make_tenant
-from harness.testing import Model, ModelOptions, Pipeline, StackInfo, TravellingPipeline
+from harness.testing import Model, ModelOptions, Pipeline, TravellingPipeline
 from harness.testing.answers import not_declared
-from harness.testing.travelling import Period, travelling_info
-
-STACK_VARIABLE = "GOLIVE_STACK"
-
-_STEP = re.compile(r"^(Given|When|Then)\s+(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+from harness.testing.travelling import travelling_info
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `golive` itself asks of pytest."""
     parser.addoption("--golive-list", action="store_true", help="print every collected scenario as a JSON line")
-    parser.addoption("--golive-lane", help="run only what no other lane has taken; the name of this one")
-    parser.addoption("--golive-gateways", default="", help="with --golive-list: the gateways of a target, as JSON")
-    parser.addoption("--golive-shard", default="", help="only this part of the scenarios, like 2/3")
+    parser.addoption("--golive-gateways", default="", help="the gateways and dialects of the target, as JSON")
     told = ModelOptions()
     parser.addoption("--model-examples", type=int, default=told.examples, help="stories that the model draws")
     parser.addoption("--model-steps", type=int, default=told.steps, help="the most steps of one story")
@@ -66,11 +61,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "time_travel(day, days): uses `travelling_pipeline` or `monitored_pipeline`, on these days of its calendar "
         "(1: the day after the run's origin); needs `exclusive`, for there is one clock",
     )
-    path = os.environ.get(STACK_VARIABLE)
-    config.stash[_INFO] = StackInfo.read(Path(path)) if path else None
+    path = os.environ.get(RUN_VARIABLE)
+    config.stash[_RUN] = Control(Path(path)) if path else None
+    config.stash[STACK] = None
 
 
-_INFO = pytest.StashKey[StackInfo | None]()
+_RUN = pytest.StashKey[Control | None]()
 _RED = pytest.StashKey[bool]()
 """Of a scenario: it has failed, and what it used may be in any state."""
 
@@ -113,9 +109,6 @@ def _none_will_do(request: pytest.FixtureRequest, variant: samples.Spoken | None
 
 
 def _spoken(config: pytest.Config) -> Mapping[str, Sequence[str]]:
-    info = config.stash[_INFO]
-    if info:
-        return info.target.gateways
     if named := config.getoption("--golive-gateways"):
         told: dict[str, list[str]] = json.loads(named)
         return told
@@ -124,19 +117,11 @@ def _spoken(config: pytest.Config) -> Mapping[str, Sequence[str]]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the target's gateways have no part in, and what another shard looks at."""
-    shard = Shard.parse(text) if (text := config.getoption("--golive-shard")) else None
-    out = [
-        item
-        for item in items
-        if (item.get_closest_marker("each_gateway") and variant_of(item) is None)
-        or (shard and not shard.holds(scenario_key(item)))
-    ]
+    """Leave out what the target's gateways have no part in."""
+    out = [item for item in items if item.get_closest_marker("each_gateway") and variant_of(item) is None]
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
-    # The clock only goes forward: who travels comes last, in the order of their days.
-    items.sort(key=lambda item: period.day if (period := period_of(item)) else 0)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -145,66 +130,37 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.extra_keyword_matches.add(scenario_key(item))
 
 
-def scenario_key(item: pytest.Item) -> str:
-    """`S-07[hotmart-plan]`: names a scenario and its variant, and nothing of the machine."""
-    mark = item.get_closest_marker("scenario")
-    if mark is None:
-        raise pytest.UsageError(f"{item.nodeid} has no @pytest.mark.scenario(id, proves=…)")
-    bracket = item.name.partition("[")[2]
-    return f"{mark.args[0]}[{bracket}" if bracket else str(mark.args[0])
-
-
-def variant_of(item: pytest.Item) -> tuple[str, str] | None:
-    """The gateway and dialect that this item is for."""
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get("_variant") if callspec else None
-
-
-def period_of(item: pytest.Item) -> Period | None:
-    """The days that a scenario takes on the travelling instance; None: it does not travel."""
-    mark = item.get_closest_marker("time_travel")
-    return Period(day=mark.kwargs["day"], days=mark.kwargs["days"]) if mark else None
-
-
-def tenants_of(item: pytest.Item, info: StackInfo) -> list[Tenant]:
-    """The tenants that a scenario will use."""
-    mark = item.get_closest_marker("scenario")
-    count = mark.kwargs.get("tenants", 1) if mark else 1
-    variant = variant_of(item)
-    dialect = variant[1] if variant else "vendor"
-    key = scenario_key(item)
-    return [
-        make_tenant(info.seed, f"{key}/{number}", dialect=dialect, supported=info.target.gateways)
-        for number in range(count)
-    ]
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Have every tenant of every chosen scenario made at once: one command, however many there are."""
-    for item in session.items:
-        _check_claims(item)
+    """Say which scenarios there are: to the owner of the run, or, for `golive list`, as lines of JSON."""
+    scenarios = [_checked(item) for item in session.items]
     if session.config.getoption("--golive-list"):
-        for item in session.items:
-            print(json.dumps(describe(item), ensure_ascii=False))  # noqa: T201 -- `golive list` reads it
-        return
-    info = session.config.stash[_INFO]
-    is_xdist_controller = session.config.pluginmanager.hasplugin("dsession")
-    if info is None or is_xdist_controller or session.config.option.collectonly:
-        return
-    here = [item for item in session.items if period_of(item) is None]
-    tenants = [tenant.to_json() for item in here for tenant in tenants_of(item, info)]
-    if tenants:
-        info.control.call("provision", tenants=tenants)
+        for one in scenarios:
+            print(json.dumps(to_json(one), ensure_ascii=False))  # noqa: T201 -- `golive list` reads it
+    elif (run := session.config.stash[_RUN]) is not None and not session.testsfailed:
+        run.call("collected", scenarios=[to_json(one) for one in scenarios])
 
 
-def _check_claims(item: pytest.Item) -> None:
+def _checked(item: pytest.Item) -> CollectedScenario:
     """A claim on a row that is not there ends the run before its first scenario, not at its report."""
-    told = describe(item)
+    scenario = describe(item)
     try:
-        for claim in told["proves"]:
-            expand(claim, told["gateway"])
+        for claim in scenario.proves:
+            expand(claim, scenario.gateway)
     except HarnessError as error:
-        raise pytest.UsageError(f"{told['key']}: {error}") from None
+        raise pytest.UsageError(f"{scenario.key}: {error}") from None
+    return scenario
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """In a run: fork the workers that the owner of the run asks for."""
+    run = session.config.stash[_RUN]
+    if run is None or session.config.option.collectonly:
+        return None
+    if session.testsfailed:
+        raise session.Interrupted("a file of scenarios could not be read")
+    serve(session, run)
+    return True
 
 
 @pytest.fixture
@@ -215,7 +171,7 @@ def _variant(request: pytest.FixtureRequest) -> tuple[str, str] | None:
 @pytest.fixture
 def pipeline(request: pytest.FixtureRequest, _variant: tuple[str, str] | None) -> Iterator[Pipeline]:
     """The running target, as this scenario's own tenant sees it."""
-    info = request.config.stash[_INFO]
+    info = request.config.stash[STACK]
     if info is None:
         pytest.fail("scenarios need a stack: run them with `golive run`")
     _none_will_do(request, _variant)
@@ -225,7 +181,7 @@ def pipeline(request: pytest.FixtureRequest, _variant: tuple[str, str] | None) -
         tenants_of(item, info),
         scenario=scenario_key(item),
         gateway=_variant[0] if _variant else None,
-        alone=item.get_closest_marker("exclusive") is not None,
+        alone=is_exclusive(item),
     )
     yield running
     running.close()
@@ -255,19 +211,16 @@ def monitored_pipeline(
 def _travelling(
     request: pytest.FixtureRequest, variant: tuple[str, str] | None, *, instance: str
 ) -> Iterator[TravellingPipeline]:
-    info, item = request.config.stash[_INFO], request.node
+    info, item = request.config.stash[STACK], request.node
     if info is None:
         pytest.fail("scenarios need a stack: run them with `golive run`")
     _none_will_do(request, variant)
     period = period_of(item)
-    if period is None or item.get_closest_marker("exclusive") is None:
+    if period is None or not is_exclusive(item):
         raise HarnessError(f"{item.nodeid} travels without its marks: exclusive and time_travel(day=…, days=…)")
     there = travelling_info(info, instance)
-    fixture = f"{instance}_pipeline"
-    travellers = [
-        one for one in request.session.items if period_of(one) and fixture in getattr(one, "fixturenames", ())
-    ]
-    there.control.call("provision", tenants=[one.to_json() for each in travellers for one in tenants_of(each, there)])
+    others = [one for one in request.session.items if instance_of(one) == instance]
+    there.control.call("provision", tenants=[one.to_json() for each in others for one in tenants_of(each, there)])
     gateway = variant[0] if variant else None
     running = TravellingPipeline(
         there, tenants_of(item, there), scenario=scenario_key(item), gateway=gateway, period=period
@@ -289,27 +242,6 @@ def model(request: pytest.FixtureRequest, pipeline: Pipeline) -> Model:
         replay=tuple(option("--model-replay")),
     )
     return Model(pipeline, options)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """In a lane: run what no other lane has taken. Who shares a clock that jumps stays together."""
-    lane, info = session.config.getoption("--golive-lane"), session.config.stash[_INFO]
-    if lane is None or info is None:
-        return None
-    if session.testsfailed:
-        raise session.Interrupted("a file of scenarios could not be read")
-    for item in session.items:
-        what = _company(item) if period_of(item) else scenario_key(item)
-        if info.control.call("claim", what=what, lane=lane):
-            # Nobody knows who comes next, so everything is torn down each time.
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-    return True
-
-
-def _company(item: pytest.Item) -> str:
-    """Which travelling instance a scenario is on: those of one have one clock."""
-    return "monitored" if "monitored_pipeline" in getattr(item, "fixturenames", ()) else "travelling"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -355,12 +287,12 @@ def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> No
         pipeline.info.control.call("canaries", canaries=canaries)
     except HarnessError as error:
         details["harness_error"] = str(error)
-    item.user_properties.append(("golive", details))
+    item.user_properties.append((DETAILS, details))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
+    call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say whose fault a red scenario is: a broken promise is the target's, everything else is ours."""
     report = yield
@@ -369,87 +301,5 @@ def pytest_runtest_makereport(
         sentence = str(call.excinfo.value).strip() or call.excinfo.exconly()
         if not promised and not call.excinfo.errisinstance(HarnessError):
             sentence = call.excinfo.exconly()
-        report.user_properties.append(("golive-red", ["target" if promised else "harness", sentence]))
-    if report.when == "setup":
-        report.user_properties.append(("golive-item", describe(item)))
+        report.user_properties.append((RED, ["target" if promised else "harness", sentence]))
     return report
-
-
-def describe(item: pytest.Item) -> dict[str, Any]:
-    """A scenario in words: what `golive list` shows and a report repeats."""
-    text = _specification(item)
-    steps = {name.lower(): " ".join(step.split()) for name, step in _STEP.findall(text)}
-    first = text.strip().splitlines()[0] if text.strip() else item.name
-    variant = variant_of(item)
-    return {
-        "key": scenario_key(item),
-        "title": first.partition("  ")[2].strip() or first,
-        "proves": _claims(item),
-        "suite": Path(str(item.path)).parent.name,
-        "gateway": variant[0] if variant else None,
-        "dialect": variant[1] if variant else None,
-        "exclusive": item.get_closest_marker("exclusive") is not None,
-        **{name: steps.get(name, "") for name in ("given", "when", "then")},
-    }
-
-
-def _claims(item: pytest.Item) -> list[str]:
-    mark = item.get_closest_marker("scenario")
-    claims = list(mark.kwargs.get("proves", ())) if mark else []
-    if (
-        item.get_closest_marker("any_gateway") and variant_of(item) is None
-    ):  # of no gateway: it proves no gateway's story
-        return [one for one in claims if not one.startswith("gateway/")]
-    return claims
-
-
-def _specification(item: pytest.Item) -> str:
-    """The Given/When/Then: of the test function where it has its own, else of its file."""
-    function, module = getattr(item, "function", None), getattr(item, "module", None)
-    return getattr(function, "__doc__", None) or getattr(module, "__doc__", None) or ""
-
-
-class Reporter:
-    """Tells the owner of the stack what begins and what has ended; lives in pytest's first process only."""
-
-    def __init__(self, info: StackInfo) -> None:
-        self._info = info
-        self._open: dict[str, dict[str, Any]] = {}
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """A scenario begins."""
-        self._open[nodeid] = {"outcome": "passed", "duration_s": 0.0, "nodeid": nodeid}
-        self._info.control.call("started", nodeid=nodeid)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A phase of a scenario has ended; with the last one, tell."""
-        result = self._open.setdefault(report.nodeid, {"outcome": "passed", "duration_s": 0.0, "nodeid": report.nodeid})
-        result["duration_s"] += report.duration
-        properties: dict[str, Any] = dict(report.user_properties)
-        result.update(properties.get("golive-item", {}))
-        if "golive" in properties:
-            result["details"] = properties["golive"]
-        if report.skipped:
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            result.update(outcome="skipped", message=reason.removeprefix("Skipped: "))
-        elif report.failed and result["outcome"] == "passed":
-            blame, sentence = properties.get("golive-red") or ("harness", report.longreprtext or "its process died")
-            result.update(outcome="failed" if blame == "target" else "error", blame=blame, message=sentence)
-            result["trace"] = report.longreprtext[-4000:]
-        if report.when not in ("setup", "call"):  # the teardown, or xdist's word for a worker that has died
-            self._info.control.call("finished", result=self._open.pop(report.nodeid))
-
-    def pytest_sessionfinish(self) -> None:
-        """What began and never ended is told too: it must not be missing from the report as if it had not been."""
-        for result in self._open.values():
-            message = "it began and never ended; its process is gone"
-            result.update(outcome="error", blame="harness", message=message)
-            self._info.control.call("finished", result=result)
-        self._open.clear()
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Register the reporter, except in workers and in runs that are not golive's."""
-    info = session.config.stash[_INFO]
-    if info is not None and not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Reporter(info), "golive-reporter")

@@ -43,6 +43,16 @@ class Tenant:
         return cls(**{**data, "gateways": accounts})
 
 
+def tenants_of(
+    seed: int, scenario: str, *, count: int, dialect: str | None, supported: Mapping[str, Sequence[str]]
+) -> list[Tenant]:
+    """The tenants of a scenario: so many, each speaking its dialect where it has one, else the vendors' own."""
+    return [
+        make_tenant(seed, f"{scenario}/{number}", dialect=dialect or "vendor", supported=supported)
+        for number in range(count)
+    ]
+
+
 def make_tenant(seed: int, key: str, *, dialect: str, supported: Mapping[str, Sequence[str]]) -> Tenant:
     """The tenant of that key, speaking `dialect` with every gateway that knows it (else the gateway's first)."""
     digest = hashlib.sha256(f"{seed}/{key}".encode()).hexdigest()

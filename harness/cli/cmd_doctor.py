@@ -16,10 +16,10 @@ from rich.table import Table
 
 from harness.cli import common, terminal
 from harness.cli.cmd_list import collected
-from harness.cli.session import scenarios_home
 from harness.errors import UsageError
 from harness.readiness import machine, rows
 from harness.readiness.observable import OF_GATEWAYS, Variant, View, needs_of, of_variant, view, what_to_add
+from harness.runs.scenario_runner import scenarios_home
 from harness.target import Target
 
 EXAMPLES = """

@@ -16,9 +16,10 @@ import typer
 from rich.table import Table
 
 from harness.cli import cmd_run, common, terminal
-from harness.cli.session import Findings, Selection, Session, scenarios_home
 from harness.errors import UsageError
 from harness.records import RunRecord, TargetInfo
+from harness.runs.scenario_run import Findings, ScenarioRun, Selection
+from harness.runs.scenario_runner import scenarios_home
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -98,10 +99,12 @@ def drill(
         screen.print(f"[bold]{terminal.escape(chosen.title)}[/]")
         began, started_at, commit = time.monotonic(), common.wall_clock_iso(), common.commit_here()
         with terminal.Progress(screen) as progress:
-            session = Session(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
+            session = ScenarioRun(wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again)
             session.on_said = progress.said
             session.person = OnCall(progress).asked if by_hand else None
-            findings = cmd_run.observe(session, Selection(file=chosen.path, workers=1))
+            selection = Selection(file=chosen.path, workers=1)
+            session.collect(selection)
+            findings = cmd_run.observe(session, selection)
             session.stop()
         duration_s = time.monotonic() - began
         findings.scenarios[:] = [replace(one, reproduce=again) for one in findings.scenarios]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -14,10 +12,10 @@ from rich.table import Table
 
 from harness.cli import common, terminal
 from harness.cli.cmd_drill import drills
-from harness.cli.saboteurs import registry
-from harness.cli.session import scenarios_home, suites
 from harness.errors import HarnessError, UsageError
 from harness.faults import names as fault_names
+from harness.runs.saboteurs import registry
+from harness.runs.scenario_runner import pytest_argv, pytest_env, scenarios_home, suites
 from harness.target import Target
 from simulators.gateways import _catalogue, known
 from simulators.gateways._switches import switches
@@ -66,27 +64,8 @@ def collected(target: Target | None = None) -> list[dict[str, Any]]:
     With a target, the variants of its gateways; else of all that the reference speaks.
     """
     spoken = json.dumps(target.gateways) if target else ""
-    home = scenarios_home()
-    done = subprocess.run(
-        [
-            *(sys.executable, "-P", "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)),
-            *(
-                "--collect-only",
-                "-q",
-                "-p",
-                "harness.pytest_plugin",
-                "-p",
-                "no:cacheprovider",
-                "--golive-list",
-                f"--golive-gateways={spoken}",
-                str(home),
-            ),
-        ],
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = ("--collect-only", "--golive-list", f"--golive-gateways={spoken}")
+    done = subprocess.run(pytest_argv([], *options), env=pytest_env(), capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith('{"key"')]
     if not lines:
         raise HarnessError(f"the scenarios cannot be listed: {done.stdout[-500:]}{done.stderr[-500:]}")

@@ -13,8 +13,8 @@ from harness.checks.merge import merge
 from harness.cli import common, terminal
 from harness.cli.cmd_report import load_run
 from harness.cli.cmd_run import judge
-from harness.cli.session import Findings
 from harness.clock import RunClock
+from harness.runs.scenario_run import Findings
 
 EXAMPLES = """
 [bold]Examples[/]

@@ -16,12 +16,13 @@ from rich.table import Table
 
 from harness.cli import common, terminal
 from harness.cli.cmd_list import collected
-from harness.cli.prove_session import WarmSession
-from harness.cli.saboteurs import PROOF, Saboteur, Trial, exit_code, registry, unknown_claims
-from harness.cli.session import MOSTLY_ALONE, Findings, scenarios_home
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
 from harness.records import ScenarioResult
+from harness.runs.mutation_run import MutationRun
+from harness.runs.saboteurs import PROOF, Saboteur, Trial, exit_code, registry, unknown_claims
+from harness.runs.scenario_run import Findings
+from harness.runs.scenario_runner import scenarios_home
 from harness.target import Target
 
 EXAMPLES = """
@@ -38,6 +39,12 @@ DOCS = Path("docs/saboteurs.md")
 
 #: How long scenarios wait here for what does not come: nearly every red one waits to the end.
 _PATIENCE_S = 10.0
+
+#: Scenarios at a time on each stack.
+WORKERS = 3
+
+#: Suites in which most scenarios break a part that others share.
+MOSTLY_ALONE = frozenset({"recovery", "monitoring"})
 
 #: A scenario that is alone on its stack takes as long as so many that share one (measured: 8 s beside 0.5 s, less what
 #: three of those do at a time).
@@ -130,7 +137,7 @@ class _Proof:
         self._clock = RunClock.starting_now()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._sessions: list[WarmSession] = []
+        self._sessions: list[MutationRun] = []
         self._trials: list[Trial] = []
         self._ended = 0
         """Scenarios of the control run that have ended."""
@@ -169,7 +176,7 @@ class _Proof:
 
     def _start(self, lane: int) -> None:
         folder = self._folder / f"lane-{lane}"
-        session = WarmSession(self._target, seed=self._seed, folder=folder, clock=self._clock, ended=self._one_ended)
+        session = MutationRun(self._target, seed=self._seed, folder=folder, clock=self._clock, ended=self._one_ended)
         with self._lock:
             self._sessions.append(session)
         session.start()
@@ -193,24 +200,21 @@ class _Proof:
             if self._controlling and self._ended % 20 == 0:
                 self.screen.print(f"  {self._ended} have run, the last was {terminal.escape(result.id)}", style="dim")
 
-    def _control_of(self, session: WarmSession, keys: Sequence[str]) -> str:
-        return _complaint(session.control(keys, self._suites_of(keys), workers=3), keys)
+    def _control_of(self, session: MutationRun, keys: Sequence[str]) -> str:
+        return _complaint(session.control(keys or None, workers=WORKERS), keys)
 
-    def _work(self, session: WarmSession, todo: SimpleQueue[Saboteur]) -> None:
+    def _work(self, session: MutationRun, todo: SimpleQueue[Saboteur]) -> None:
         while not self._stopping.is_set():
             try:
                 one = todo.get_nowait()
             except Empty:
                 return
-            trial = session.try_saboteur(one, self._suites_of(one.scenarios), full=self._full, workers=3)
+            trial = session.try_saboteur(one, full=self._full, workers=WORKERS)
             if self._stopping.is_set():
                 return
             with self._lock:
                 self._trials.append(trial)
                 self.screen.print(f"{len(self._trials):3d}/{len(self._saboteurs)}  {_line(trial)}")
-
-    def _suites_of(self, keys: Sequence[str]) -> list[str]:
-        return sorted({self._suites[one] for one in keys})
 
 
 def shares_of(suites: Mapping[str, str], *, lanes: int) -> list[list[str]]:

@@ -16,12 +16,13 @@ import typer
 
 from harness.checks.verdict import decide, required_of
 from harness.cli import common, terminal
-from harness.cli.saboteurs import PROOF, last_proof
-from harness.cli.session import Findings, Selection, Session, suites
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.readiness import rows
 from harness.records import Planned, RunRecord, ShardInfo, TargetInfo
+from harness.runs.saboteurs import PROOF, last_proof
+from harness.runs.scenario_run import Findings, ScenarioRun, Selection
+from harness.runs.scenario_runner import suites
 from harness.sharding import Shard
 from harness.stack.stack import Stack
 
@@ -56,7 +57,10 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Every invented person and id follows from it.")] = None,
     at: Annotated[str | None, typer.Option(help="When the run believes it begins, like 2026-03-01T12:00:00Z.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the report.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Scenarios at the same time.")] = 3,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Scenarios at the same time; else as many as keep the cores busy."),
+    ] = None,
     stop: Annotated[bool, typer.Option("-x", help="Stop at the first red scenario.")] = False,
     last_failed: Annotated[bool, typer.Option("--last-failed", help="Only what was red the last time.")] = False,
     allow_host: Annotated[
@@ -104,11 +108,13 @@ def run(
         screen.print(f"golive run {run_id}: target {wanted.name} ({path}), seed {number}, clock {clock.iso()}")
         began, started_at, commit = time.monotonic(), common.wall_clock_iso(), common.commit_here()
         with terminal.Progress(screen) as progress:
-            session = Session(
+            session = ScenarioRun(
                 wanted, clock=clock, seed=number, folder=folder, watcher=progress, reproduce=again, engine=parts
             )
             try:
-                session.check(selection)
+                session.collect(selection)
+                if expression or last_failed or part:  # a selection may be empty: nobody waits for a stack to hear it
+                    session.chosen(selection)
                 planned = session.plan(selection) if part else ()
             except UsageError:
                 session.stop()
@@ -120,6 +126,7 @@ def run(
                 _until_ctrl_c()
             session.stop()
         duration_s = time.monotonic() - began
+        session.keep_durations(duration_s)
         judged = partial(
             judge,
             findings,
@@ -193,7 +200,7 @@ def _known_suites(chosen: list[str]) -> None:
             raise UsageError(f"No suite is called {name!r}.{common.nearest(name, known)} Known: {', '.join(known)}.")
 
 
-def observe(session: Session, selection: Selection) -> Findings:
+def observe(session: ScenarioRun, selection: Selection) -> Findings:
     """Run that selection to its end, and hunt; what was seen, with what went wrong in it.
 
     Raises:

@@ -90,7 +90,10 @@ class Progress:
     def _line(self) -> Text:
         counted = "  ".join(f"{self._counts[name]} {name}" for name in _MARKS if self._counts[name])
         now = f"  {self._running[-1]}" if self._running else ""
-        return Text(f"{time.monotonic() - self._began:5.1f} s  {self._phase}  {counted}{now}"[: self._out.width - 1])
+        return Text(f"{self._elapsed()}  {self._phase}  {counted}{now}"[: self._out.width - 1])
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._began:5.1f} s"
 
     def _refresh(self) -> None:
         if self._live:
@@ -100,8 +103,15 @@ class Progress:
         """A new part of the run begins."""
         self._phase, self._running, self._tenths = name, [], 0
         if not self._live:
-            self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(name)}")
+            self._out.print(f"{self._elapsed()}  {escape(name)}")
         self._refresh()
+
+    def expects(self, scenarios: int, seconds: float, *, measured: bool) -> None:
+        """So many scenarios will run, for about so long."""
+        basis = "as earlier runs on this machine took" if measured else "an estimate: no earlier run here"
+        about = f"{round(seconds)} seconds" if seconds < 100 else f"{round(seconds / 60)} minutes"
+        noun = "scenario" if scenarios == 1 else "scenarios"
+        self._out.print(f"{self._elapsed()}  {scenarios} {noun}, about {about} ({basis})")
 
     def so_far(self, share: float, words: str) -> None:
         """How much of the phase is done; without a terminal it is said at every tenth of it."""
@@ -110,12 +120,12 @@ class Progress:
             self._refresh()
         elif int(share * 10) > self._tenths:
             self._tenths = int(share * 10)
-            self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(self._phase)}: {escape(words)}")
+            self._out.print(f"{self._elapsed()}  {escape(self._phase)}: {escape(words)}")
 
     def said(self, words: str, passing: bool) -> None:
         """What a drill says: a line that stays, or (`passing`) one that the next may write over."""
         if not passing:
-            self._out.print(f"{time.monotonic() - self._began:5.1f} s  {escape(words)}")
+            self._out.print(f"{self._elapsed()}  {escape(words)}")
         self._running = [words]
         self._refresh()
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from harness.cli.session import scenarios_home
+from harness.runs.scenario_runner import scenarios_home
 from harness.testing.travelling import Period, overlapping
 
 

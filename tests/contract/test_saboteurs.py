@@ -12,8 +12,8 @@ import pytest
 
 from harness.cli.cmd_list import collected
 from harness.cli.cmd_prove import DOCS, page
-from harness.cli.saboteurs import registry, unknown_claims
-from harness.cli.session import scenarios_home
+from harness.runs.saboteurs import registry, unknown_claims
+from harness.runs.scenario_runner import scenarios_home
 from scenarios.saboteurs import _patching
 
 ROOT = Path(__file__).parents[2]

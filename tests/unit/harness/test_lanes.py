@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.cli import session as module
-from harness.cli.session import Selection, Session
+from harness.runs.scenario_run import Selection, Session
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
 from harness.pytest_plugin import STACK_VARIABLE

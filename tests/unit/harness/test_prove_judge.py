@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli.cmd_prove import shares_of
-from harness.cli.prove_session import BITES, crashes, sabotaged, seed_for
-from harness.cli.saboteurs import HUNT, Saboteur, Trial, exit_code, last_proof, registry, unknown_claims
+from harness.runs.mutation_run import BITES, crashes, sabotaged, seed_for
+from harness.runs.saboteurs import HUNT, Saboteur, Trial, exit_code, last_proof, registry, unknown_claims
 from harness.errors import HarnessError
 from harness.target import Target, Tenants
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.cli import session as module
-from harness.cli.session import Session
+from harness.runs.scenario_run import Session
 from harness.clock import RunClock
 from harness.errors import HarnessError
 from harness.records import ScenarioResult

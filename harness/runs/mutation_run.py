@@ -6,13 +6,14 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from harness.cli.saboteurs import HUNT, Saboteur, Trial
-from harness.cli.session import Findings, Selection, Session
 from harness.errors import HarnessError, PromiseBroken
 from harness.records import ScenarioResult
+from harness.runs.saboteurs import HUNT, Saboteur, Trial
+from harness.runs.scenario_run import Findings, ScenarioRun, Selection
+from harness.runs.schedule import Schedule
 from harness.target import Target
 
 #: Where broken code says that it ran; `scenarios.saboteurs` knows it by this name.
@@ -29,6 +30,9 @@ class Quiet:
         self._ended = ended
 
     def phase(self, name: str) -> None:
+        """Nothing."""
+
+    def expects(self, scenarios: int, seconds: float, *, measured: bool) -> None:
         """Nothing."""
 
     def started(self, name: str) -> None:
@@ -77,7 +81,7 @@ def crashes(logs: Path) -> list[str]:
     return sorted({name for text in texts for name in _CRASH.findall(text)})
 
 
-class WarmSession(Session):
+class MutationRun(ScenarioRun):
     """Tries one saboteur after the other on one stack."""
 
     def __init__(
@@ -90,37 +94,40 @@ class WarmSession(Session):
         self._intact = target
         self._number = 0
         self._abandoned = threading.Event()
+        self.collect(Selection())
 
     def abandon(self) -> None:
         """End what is running now, from another thread, and begin nothing more."""
         self._abandoned.set()
         self._abort.set()
 
-    def control(self, keys: Sequence[str], suites: Sequence[str], *, workers: int) -> Findings:
-        """The same scenarios, and the hunt, on the reference as it is."""
+    def control(self, keys: Collection[str] | None, *, workers: int) -> Findings:
+        """These scenarios, or all of them, and the hunt, on the reference as it is."""
         self._exchange(None, "control")
-        self.run(Selection(suites=tuple(suites), expression=" or ".join(keys), workers=workers))
+        self.run(Selection(keys=None if keys is None else frozenset(keys), workers=workers))
         self._look()
         return self.findings
 
-    def try_saboteur(self, saboteur: Saboteur, suites: Sequence[str], *, full: bool, workers: int) -> Trial:
+    def try_saboteur(self, saboteur: Saboteur, *, full: bool, workers: int) -> Trial:
         """Break the reference and let those look who claim to see it; never raises for what went wrong."""
         began = time.monotonic()
         bites = self._home / f"{saboteur.name}.bites"
         try:
             self._exchange(saboteur, saboteur.name, bites=bites)
-            if full:
-                self.run(Selection(workers=workers))
-            elif saboteur.scenarios:
-                expression = " or ".join(saboteur.scenarios)
-                selection = Selection(suites=tuple(suites), expression=expression)
-                self._results([self._start_pytest("scenarios", selection, mark="")], selection)
+            if full or saboteur.scenarios:
+                keys = None if full else frozenset(saboteur.scenarios)
+                self.run(Selection(keys=keys, workers=workers))
             if (full or HUNT in saboteur.caught_by) and not self._abort.is_set():
                 self._look()
         except (HarnessError, PromiseBroken) as error:
             # The target not being ready is no promise broken here: a saboteur must break a promise, not the start-up.
             self.findings.harness_errors.append(str(error))
         return self._judged(saboteur, bites, full=full, seconds=time.monotonic() - began)
+
+    def _isolated_stacks(self, schedule: Schedule, selection: Selection) -> int:
+        """None: the saboteur is in the one target that is exchanged."""
+        del schedule, selection
+        return 0
 
     def _exchange(self, saboteur: Saboteur | None, name: str, *, bites: Path = Path()) -> None:
         self._number += 1
@@ -131,22 +138,16 @@ class WarmSession(Session):
             raise HarnessError("the proof was stopped")
         self._counted.clear()
         self._told.clear()
-        self._let_others_go()
+        self._instances.let_go()  # those of the saboteur before
         self._folder = self._home / name
         (self._folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._instances = self._new_instances()
         self.stack.exchange(
             sabotaged(self._intact, saboteur, bites=bites.resolve()),
             seed=seed_for(self._seed, name),
             logs=self._folder / "logs",
             name=f"trial_{self._number}",
         )
-
-    def _let_others_go(self) -> None:
-        """The instances whose clocks jump are the one before's, not this saboteur's: each trial has its own."""
-        for other in self._others.values():
-            other.stop()
-        self._others.clear()
-        self._failed.clear()
 
     def _look(self) -> None:
         self.look_once_more()

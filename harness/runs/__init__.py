@@ -1,0 +1,1 @@
+"""What the commands of golive do, apart from parsing options and printing: `harness.cli` calls this package."""
