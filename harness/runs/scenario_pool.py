@@ -17,7 +17,7 @@ from harness.runs.schedule import QueueName, Schedule
 from harness.scenario_events import CollectedScenario, ScenarioFinished, read
 from harness.stack.processes import how_it_ended, tail
 from harness.stack.stack import Stack
-from harness.tenants import tenants_of
+from harness.tenants import Tenant, tenants_of
 
 #: How often it is looked whether another worker is wanted.
 _LOOK_EVERY_S = 0.4
@@ -212,12 +212,14 @@ def _provision(stack: Stack, scenario: CollectedScenario, ahead: list[CollectedS
     """Make the scenario's tenants. A command takes as long for many as for few: then those that follow, too."""
     if scenario.instance:  # on an instance with a clock of its own, tenants are made when it is there
         return
-    wanted = [scenario, *ahead] if isinstance(stack.target.tenants.provision, list) else [scenario]
+    wanted = _tenants(stack, scenario)
+    if all(one.tenant in stack.tenants for one in wanted):
+        return
+    if isinstance(stack.target.tenants.provision, list):
+        wanted += [tenant for one in ahead for tenant in _tenants(stack, one)]
+    stack.provision(wanted)
+
+
+def _tenants(stack: Stack, scenario: CollectedScenario) -> list[Tenant]:
     supported = stack.target.gateways
-    stack.provision(
-        [
-            tenant
-            for one in wanted
-            for tenant in tenants_of(stack.seed, one.key, count=one.tenants, dialect=one.dialect, supported=supported)
-        ]
-    )
+    return tenants_of(stack.seed, scenario.key, count=scenario.tenants, dialect=scenario.dialect, supported=supported)
