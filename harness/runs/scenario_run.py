@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -460,8 +461,8 @@ class ScenarioRun:
         self._hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
         target = self.stack.target
         found: places.Places = {}
+        self._stop_targets()
         for stack in self._stacks():
-            self._stop_target(stack)
             for place, rows in _places(stack).items():
                 found[place] = [*found.get(place, ()), *rows]
         if target.start:
@@ -484,9 +485,9 @@ class ScenarioRun:
         )
         return bool(leaks)
 
-    @staticmethod
-    def _stop_target(stack: Stack) -> None:
-        children = [stack.nursery.get(name) for name in stack.nursery.names("target")]
+    def _stop_targets(self) -> None:
+        """Ask all of the target's processes to end, on every stack, then wait: each takes its time to drain."""
+        children = [stack.nursery.get(name) for stack in self._stacks() for name in stack.nursery.names("target")]
         for child in children:
             child.ask_to_stop()
         for child in children:
@@ -497,8 +498,8 @@ class ScenarioRun:
         began = time.monotonic()
         if self._runner is not None:
             self._runner.close()
-        for stack in reversed(self._stacks()):
-            stack.stop()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda stack: stack.stop(), self._stacks()))
         self.findings.timings = {**self.stack.timings, **self._instances.timings, **self.findings.timings}
         self.findings.timings.setdefault("shut down", time.monotonic() - began)
 
