@@ -26,8 +26,12 @@ help: ## list these targets
 setup: $(STAMP) ## install everything into .venv (the others do this first)
 
 .PHONY: run
-run: $(STAMP) ## the main job: prove the reference pipeline on all four gateways
+run: $(STAMP) ## the main job: prove the reference pipeline on every gateway (the everyday suites, about a minute)
 	@$(BIN)/golive run $(ARGS)
+
+.PHONY: run-all
+run-all: $(STAMP) ## all of it: recovery and monitoring too
+	@$(BIN)/golive run --all $(ARGS)
 
 .PHONY: test
 test: $(STAMP) ## our own tests: unit, contract, integration, architecture

@@ -426,6 +426,15 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A scenario that this run did not run, because it is in a suite of the long tier (`golive run --all`)."""
+
+    id: str
+    suite: str
+    proves: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShardInfo:
     """Which part of a run this is, and what the whole of it is: so that a part that is missing can be missed."""
 
@@ -466,6 +475,8 @@ class RunRecord:
     broken: tuple[str, ...] = ()
     """Promises broken outside of any scenario: a process of the target died, it did not start."""
     scenarios: tuple[ScenarioResult, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    """Scenarios of the long tier that were not run; empty where all were, or where a selection was asked for."""
     ledger: Ledger = Ledger()
     privacy: PrivacyResult = PrivacyResult()
     slo: tuple[SloResult, ...] = ()
@@ -508,6 +519,7 @@ class RunRecord:
         kept["target"] = TargetInfo(**data["target"])
         kept["verdict"] = Verdict(data["verdict"]) if data["verdict"] else None
         kept["scenarios"] = tuple(_scenario(one) for one in data["scenarios"])
+        kept["left_out"] = tuple(LeftOut(**_tuples(one)) for one in data.get("left_out", ()))  # older runs ran all
         kept["ledger"] = Ledger(**data["ledger"])
         kept["privacy"] = PrivacyResult(**_tuples(data["privacy"]))
         kept["slo"] = tuple(SloResult(**{**one, "ci95": _pair(one["ci95"])}) for one in data["slo"])

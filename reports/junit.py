@@ -35,6 +35,8 @@ def _suite(root: Element, name: str, record: RunRecord, duration_s: float) -> El
         properties = SubElement(element, "properties")
         facts = {"run_id": record.run_id, "seed": str(record.seed), "clock_origin": record.clock_origin}
         facts |= {"target": record.target.name, "commit": record.target.commit, "verdict": words.verdict_word(record)}
+        if record.left_out:
+            facts["left_out"] = words.left_out(record)
         for key, value in facts.items():
             SubElement(properties, "property", name=key, value=words.printable(value))
     return element

@@ -72,6 +72,8 @@ def _suites(record: RunRecord) -> Iterator[str]:
     for suite in view.suites(record):
         cells = [str(suite.counts[one]) for one in ("passed", "failed", "error", "skipped")]
         yield f"| {_text(suite.name)} | {' | '.join(cells)} | {words.seconds(suite.duration_s)} |"
+    if record.left_out:
+        yield f"\nNot run: {_text(words.left_out(record))}. {_code('golive run --all')} runs everything."
 
 
 def _ledger(record: RunRecord) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from harness.records import LoadCost, LoadResult, RowState, RunRecord, SloResult, Verdict, figure
@@ -95,6 +96,12 @@ def headline(record: RunRecord) -> str:
     text = record.headline.removeprefix(verdict_word(record)).lstrip(": ")
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def left_out(record: RunRecord) -> str:
+    """`recovery (66), monitoring (10)`: the suites that were not run, and how many scenarios are in each."""
+    suites = Counter(one.suite for one in record.left_out)
+    return ", ".join(f"{name} ({number})" for name, number in suites.most_common())
 
 
 def plain(value: object) -> str:

@@ -7,10 +7,21 @@ Unknown is never a pass: nothing required, or nothing observed, is never GO.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict, figure
+from harness.records import (
+    Ledger,
+    LeftOut,
+    PlanRow,
+    PrivacyResult,
+    RowState,
+    ScenarioResult,
+    SloResult,
+    Verdict,
+    figure,
+)
 
 HARNESS_ERROR_EXIT = 2
 
@@ -39,6 +50,7 @@ def decide(
     harness_errors: Sequence[str] = (),
     broken: Sequence[str] = (),
     scenarios: Sequence[ScenarioResult] = (),
+    left_out: Sequence[LeftOut] = (),
     ledger: Ledger,
     privacy: PrivacyResult,
     slo: Sequence[SloResult] = (),
@@ -56,6 +68,7 @@ def decide(
     run has to settle; one that the plan does not know counts as not observed. `waivers` maps a row's id to its
     reason: it excuses a row that is not known, never one that is broken. `options` are those that every next command
     needs to be about the same target (` --target mine.toml`); `whole` says that every scenario there is has run.
+    `left_out` are scenarios of the long tier that did not run: the headline and the next steps say so.
     `unknown` are sentences about what else this run had to see and could not.
     `doubts` are sentences about what this rests on: with one of them it is never better than INCONCLUSIVE.
     """
@@ -96,10 +109,11 @@ def decide(
             red=_both(len(promises), len(not_met)),
             unknown=_unknown(len(gaps), doubts, missing, required),
             beyond=len(beyond),
+            left_out=left_out,
         ),
         reasons=tuple(reasons),
         not_observed=not_observed,
-        next_steps=tuple(_next_steps(verdict, scenarios, plan, required, options, whole=whole)),
+        next_steps=tuple(_next_steps(verdict, scenarios, plan, required, options, whole=whole, left_out=left_out)),
     )
 
 
@@ -108,16 +122,18 @@ def undeclared_rows(scenarios: Sequence[ScenarioResult]) -> frozenset[str]:
     return frozenset(row for one in scenarios if one.undeclared for row in one.proves)
 
 
-def required_of(scenarios: Sequence[ScenarioResult]) -> frozenset[str]:
+def required_of(scenarios: Sequence[ScenarioResult], left_out: Sequence[LeftOut] = ()) -> frozenset[str]:
     """The rows that a run of these scenarios has to settle: what its target file lets golive look at.
 
+    A row that scenarios of the long tier prove too cannot be settled without them.
     A row that is left out in part is still required where something else about it should have been seen and was not.
     """
     claimed = {row for one in scenarios for row in one.proves}
     unseen = {
         row for one in scenarios if one.outcome in ("skipped", "error") and not one.undeclared for row in one.proves
     }
-    return frozenset((claimed - undeclared_rows(scenarios)) | unseen)
+    beyond = {row for one in left_out for row in one.proves}
+    return frozenset((claimed - undeclared_rows(scenarios) - beyond) | unseen)
 
 
 # -- what is wrong -------------------------------------------------------------------------------------------------
@@ -251,6 +267,28 @@ def _headline(
     red: str,
     unknown: str,
     beyond: int,
+    left_out: Sequence[LeftOut],
+) -> str:
+    said = _without_left_out(verdict, reasons, plan, required, red=red, unknown=unknown, beyond=beyond)
+    return f"{said}; {left_out_words(left_out)}" if left_out and verdict else said
+
+
+def left_out_words(left_out: Sequence[LeftOut]) -> str:
+    """`76 scenarios were not run: recovery (66), monitoring (10)`."""
+    suites = Counter(one.suite for one in left_out)
+    named = ", ".join(f"{name} ({number})" for name, number in suites.most_common())
+    return f"{_count(len(left_out), 'was', 'were', 'scenario')} not run: {named}"
+
+
+def _without_left_out(
+    verdict: Verdict | None,
+    reasons: Sequence[str],
+    plan: Sequence[PlanRow],
+    required: Collection[str],
+    *,
+    red: str,
+    unknown: str,
+    beyond: int,
 ) -> str:
     in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
     seen = [row for row in in_scope if row.state in _OBSERVED]
@@ -336,6 +374,7 @@ def _next_steps(
     options: str,
     *,
     whole: bool,
+    left_out: Sequence[LeftOut],
 ) -> list[str]:
     if verdict is None:
         return ["Read the end of the log that the error names (logs/ in this run's folder), then run again."]
@@ -353,11 +392,14 @@ def _next_steps(
     if verdict is Verdict.INCONCLUSIVE and not wanted:
         return ["Let the target file name what golive has to look into (docs/contracts.md), and run again."]
     beyond = undeclared_rows(scenarios)
-    return _how_to_see(wanted, options, whole=whole, beyond=beyond) or ["Nothing is left to do for this verdict."]
+    steps = _how_to_see(wanted, options, whole=whole, beyond=beyond)
+    if left_out and not any("--all" in one for one in steps):  # what they look at may be proved by others as well
+        steps = [f"Run what was left out: `golive run --all{options}` ({left_out_words(left_out)})", *steps]
+    return steps or ["Nothing is left to do for this verdict."]
 
 
 def _how_to_see(rows: Sequence[PlanRow], options: str, *, whole: bool, beyond: Collection[str]) -> list[str]:
-    run_all = f"Run every scenario: `golive run{options}`; the target file has to name what it looks into"
+    run_all = f"Run every scenario: `golive run --all{options}`; the target file has to name what it looks into"
     ways = {
         "scenario": "No scenario of this golive looks at these; somebody has to" if whole else run_all,
         "load": f"Measure under load: `golive load baseline{options}`",

@@ -56,6 +56,7 @@ def merge_shards(
             broken=list(merged.broken),
             privacy=merged.privacy,
             not_applicable=list(merged.not_applicable),
+            left_out=list(first.left_out),
             timings={f"part {one.shard.index}": one.duration_s for one in records if one.shard},
         )
         command = first.command.rpartition(" --shard ")[0] or first.command
@@ -68,7 +69,7 @@ def merge_shards(
             command=command,
             options=common.options_of(first),
             machine="; ".join(dict.fromkeys(one.machine for one in records)),
-            whole=not part.selection,
+            whole=part.selection == "--all",
             started_at=first.started_at,
             duration_s=max(one.duration_s for one in records),
             shard=None,

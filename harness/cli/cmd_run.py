@@ -29,7 +29,8 @@ from harness.stack.stack import Stack
 EXAMPLES = """
 [bold]Examples[/]
 
-  golive run                                   the whole proof of the reference pipeline
+  golive run                                   the everyday suites, about a minute: all but recovery and monitoring
+  golive run --all                             the whole proof
   golive run --suite gateways --suite smoke    two suites
   golive run -k duplicate                      scenarios whose name says so
   golive run --seed 7 --at 2026-03-01T12:00:00Z --json     the same bytes again, for a program
@@ -49,6 +50,9 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every suite: recovery and monitoring too, which take longest.")
+    ] = False,
     suite: Annotated[list[str] | None, typer.Option(help="Only this suite; may be repeated.")] = None,
     expression: Annotated[str, typer.Option("-k", help="Only scenarios that match (as pytest's -k).")] = "",
     target: Annotated[
@@ -86,6 +90,8 @@ def run(
     """
     with common.exit_codes():
         _known_suites(suite or [])
+        if everything and suite:
+            raise UsageError("--all runs every suite, and --suite chooses some: give one of them.")
         path, wanted = common.find_target(target)
         common.check_host(wanted.base_url, allow_host, what="Bad signatures, faults and invented people are sent")
         part = _part(shard, seed=seed, last_failed=last_failed)
@@ -95,6 +101,7 @@ def run(
         run_id, folder = common.new_run_folder(out)
         selection = Selection(
             suites=tuple(suite or ()),
+            everyday=not (everything or suite or expression or last_failed),
             expression=expression,
             workers=workers,
             stop_at_first=stop,
@@ -135,12 +142,13 @@ def run(
             clock=clock,
             target=TargetInfo(name=wanted.name, commit=common.commit_since(commit)),
             command=again
+            + (" --all" if everything else "")
             + "".join(f" --suite {one}" for one in suite or ())
             + (f" -k {shlex.quote(expression)}" if expression else "")
             + (f" --shard {part}" if part else ""),
             options=common.target_option(target, allow_host) + common.engine_option(engine),
             machine="; ".join(filter(None, [common.machine_here(), parts.note])),
-            whole=not (suite or expression or last_failed or stop or part),
+            whole=everything and not (expression or last_failed or stop or part),
             shard=_shard_info(part, selection, planned, findings),
             started_at=started_at,
             duration_s=duration_s,
@@ -189,7 +197,8 @@ def _shard_info(
 
 
 def _as_asked(selection: Selection) -> str:
-    chosen = "".join(f" --suite {one}" for one in selection.suites)
+    chosen = "" if selection.everyday or selection.suites or selection.expression else " --all"
+    chosen += "".join(f" --suite {one}" for one in selection.suites)
     return chosen + (f" -k {shlex.quote(selection.expression)}" if selection.expression else "")
 
 
@@ -243,18 +252,24 @@ def judge(
     """The record of a run, or of one that was merged from its parts."""
     scenarios = tuple(sorted(findings.scenarios, key=lambda one: (_place(one.suite), one.suite, one.id)))
     stories, checklist = rows.judge(
-        rows.load(), scenarios, (), reproduce=command, benchmarks=common.benchmarks_of(target)
+        rows.load(),
+        scenarios,
+        (),
+        left_out=findings.left_out,
+        reproduce=command,
+        benchmarks=common.benchmarks_of(target),
     )
     plan = (*stories, *checklist)
     judged = decide(
         harness_errors=findings.harness_errors,
         broken=findings.broken,
         scenarios=scenarios,
+        left_out=findings.left_out,
         ledger=findings.ledger(),
         privacy=findings.privacy,
         slo=(),
         plan=plan,
-        required=required_of(scenarios),
+        required=required_of(scenarios, findings.left_out),
         options=options,
         whole=whole,
     )
@@ -277,6 +292,7 @@ def judge(
         harness_errors=tuple(findings.harness_errors),
         broken=tuple(findings.broken),
         scenarios=scenarios,
+        left_out=tuple(findings.left_out),
         ledger=findings.ledger(),
         privacy=findings.privacy,
         alarms=tuple(findings.alarms),

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from rich.text import Text
 
 from harness.records import LoadCost, LoadKnee, LoadResult, RowState, RunRecord, ScenarioResult, Verdict
 from reports.annotations import lines as annotation_lines
-from reports.words import printable, share_sentence, slo_interval, slo_measured, slo_target
+from reports.words import left_out, printable, share_sentence, slo_interval, slo_measured, slo_target
 
 #: How a line begins that GitHub's runner would obey.
 _COMMAND = re.compile(r"(?m)^(\s*)(::|##\[)")
@@ -66,34 +67,60 @@ def annotate(record: RunRecord, anchor: Path) -> None:
     sys.stderr.flush()
 
 
+#: A pipe is never silent for longer, in seconds: silence looks like a hang.
+SILENCE_S = 10.0
+
+
 class Progress:
-    """A line that lives on a terminal; plain lines elsewhere: one for each phase and each red scenario."""
+    """A line that lives on a terminal; plain lines elsewhere: phases, red scenarios, and one at least every 10 s."""
 
     def __init__(self, out: Console) -> None:
         self._out = out
         self._began = time.monotonic()
         self._counts: Counter[str] = Counter()
+        self._expected = 0
         self._phase = ""
         self._running: list[str] = []
         self._tenths = 0
+        self._spoken_s = self._began
+        self._ended = threading.Event()
         self._live = Live(self._line(), console=out, refresh_per_second=8, transient=True) if out.is_terminal else None
 
     def __enter__(self) -> Progress:
         if self._live:
             self._live.start()
+        else:
+            threading.Thread(target=self._break_silence, daemon=True, name="progress").start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         if self._live:
             self._live.stop()
 
-    def _line(self) -> Text:
-        counted = "  ".join(f"{self._counts[name]} {name}" for name in _MARKS if self._counts[name])
-        now = f"  {self._running[-1]}" if self._running else ""
-        return Text(f"{self._elapsed()}  {self._phase}  {counted}{now}"[: self._out.width - 1])
-
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._began:5.1f} s"
+
+    def _state(self) -> str:
+        """`scenarios  231 of 549  230 passed  1 failed`."""
+        done = sum(self._counts.values())
+        of_all = f"{done} of {self._expected}" if self._expected else ""
+        counted = [f"{self._counts[name]} {name}" for name in _MARKS if self._counts[name]]
+        return "  ".join(filter(None, [self._phase, of_all, *counted]))
+
+    def _line(self) -> Text:
+        now = f"  {self._running[-1]}" if self._running else ""
+        return Text(f"{self._elapsed()}  {self._state()}{now}"[: self._out.width - 1])
+
+    def _break_silence(self) -> None:
+        while not self._ended.wait(max(0.1, self._spoken_s + SILENCE_S - time.monotonic())):
+            if time.monotonic() - self._spoken_s >= SILENCE_S:
+                self._say(escape(self._state()))
+
+    def _say(self, markup: str) -> None:
+        """A line that stays."""
+        self._spoken_s = time.monotonic()
+        self._out.print(f"{self._elapsed()}  {markup}")
 
     def _refresh(self) -> None:
         if self._live:
@@ -103,15 +130,16 @@ class Progress:
         """A new part of the run begins."""
         self._phase, self._running, self._tenths = name, [], 0
         if not self._live:
-            self._out.print(f"{self._elapsed()}  {escape(name)}")
+            self._say(escape(name))
         self._refresh()
 
     def expects(self, scenarios: int, seconds: float, *, measured: bool) -> None:
         """So many scenarios will run, for about so long."""
-        basis = "as earlier runs on this machine took" if measured else "an estimate: no earlier run here"
+        self._expected = scenarios
+        basis = "by earlier runs on this machine" if measured else "an estimate; no earlier run here says more"
         about = f"{round(seconds)} seconds" if seconds < 100 else f"{round(seconds / 60)} minutes"
         noun = "scenario" if scenarios == 1 else "scenarios"
-        self._out.print(f"{self._elapsed()}  {scenarios} {noun}, about {about} ({basis})")
+        self._say(f"{scenarios} {noun}, about {about} in all ({basis})")
 
     def so_far(self, share: float, words: str) -> None:
         """How much of the phase is done; without a terminal it is said at every tenth of it."""
@@ -120,12 +148,12 @@ class Progress:
             self._refresh()
         elif int(share * 10) > self._tenths:
             self._tenths = int(share * 10)
-            self._out.print(f"{self._elapsed()}  {escape(self._phase)}: {escape(words)}")
+            self._say(f"{escape(self._phase)}: {escape(words)}")
 
     def said(self, words: str, passing: bool) -> None:
         """What a drill says: a line that stays, or (`passing`) one that the next may write over."""
         if not passing:
-            self._out.print(f"{self._elapsed()}  {escape(words)}")
+            self._say(escape(words))
         self._running = [words]
         self._refresh()
 
@@ -138,6 +166,7 @@ class Progress:
         """A scenario has ended; red ones are said at once."""
         self._counts[result.outcome] += 1
         if result.outcome in ("failed", "error"):
+            self._spoken_s = time.monotonic()
             self._out.print(f"{_MARKS[result.outcome]} [bold]{escape(result.id)}[/]  {escape(result.title)}")
             self._out.print(f"    {escape(result.message.splitlines()[0] if result.message else '')}")
         self._refresh()
@@ -145,10 +174,7 @@ class Progress:
 
 def show(record: RunRecord, folder: Path, out: Console, *, not_applicable: int = 0) -> None:
     """The closing tables, the verdict, and where to read on."""
-    if record.scenarios:
-        out.print(_suites_table(record))
-    if not_applicable:
-        out.print(f"[dim]{not_applicable} variants mean nothing for their vendor and were left out[/]")
+    _show_scenarios(record, out, not_applicable=not_applicable)
     if record.ledger.deliveries:
         out.print(_ledger_line(record))
     if record.slo:
@@ -170,6 +196,15 @@ def show(record: RunRecord, folder: Path, out: Console, *, not_applicable: int =
         out.print(f"  → {escape(_as_typed(step))}")
     shown = folder / "index.html"
     out.print(f"[dim]report: {os.path.relpath(shown)}   again: {escape(_as_typed(record.command))}[/]")
+
+
+def _show_scenarios(record: RunRecord, out: Console, *, not_applicable: int) -> None:
+    if record.scenarios:
+        out.print(_suites_table(record))
+    if record.left_out:
+        out.print(f"not run: {left_out(record)}; `{_as_typed('golive run --all')}` runs everything")
+    if not_applicable:
+        out.print(f"[dim]{not_applicable} variants mean nothing for their vendor and were left out[/]")
 
 
 def _as_typed(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from harness.errors import HarnessError
 from harness.readiness.benchmarks import Evidence
 from harness.readiness.plan import Plan, Row, load
-from harness.records import PlanRow, RowState, ScenarioResult, SloResult, figure
+from harness.records import LeftOut, PlanRow, RowState, ScenarioResult, SloResult, figure
 
 __all__ = ["Observation", "expand", "judge", "load", "required_by"]
 
@@ -91,12 +91,14 @@ def judge(
     scenarios: Sequence[ScenarioResult],
     slo: Sequence[SloResult],
     *,
+    left_out: Sequence[LeftOut] = (),
     reproduce: str = "",
     benchmarks: Mapping[str, Evidence] = MappingProxyType({}),
     settle: Callable[[Row, Observation], Observation] | None = None,
 ) -> tuple[tuple[PlanRow, ...], tuple[PlanRow, ...]]:
     """Judge every row: those of the stories, and those of the checklist.
 
+    `left_out` are scenarios that did not run: a row that one of them would prove is not met before they have.
     `reproduce` is the run's own command, given where no scenario has a narrower one. `benchmarks` is what lies ready of
     them (`harness.readiness.benchmarks.read`). `settle` is told what the run knows of a row, and says what is known of
     it with everything else: files, the environment, people.
@@ -108,7 +110,7 @@ def judge(
             if row.benchmark:
                 found = _by_benchmark(row, benchmarks.get(row.benchmark))
             else:
-                found = _look(row, scenarios, slo, reproduce)
+                found = _look(row, scenarios, left_out, slo, reproduce)
             seen[row.id] = known(row, Observation(*found))
     # Some rows follow from rows that follow from others; the plan has no circles (see `_follow`).
     for row in plan.rows.values():
@@ -136,13 +138,21 @@ def _plan_row(row: Row, seen: _Seen) -> PlanRow:
     )
 
 
-def _look(row: Row, scenarios: Sequence[ScenarioResult], slo: Sequence[SloResult], reproduce: str) -> _Seen:
+def _look(
+    row: Row,
+    scenarios: Sequence[ScenarioResult],
+    left_out: Sequence[LeftOut],
+    slo: Sequence[SloResult],
+    reproduce: str,
+) -> _Seen:
     if row.how == "out_of_scope":
         return RowState.OUT_OF_SCOPE, (f"Out of scope: {row.reason}.",), ""
     if row.how == "load":
         return _by_number(row, slo, reproduce)
     if row.how == "scenario":
-        return _by_count(row, scenarios, reproduce) if row.at_least else _by_scenarios(row, scenarios, reproduce)
+        if row.at_least:
+            return _by_count(row, scenarios, reproduce)
+        return _by_scenarios(row, scenarios, [one for one in left_out if row.id in one.proves], reproduce)
     shown = tuple(f"For comparison: {number(one)}." for one in slo if one.name == row.slo)
     return RowState.NOT_OBSERVED, (f"Can be supplied by {row.who}.", *shown), _asked_by(row)
 
@@ -168,8 +178,11 @@ def _asked_by(row: Row) -> str:
 # -- by scenarios --------------------------------------------------------------------------------------------------
 
 
-def _by_scenarios(row: Row, scenarios: Sequence[ScenarioResult], reproduce: str) -> _Seen:
+def _by_scenarios(row: Row, scenarios: Sequence[ScenarioResult], left_out: Sequence[LeftOut], reproduce: str) -> _Seen:
     claimants = [one for one in scenarios if row.id in one.proves]
+    not_run = (f"Not run: {_ids(left_out)} ({_suites(left_out)}). `golive run --all` runs all.",) if left_out else ()
+    if not claimants and left_out:
+        return RowState.NOT_OBSERVED, not_run, "golive run --all"
     if not claimants:
         return RowState.NOT_OBSERVED, ("No scenario of this run looked at it.",), "golive run"
     failed, passed, unclear = _sorted_out(claimants)
@@ -178,7 +191,7 @@ def _by_scenarios(row: Row, scenarios: Sequence[ScenarioResult], reproduce: str)
     if failed:
         return RowState.NOT_MET, tuple(told), again
     if passed and not unclear:
-        return RowState.MET, tuple(told), again
+        return (RowState.UNDECIDED if left_out else RowState.MET), (*told, *not_run), again
     told += sorted({one.message.splitlines()[0] for one in unclear if one.message})[:3]
     ended = passed or any(one.outcome != "skipped" for one in unclear)
     return (RowState.UNDECIDED if ended else RowState.NOT_OBSERVED), tuple(told), again
@@ -222,7 +235,11 @@ def _base(one: ScenarioResult) -> str:
     return one.id.partition("[")[0]
 
 
-def _ids(scenarios: Sequence[ScenarioResult]) -> str:
+def _suites(left_out: Sequence[LeftOut]) -> str:
+    return ", ".join(sorted({one.suite for one in left_out}))
+
+
+def _ids(scenarios: Sequence[ScenarioResult | LeftOut]) -> str:
     ids = sorted(one.id for one in scenarios)
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
     return ", ".join(ids[:_SHOWN]) + more

@@ -24,12 +24,12 @@ from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.probes import places
 from harness.probes.meta import MetaArrivals
 from harness.readiness.rows import expand
-from harness.records import Ledger, Planned, PrivacyResult, ScenarioResult
+from harness.records import Ledger, LeftOut, Planned, PrivacyResult, ScenarioResult
 from harness.runs.clock_instances import ClockInstances
 from harness.runs.durations import FILE as DURATIONS
 from harness.runs.durations import Durations
 from harness.runs.scenario_pool import BusyCores, Capacity, Fixed, Place, ScenarioPool
-from harness.runs.scenario_runner import ScenarioRunner, pytest_argv, scenarios_home
+from harness.runs.scenario_runner import LONG_SUITES, ScenarioRunner, pytest_argv, scenarios_home
 from harness.runs.schedule import CLOCKS, Schedule
 from harness.scenario_events import CollectedScenario, ScenarioFinished
 from harness.sharding import Shard, shard_of
@@ -71,6 +71,8 @@ class Selection:
 
     suites: tuple[str, ...] = ()
     """Only these; empty: all."""
+    everyday: bool = False
+    """Without the suites of the long tier. What is left out for that is collected all the same, and reported."""
     expression: str = ""
     """As pytest's `-k`."""
     keys: frozenset[str] | None = None
@@ -104,6 +106,8 @@ class Findings:
     harness_errors: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     """Promises broken outside of any scenario: a target process died, the target did not start."""
+    left_out: list[LeftOut] = field(default_factory=list)
+    """Scenarios of the long tier, in a run of the everyday one."""
     privacy: PrivacyResult = field(default_factory=PrivacyResult)
     not_applicable: list[str] = field(default_factory=list)
     """Variants that mean nothing for their vendor: neither kept nor broken, and no proof of anything."""
@@ -207,6 +211,11 @@ class ScenarioRun:
                 f"No scenario matches {selection.described()}. `golive list scenarios` shows what there is."
             )
         found = [one for one in collected if selection.keys is None or one.key in selection.keys]
+        if selection.everyday:
+            self.findings.left_out = [
+                LeftOut(id=one.key, suite=one.suite, proves=_rows(one)) for one in found if one.suite in LONG_SUITES
+            ]
+            found = [one for one in found if one.suite not in LONG_SUITES]
         if selection.shard:
             found = [one for one in found if selection.shard.holds(one.key)]  # a part of a run may be empty
         if selection.last_failed:
@@ -238,6 +247,7 @@ class ScenarioRun:
                 shard=shard_of(one.key, shard.count),
             )
             for one in self._collected()
+            if not (selection.everyday and one.suite in LONG_SUITES)
         )
 
     # -- running ---------------------------------------------------------------------------------------------

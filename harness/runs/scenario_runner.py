@@ -29,6 +29,10 @@ COLLECT_LIMIT_S = 60.0
 _ORDER_WAIT_S = 0.3
 
 
+#: Suites of the long tier, which `golive run --all` runs: faults that take their time, alarms lived minute by minute.
+LONG_SUITES = frozenset({"recovery", "monitoring"})
+
+
 def scenarios_home() -> Path:
     """The folder of the scenarios, found without importing them."""
     spec = find_spec("scenarios")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.stack.processes import Child, Nursery, wait_ready
 
-_LISTENING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+_LISTENING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 
 #: Any will do: nothing leaves this machine.
 CREDENTIALS: Mapping[str, str] = {
@@ -21,14 +21,15 @@ CREDENTIALS: Mapping[str, str] = {
 
 
 class LocalAws:
-    """ministack under hypercorn."""
+    """ministack under uvicorn: measured, it takes less than half the CPU of hypercorn for a call."""
 
     def __init__(self) -> None:
         self.url = ""
 
     def start(self, nursery: Nursery, *, env: Mapping[str, str], log: Path) -> Child:
         """Start it on loopback only (it would bind every interface by itself)."""
-        argv = [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", "ministack.app:app"]
+        argv = [sys.executable, "-P", "-m", "uvicorn", "ministack.app:app", "--host", "127.0.0.1", "--port", "0"]
+        argv += ["--no-access-log", "--no-use-colors", "--timeout-keep-alive", "75"]
         return nursery.start("aws", argv, owner="harness", env={**env, "BIND_HOST": "127.0.0.1"}, log=log)
 
     def wait_ready(self, child: Child, *, within_s: float) -> None:

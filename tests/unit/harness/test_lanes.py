@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from harness.cli import session as module
-from harness.runs.scenario_run import Selection, Session
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
 from harness.pytest_plugin import STACK_VARIABLE
 from harness.records import Arrival, ScenarioResult
+from harness.runs.scenario_run import Selection, Session
 from harness.target import Target
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli.cmd_prove import shares_of
+from harness.errors import HarnessError
 from harness.runs.mutation_run import BITES, crashes, sabotaged, seed_for
 from harness.runs.saboteurs import HUNT, Saboteur, Trial, exit_code, last_proof, registry, unknown_claims
-from harness.errors import HarnessError
 from harness.target import Target, Tenants
 
 ONE = Saboteur(name="flag-ignored", story="The flag is not read.", caught_by=("G-40", "G-41"))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from harness.cli import session as module
-from harness.runs.scenario_run import Session
 from harness.clock import RunClock
 from harness.errors import HarnessError
 from harness.records import ScenarioResult
+from harness.runs.scenario_run import Session
 from harness.target import Target
 
 
