@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import get_args
@@ -94,4 +95,4 @@ def _claims(item: pytest.Item) -> tuple[str, ...]:
 def _specification(item: pytest.Item) -> str:
     """The Given/When/Then: of the test function where it has its own, else of its file."""
     function, module = getattr(item, "function", None), getattr(item, "module", None)
-    return getattr(function, "__doc__", None) or getattr(module, "__doc__", None) or ""
+    return inspect.cleandoc(getattr(function, "__doc__", None) or getattr(module, "__doc__", None) or "")

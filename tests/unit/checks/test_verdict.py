@@ -222,7 +222,7 @@ def test_variants_of_one_promise_are_one_reason() -> None:
 
 @pytest.mark.parametrize(
     ("how", "command"),
-    [("scenario", "golive run"), ("load", "golive load baseline"), ("readiness", "golive readiness")],
+    [("scenario", "golive run --all"), ("load", "golive load baseline"), ("readiness", "golive readiness")],
 )
 def test_an_unknown_row_names_the_command_that_sees_it(how: str, command: str) -> None:
     judged = Seen(plan=(replace(row(RowState.NOT_OBSERVED), how=how),)).judged()

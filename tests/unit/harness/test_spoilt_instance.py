@@ -27,18 +27,15 @@ def control(monkeypatch: pytest.MonkeyPatch) -> _Control:
         "period_of": lambda _: "a day",
         "tenants_of": lambda *_: [],
         "scenario_key": lambda _: "W-01",
+        "is_exclusive": lambda _: True,
     }.items():
         monkeypatch.setattr(plugin, name, stand_in)
     return _Control()
 
 
-def _only_alone(name: str) -> object | None:
-    return object() if name == "exclusive" else None
-
-
 def _scenario(control: _Control) -> tuple[Any, Iterator[Any]]:
-    item = SimpleNamespace(nodeid="x", stash=pytest.Stash(), get_closest_marker=_only_alone)
-    stash = {plugin._INFO: SimpleNamespace(control=control)}
+    item = SimpleNamespace(nodeid="x", stash=pytest.Stash(), get_closest_marker=lambda _: None)
+    stash = {plugin.STACK: SimpleNamespace(control=control)}
     request: Any = SimpleNamespace(config=SimpleNamespace(stash=stash), node=item, session=SimpleNamespace(items=[]))
     return item, plugin._travelling(request, None, instance="monitored")
 
