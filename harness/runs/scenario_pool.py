@@ -198,14 +198,15 @@ class ScenarioPool:
     def _worker_ended(self, request: dict[str, Any]) -> None:
         worker = request["worker"]
         with self._changed:
-            del self._active[worker]
             scenario = self._schedule.ended(worker)
-            self._changed.notify_all()
         if scenario is not None:
             log = self._logs / f"worker-{worker}.log"
             message = f"the process that ran it {how_it_ended(request['exit_code'])}. The end of {log}:\n{tail(log)}"
             died = ScenarioFinished(key=scenario.key, outcome="error", duration_s=0, blame="harness", message=message)
             self._on_finished(scenario, died)
+        with self._changed:  # last, for the pool has run when nothing is active
+            del self._active[worker]
+            self._changed.notify_all()
 
 
 def _provision(stack: Stack, scenario: CollectedScenario, ahead: list[CollectedScenario]) -> None:
