@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 from harness.errors import HarnessError, PromiseBroken
 from harness.records import ScenarioResult
 from harness.runs.saboteurs import HUNT, Saboteur, Trial
 from harness.runs.scenario_run import Findings, ScenarioRun, Selection
 from harness.runs.schedule import Schedule
+from harness.stack.fork_server import Process, fork_from
+from harness.stack.processes import wait_ready
+from harness.stack.stack import PART_READY_S
 from harness.target import Target
 
 #: Where broken code says that it ran; `scenarios.saboteurs` knows it by this name.
@@ -21,6 +28,7 @@ BITES = "GOLIVE_SABOTEUR_BITES"
 #: How the reference's log tells of an exception that nobody had foreseen (reference_impl/web/errors.py).
 _CRASH = re.compile(r"an unforeseen error: (\w+)")
 _REFERENCE = ("python", "-m", "reference_impl")
+_BROKEN = ("python", "-m", "scenarios.saboteurs")
 
 
 class Quiet:
@@ -64,7 +72,7 @@ def sabotaged(target: Target, saboteur: Saboteur | None, *, bites: Path) -> Targ
 def _broken(argv: Sequence[str], name: str) -> list[str]:
     if tuple(argv[:3]) != _REFERENCE:
         return list(argv)
-    return ["python", "-m", "scenarios.saboteurs", name, "--", *argv[3:]]
+    return [*_BROKEN, name, "--", *argv[3:]]
 
 
 def seed_for(seed: int, name: str) -> int:
@@ -94,7 +102,23 @@ class MutationRun(ScenarioRun):
         self._intact = target
         self._number = 0
         self._abandoned = threading.Event()
+        self._warm = self.stack.folder / "warm.sock"
+        self.stack.popen = self._popen
         self.collect(Selection())
+
+    def start(self) -> None:
+        """Bring the stack up, and the warm process from which broken targets are forked."""
+        argv = [sys.executable, "-P", "-m", "scenarios.saboteurs", "--serve", str(self._warm)]
+        log = self.stack.logs / "warm-process.log"
+        warm = self.stack.nursery.start("warm process", argv, owner="harness", env=dict(os.environ), log=log)
+        super().start()
+        wait_ready(warm, lambda: None if self._warm.exists() else "it does not listen yet", within_s=PART_READY_S)
+
+    def _popen(self, argv: Sequence[str], *, env: Mapping[str, str], stdout: IO[bytes], **options: Any) -> Process:
+        """Start a process of the target: forked where it is broken, and starts in the machine's own time."""
+        if tuple(argv[:3]) == _BROKEN and "LD_PRELOAD" not in env:
+            return fork_from(self._warm, argv[3:], env=env, output=stdout.fileno())
+        return subprocess.Popen(list(argv), env=dict(env), stdout=stdout, **options)
 
     def abandon(self) -> None:
         """End what is running now, from another thread, and begin nothing more."""

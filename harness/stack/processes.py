@@ -16,6 +16,7 @@ from typing import Literal
 
 from harness.errors import HarnessError, UsageError
 from harness.stack import guardian
+from harness.stack.fork_server import Process
 
 Owner = Literal["target", "harness"]
 
@@ -75,6 +76,7 @@ class Child:
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         tidies: bool = False,
+        popen: Callable[..., Process] = subprocess.Popen,
     ) -> None:
         self.name = name
         self.owner = owner
@@ -87,7 +89,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             try:
-                self.process = subprocess.Popen(
+                self.process = popen(
                     list(argv),
                     stdin=subprocess.DEVNULL,
                     stdout=out,

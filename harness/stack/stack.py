@@ -32,6 +32,7 @@ from harness.stack.aws_faults import AwsFaults
 from harness.stack.breaking import Breaking
 from harness.stack.control import ControlServer, Handler
 from harness.stack.engine import LOCAL, Database, Engine, Part
+from harness.stack.fork_server import Process
 from harness.stack.network import PLACEHOLDERS, Links
 from harness.stack.ports import free_port
 from harness.stack.processes import Child, Death, Nursery, how_it_ended, tail, wait_ready
@@ -82,6 +83,8 @@ class Stack:
         self.scratch.mkdir(mode=0o700)
         self.nursery = Nursery(on_death)
         self.nursery.sweep_later(self.folder)
+        self.popen: Callable[..., Process] = subprocess.Popen
+        """How the target's processes are started."""
         self.meta_url = ""
         self._control: ControlServer | None = None
         self.engine = engine
@@ -260,7 +263,7 @@ class Stack:
         log = self.logs / f"target-{role}.log"
         target = self._wanted.filled(self._role_values()) if self._links else self.target
         env = {**self.target_env(), **target.env, **self._clock_env()}
-        return self.nursery.start(role, target.start[role], owner="target", env=env, log=log)
+        return self.nursery.start(role, target.start[role], owner="target", env=env, log=log, popen=self.popen)
 
     def _role_values(self) -> dict[str, str]:
         """What `${...}` is for the target's processes: behind the links, once there are any."""
@@ -532,7 +535,7 @@ class Stack:
         twin = self._wanted.filled({**self._role_values(), "port": str(free_port())})
         env = {**self.target_env(), **twin.env}
         log = self.logs / f"target-{name}.log"
-        child = self.nursery.start(name, twin.start[role], owner="target", env=env, log=log)
+        child = self.nursery.start(name, twin.start[role], owner="target", env=env, log=log, popen=self.popen)
         self._wait_for(child, twin.base_url)
         return twin.base_url
 
