@@ -44,6 +44,8 @@ def serve(path: Path, run: Run) -> NoReturn:
                 signal.set_wakeup_fd(-1)
                 for one in (listening, connection, *open_.values()):
                     one.close()
+                os.close(woken)
+                os.close(wake)
                 _become(request, output)
                 sys.exit(run(request["argv"]))
             os.close(output)
@@ -82,5 +84,7 @@ def _become(request: dict[str, Any], output: int) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     for old, new in ((null, 0), (output, 1), (output, 2)):
         os.dup2(old, new)
+    os.close(null)
+    os.close(output)
     os.environ.clear()
     os.environ.update(request["env"])
