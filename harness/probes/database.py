@@ -82,9 +82,15 @@ class DatabaseProbe:
             )
             return [(str(schema), str(name)) for schema, name in cursor.fetchall()]
 
-    def rows(self, schema: str, table: str) -> Iterator[str]:
-        """The rows of a table as text, in any column."""
+    def moment(self) -> str:
+        """A point in the life of this database, for `rows`: the oldest transaction that is not over."""
+        return str(self.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"))
+
+    def rows(self, schema: str, table: str, *, since: str | None = None) -> Iterator[str]:
+        """The rows of a table as text, in any column; with `since`, those written after that `moment`."""
         query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table))
+        if since is not None:
+            query += sql.SQL(" WHERE age(t.xmin) <= age({}::xid)").format(sql.Literal(since))
         with self._cursor() as cursor:
             for row in cursor.execute(query):
                 yield str(row[0])

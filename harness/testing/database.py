@@ -87,10 +87,17 @@ class DatabaseView:
         """The tables in which a text stands, whoever's it is."""
         return tuple(self._probe.places_of(text))
 
-    def leaks(self, orders: Sequence[PlacedOrder]) -> tuple[str, ...]:
-        """Where in any table something of these buyers stands in plain text."""
+    def moment(self) -> str:
+        """Now, for `leaks`: what is written later is new."""
+        return self._probe.moment()
+
+    def leaks(self, orders: Sequence[PlacedOrder], *, since: str) -> tuple[str, ...]:
+        """Where in any table something of these buyers stands in plain text, in what was written since a `moment`."""
         hunt = privacy.Hunt(canary for order in orders for canary in order.canaries())
-        places = {f"table {schema}.{table}": self._probe.rows(schema, table) for schema, table in self._probe.tables()}
+        places = {
+            f"table {schema}.{table}": self._probe.rows(schema, table, since=since)
+            for schema, table in self._probe.tables()
+        }
         return privacy.leaks(hunt, places)
 
     def knows(self, order: PlacedOrder) -> list[str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.checks import privacy
@@ -94,23 +95,23 @@ class PlacedOrder:
         self.gateway = gateway
         self.order = order
 
-    @property
+    @cached_property
     def sale_id(self) -> str:
         """The sale's own id, as the vendor writes it."""
         return self.gateway.fake.sale_id(self.order)
 
-    @property
+    @cached_property
     def email_hash(self) -> str:
         """What Meta should be given for the e-mail."""
         return sha256(self.order.buyer.email.strip().lower())
 
-    @property
+    @cached_property
     def phone_hash(self) -> str | None:
         """What Meta should be given for the phone, if there is one."""
         phone = self.order.buyer.phone_e164
         return sha256(re.sub(r"\D", "", phone)) if phone else None
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """By which Meta's inbox is searched for this order."""
         return tuple(key for key in (self.email_hash, self.phone_hash) if key)

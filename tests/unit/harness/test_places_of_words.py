@@ -52,3 +52,37 @@ def test_where_nothing_is_nothing_is_found(postgres: Any) -> None:
     probe = DatabaseProbe(postgres.new(empty=True))
     assert probe.places_of("maria") == []
     probe.close()
+
+
+BEFORE = """
+CREATE TABLE kept (id int, word text);
+CREATE TABLE split (id int, word text) PARTITION BY LIST (id);
+CREATE TABLE split_1 PARTITION OF split DEFAULT;
+CREATE MATERIALIZED VIEW seen AS SELECT word FROM kept;
+INSERT INTO kept VALUES (1, 'old'), (2, 'changes');
+INSERT INTO split VALUES (1, 'old'), (2, 'changes');
+"""
+CHANGES = """
+UPDATE kept SET word = 'changed' WHERE id = 2;
+UPDATE split SET word = 'changed' WHERE id = 2;
+INSERT INTO kept VALUES (3, 'new');
+INSERT INTO split VALUES (3, 'new');
+"""
+
+
+def test_rows_since_a_moment_are_those_written_later(postgres: Any) -> None:
+    """Inserted or changed; in a table, a partition and a view that is refreshed."""
+    url = postgres.new(empty=True)
+    probe = DatabaseProbe(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(BEFORE.encode())
+        moment = probe.moment()
+        connection.execute(CHANGES.encode())
+        connection.execute("VACUUM FREEZE kept")
+        assert list(probe.rows("public", "seen", since=moment)) == []
+        connection.execute("REFRESH MATERIALIZED VIEW seen")
+    for table in ("kept", "split"):
+        assert sorted(probe.rows("public", table, since=moment)) == ["(2,changed)", "(3,new)"]
+        assert sorted(probe.rows("public", table)) == ["(1,old)", "(2,changed)", "(3,new)"]
+    assert sorted(probe.rows("public", "seen", since=moment)) == ["(changed)", "(new)", "(old)"]
+    probe.close()
