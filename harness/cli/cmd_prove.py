@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -18,10 +19,9 @@ from harness.cli import common, terminal
 from harness.cli.cmd_list import collected
 from harness.clock import RunClock
 from harness.errors import HarnessError, UsageError
-from harness.records import ScenarioResult
 from harness.runs.mutation_run import MutationRun
 from harness.runs.saboteurs import PROOF, Saboteur, Trial, exit_code, registry, unknown_claims
-from harness.runs.scenario_run import Findings
+from harness.runs.scenario_run import Findings, ScenarioRun, Selection
 from harness.runs.scenario_runner import scenarios_home
 from harness.target import Target
 
@@ -43,13 +43,6 @@ _PATIENCE_S = 10.0
 #: Scenarios at a time on each stack.
 WORKERS = 3
 
-#: Suites in which most scenarios break a part that others share.
-MOSTLY_ALONE = frozenset({"recovery", "monitoring"})
-
-#: A scenario that is alone on its stack takes as long as so many that share one (measured: 8 s beside 0.5 s, less what
-#: three of those do at a time).
-ALONE_WEIGHT = 5
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -62,7 +55,9 @@ def prove(
         bool, typer.Option("--full", help="All scenarios against each, not only those that claim.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Every invented person and id follows from it.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Stacks side by side, a saboteur on each.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Stacks side by side, a saboteur on each; else two for each core.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result to standard output.")] = False,
     write_docs: Annotated[
         bool, typer.Option("--write-docs", help="Write docs/saboteurs.md again; run nothing.")
@@ -80,15 +75,14 @@ def prove(
             DOCS.write_text(page(known), encoding="utf-8")
             return
         chosen = _chosen(known, saboteur or [])
-        suites = {one["key"]: one["suite"] for one in collected()}
-        if wrong := unknown_claims(known, suites):
+        if wrong := unknown_claims(known, [one["key"] for one in collected()]):
             raise HarnessError("; ".join(wrong))
         _, target = common.find_target("reference")
         number = common.seed_of(seed)
         _, folder = common.new_run_folder(None)
-        proof = _Proof(_impatient(target), chosen, suites, seed=number, folder=folder, full=full)
+        proof = _Proof(_impatient(target), chosen, seed=number, folder=folder, full=full)
         proof.screen.print(f"golive prove: {len(chosen)} saboteurs, seed {number}, logs in {folder}")
-        trials = proof.run(lanes=min(workers, len(chosen)))
+        trials = proof.run(stacks=min(workers or 2 * (os.cpu_count() or 1), len(chosen)))
         result = _result(trials, seed=number, seconds=proof.seconds)
         _publish(result, folder, whole=not saboteur)
         _show(trials, proof.screen)
@@ -120,7 +114,6 @@ class _Proof:
         self,
         target: Target,
         saboteurs: Sequence[Saboteur],
-        suites: dict[str, str],
         *,
         seed: int,
         folder: Path,
@@ -130,7 +123,6 @@ class _Proof:
         self.seconds = 0.0
         self._target = target
         self._saboteurs = saboteurs
-        self._suites = suites
         self._seed = seed
         self._folder = folder
         self._full = full
@@ -139,25 +131,22 @@ class _Proof:
         self._lock = threading.Lock()
         self._sessions: list[MutationRun] = []
         self._trials: list[Trial] = []
-        self._ended = 0
-        """Scenarios of the control run that have ended."""
-        self._controlling = True
 
-    def run(self, *, lanes: int) -> list[Trial]:
+    def run(self, *, stacks: int) -> list[Trial]:
         """Everything; the trials in the order of the saboteurs.
 
         Raises:
             HarnessError: the same scenarios are not green on the reference as it is.
         """
         began = time.monotonic()
+        self._control()
         todo: SimpleQueue[Saboteur] = SimpleQueue()
         for one in self._saboteurs:
             todo.put(one)
-        with ThreadPoolExecutor(lanes) as pool:
+        with ThreadPoolExecutor(stacks) as pool:
             try:
-                self._in_each_lane(pool, lanes, self._start)
-                self._control(pool)
-                self._in_each_lane(pool, lanes, lambda lane: self._work(self._sessions[lane], todo))
+                for done in [pool.submit(self._try_on_a_stack, number, todo) for number in range(stacks)]:
+                    done.result()
             finally:
                 self._stopping.set()
                 for session in self._sessions:
@@ -169,39 +158,44 @@ class _Proof:
         order = {one.name: place for place, one in enumerate(self._saboteurs)}
         return sorted(self._trials, key=lambda one: order[one.saboteur.name])
 
-    @staticmethod
-    def _in_each_lane(pool: ThreadPoolExecutor, lanes: int, work: Callable[[int], None]) -> None:
-        for done in [pool.submit(work, lane) for lane in range(lanes)]:
-            done.result()
+    def _control(self) -> None:
+        """The same scenarios on the reference as it is: what is red there would prove nothing of a saboteur."""
+        keys = sorted({claim for one in self._saboteurs for claim in one.scenarios})
+        if not keys and not self._full:
+            return
+        self.screen.print(f"first the reference as it is: {'all' if self._full else len(keys)} scenarios")
+        began = time.monotonic()
+        folder = self._folder / "control"
+        folder.mkdir()
+        with terminal.Progress(self.screen) as progress:
+            run = ScenarioRun(
+                self._target,
+                seed=self._seed,
+                folder=folder,
+                clock=self._clock,
+                watcher=progress,
+                reproduce="golive run",
+            )
+            try:
+                selection = Selection(keys=None if self._full else frozenset(keys))
+                run.collect(selection)
+                run.start()
+                run.run(selection)
+                run.look_once_more()
+                run.hunt()
+            finally:
+                run.stop()
+        if complaint := _complaint(run.findings, keys):
+            raise HarnessError(f"nothing can be proved: the reference as it is, is not green. {complaint}")
+        self.screen.print(f"green in {time.monotonic() - began:.0f} s")
 
-    def _start(self, lane: int) -> None:
-        folder = self._folder / f"lane-{lane}"
-        session = MutationRun(self._target, seed=self._seed, folder=folder, clock=self._clock, ended=self._one_ended)
+    def _try_on_a_stack(self, number: int, todo: SimpleQueue[Saboteur]) -> None:
+        """Bring a stack up, and try one saboteur after the other on it until none is left."""
+        session = MutationRun(self._target, seed=self._seed, folder=self._folder / f"stack-{number}", clock=self._clock)
         with self._lock:
             self._sessions.append(session)
         session.start()
-
-    def _control(self, pool: ThreadPoolExecutor) -> None:
-        keys = sorted({claim for one in self._saboteurs for claim in one.scenarios})
-        self.screen.print(f"first the reference as it is: {'all' if self._full else len(keys)} scenarios")
-        began = time.monotonic()
-        suites = {one: self._suites[one] for one in keys}
-        shares = [[]] if self._full or not keys else shares_of(suites, lanes=len(self._sessions))  # [[]]: all of them
-        for complaint in pool.map(self._control_of, self._sessions, shares):
-            if complaint:
-                raise HarnessError(f"nothing can be proved: the reference as it is, is not green. {complaint}")
-        self._controlling = False
-        self.screen.print(f"green in {time.monotonic() - began:.0f} s")
-
-    def _one_ended(self, result: ScenarioResult) -> None:
-        """Minutes without a word look like a hang."""
-        with self._lock:
-            self._ended += 1
-            if self._controlling and self._ended % 20 == 0:
-                self.screen.print(f"  {self._ended} have run, the last was {terminal.escape(result.id)}", style="dim")
-
-    def _control_of(self, session: MutationRun, keys: Sequence[str]) -> str:
-        return _complaint(session.control(keys or None, workers=WORKERS), keys)
+        self._work(session, todo)
 
     def _work(self, session: MutationRun, todo: SimpleQueue[Saboteur]) -> None:
         while not self._stopping.is_set():
@@ -215,23 +209,6 @@ class _Proof:
             with self._lock:
                 self._trials.append(trial)
                 self.screen.print(f"{len(self._trials):3d}/{len(self._saboteurs)}  {_line(trial)}")
-
-
-def shares_of(suites: Mapping[str, str], *, lanes: int) -> list[list[str]]:
-    """Scenarios (key → suite) spread over so many stacks at most; a suite stays whole, for each stack whose clock jumps
-    has to be started. Heaviest first, each to the stack that has least.
-    """
-    by_suite: dict[str, list[str]] = {}
-    for key, suite in sorted(suites.items()):
-        by_suite.setdefault(suite, []).append(key)
-    weights = {suite: len(keys) * (ALONE_WEIGHT if suite in MOSTLY_ALONE else 1) for suite, keys in by_suite.items()}
-    shares: list[list[str]] = [[] for _ in range(min(lanes, len(by_suite)))]
-    loads = [0] * len(shares)
-    for suite in sorted(by_suite, key=lambda one: (-weights[one], one)):
-        least = loads.index(min(loads))
-        shares[least] += by_suite[suite]
-        loads[least] += weights[suite]
-    return shares
 
 
 def _complaint(findings: Findings, keys: Sequence[str]) -> str:

@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken
 from harness.records import ScenarioResult
 from harness.runs.saboteurs import HUNT, Saboteur, Trial
@@ -32,10 +33,7 @@ _BROKEN = ("python", "-m", "scenarios.saboteurs")
 
 
 class Quiet:
-    """A watcher that only tells what has ended: several sessions run side by side."""
-
-    def __init__(self, ended: Callable[[ScenarioResult], None]) -> None:
-        self._ended = ended
+    """A watcher that says nothing: several runs go on side by side, and each trial is a line at its end."""
 
     def phase(self, name: str) -> None:
         """Nothing."""
@@ -47,18 +45,15 @@ class Quiet:
         """Nothing."""
 
     def finished(self, result: ScenarioResult) -> None:
-        """One more, whatever came of it."""
-        self._ended(result)
+        """Nothing."""
 
 
-def sabotaged(target: Target, saboteur: Saboteur | None, *, bites: Path) -> Target:
+def sabotaged(target: Target, saboteur: Saboteur, *, bites: Path) -> Target:
     """The target with its processes and commands started by way of the saboteur; provisioning stays as it is.
 
     Raises:
         HarnessError: nothing in the target file starts the reference, so there is nothing to break.
     """
-    if saboteur is None:
-        return target
     start = {role: _broken(argv, saboteur.name) for role, argv in target.start.items()}
     if start == target.start:
         raise HarnessError("golive prove breaks the reference, and this target file does not start it.")
@@ -92,11 +87,9 @@ def crashes(logs: Path) -> list[str]:
 class MutationRun(ScenarioRun):
     """Tries one saboteur after the other on one stack."""
 
-    def __init__(
-        self, target: Target, *, seed: int, folder: Path, ended: Callable[[ScenarioResult], None], **options: object
-    ) -> None:
+    def __init__(self, target: Target, *, seed: int, folder: Path, clock: RunClock) -> None:
         bare = target.model_copy(update={"start": {}})  # prepared, not started: each trial starts its own
-        super().__init__(bare, seed=seed, folder=folder, watcher=Quiet(ended), reproduce="", **options)  # type: ignore[arg-type]  # passed through
+        super().__init__(bare, seed=seed, folder=folder, clock=clock, watcher=Quiet(), reproduce="")
         self._seed = seed
         self._home = folder
         self._intact = target
@@ -125,19 +118,12 @@ class MutationRun(ScenarioRun):
         self._abandoned.set()
         self._abort.set()
 
-    def control(self, keys: Collection[str] | None, *, workers: int) -> Findings:
-        """These scenarios, or all of them, and the hunt, on the reference as it is."""
-        self._exchange(None, "control")
-        self.run(Selection(keys=None if keys is None else frozenset(keys), workers=workers))
-        self._look()
-        return self.findings
-
     def try_saboteur(self, saboteur: Saboteur, *, full: bool, workers: int) -> Trial:
         """Break the reference and let those look who claim to see it; never raises for what went wrong."""
         began = time.monotonic()
         bites = self._home / f"{saboteur.name}.bites"
         try:
-            self._exchange(saboteur, saboteur.name, bites=bites)
+            self._exchange(saboteur, bites=bites)
             if full or saboteur.scenarios:
                 keys = None if full else frozenset(saboteur.scenarios)
                 self.run(Selection(keys=keys, workers=workers))
@@ -153,7 +139,7 @@ class MutationRun(ScenarioRun):
         del schedule, selection
         return 0
 
-    def _exchange(self, saboteur: Saboteur | None, name: str, *, bites: Path = Path()) -> None:
+    def _exchange(self, saboteur: Saboteur, *, bites: Path) -> None:
         self._number += 1
         self.findings = Findings()
         self._abort.clear()
@@ -163,12 +149,12 @@ class MutationRun(ScenarioRun):
         self._counted.clear()
         self._told.clear()
         self._instances.let_go()  # those of the saboteur before
-        self._folder = self._home / name
+        self._folder = self._home / saboteur.name
         (self._folder / "logs").mkdir(parents=True, exist_ok=True)
         self._instances = self._new_instances()
         self.stack.exchange(
             sabotaged(self._intact, saboteur, bites=bites.resolve()),
-            seed=seed_for(self._seed, name),
+            seed=seed_for(self._seed, saboteur.name),
             logs=self._folder / "logs",
             name=f"trial_{self._number}",
         )

@@ -55,9 +55,10 @@ def test_a_wrong_word_is_answered_with_help(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(
-    ("moment", "at_work"), [("first the reference", "harness.pytest_plugin"), ("green in", "scenarios.saboteurs")]
+    ("moment", "at_work", "stacks"),
+    [("first the reference", "harness.pytest_plugin", 1), ("green in", "scenarios.saboteurs", 2)],
 )
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str, at_work: str) -> None:
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str, at_work: str, stacks: int) -> None:
     """In the control run and in a trial, once it is under way: no process and no folder."""
     running = prove(tmp_path, "--saboteur", "flag-ignored", "--saboteur", "first-touch")
     assert running.stderr is not None
@@ -67,7 +68,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str, at_work: str)
     family = wait_for_member(running, at_work)
     told = " ".join(family.values())
     folders = [Path(found) for found in sorted(set(re.findall(r"/tmp/golive-[a-z0-9_]+", told)))]  # noqa: S108 -- theirs
-    assert len(folders) == 2, "each stack has its folder"
+    assert len(folders) >= stacks, "each stack has its folder"
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=LIMIT_S)
     assert running.returncode == 130, err

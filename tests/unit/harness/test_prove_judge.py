@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.cmd_prove import shares_of
 from harness.errors import HarnessError
 from harness.runs.mutation_run import BITES, crashes, sabotaged, seed_for
 from harness.runs.saboteurs import HUNT, Saboteur, Trial, exit_code, last_proof, registry, unknown_claims
@@ -45,17 +44,6 @@ def test_an_error_of_ours_is_no_catch_and_outweighs_a_miss() -> None:
     died = trial(errors=("web ended with exit code 3 although nobody had stopped it",))
     assert died.outcome == "error"
     assert exit_code([trial(red=()), died]) == 2
-
-
-def test_the_reference_as_it_is_is_looked_at_on_every_stack() -> None:
-    """Whole suites, and what is slow because it is alone apart from what is not."""
-    suites = {f"R-{n}": "recovery" for n in range(6)} | {f"W-{n}": "monitoring" for n in range(4)}
-    suites |= {f"G-{n}": "gateways" for n in range(9)} | {"S-1": "smoke"}
-    shares = shares_of(suites, lanes=2)
-    assert sorted(one for share in shares for one in share) == sorted(suites)
-    assert [{suites[one] for one in share} for share in shares] == [{"recovery"}, {"monitoring", "gateways", "smoke"}]
-    assert shares_of({"S-1": "smoke"}, lanes=2) == [["S-1"]]
-    assert len(shares_of(suites, lanes=1)) == 1
 
 
 def test_what_crashed_is_told_from_the_targets_logs(tmp_path: Path) -> None:
@@ -127,7 +115,6 @@ def test_processes_and_commands_are_broken_and_provisioning_is_not() -> None:
     assert broken.actions == {"redrive": [*front, "redrive"]}
     assert broken.tenants == intact.tenants
     assert broken.env[BITES] == "/folder/bites"
-    assert sabotaged(intact, None, bites=Path()) == intact
 
 
 def test_a_target_that_is_not_the_reference_cannot_be_broken() -> None:
