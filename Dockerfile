@@ -10,10 +10,10 @@ ARG BASE=python:3.11-slim
 FROM ${BASE} AS build
 ARG PIP_ARGS=
 WORKDIR /src
-COPY requirements-image.lock wheel[s] /wheels/
+COPY requirements-run.lock wheel[s] /wheels/
 RUN python3 -m venv /opt/golive \
  && /opt/golive/bin/python -m pip install -q --no-cache-dir --disable-pip-version-check ${PIP_ARGS} --find-links /wheels \
-      --require-hashes -r /wheels/requirements-image.lock
+      --require-hashes -r /wheels/requirements-run.lock
 COPY pyproject.toml README.md ./
 COPY harness harness
 COPY simulators simulators
@@ -22,7 +22,7 @@ COPY load load
 COPY reference_impl reference_impl
 COPY reports reports
 RUN /opt/golive/bin/python -m pip install -q --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \
- && /opt/golive/bin/python -m pip uninstall -q -y hatchling editables pip
+ && /opt/golive/bin/python -m pip uninstall -q -y hatchling editables uv pip
 
 FROM ${BASE}
 # PostgreSQL wants a user with a name. The folder is where `golive run` writes its reports: mount one there.

@@ -1,21 +1,20 @@
 # The one index of daily work: `make help` lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PYTHON ?= python3
-VENV := .venv
+export PYTHON ?= python3
+export VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# Everything is installed from hashes; nothing is installed twice: the stamp knows the lock it came from.
-$(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "golive needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	@echo "setting up $(VENV) (first time: one or two minutes)"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q harness load reference_impl reports scenarios simulators  # who forbids writing bytecode starts as fast
+# Everything is installed from hashes, by uv; nothing is installed twice: a stamp knows the lock that it came from.
+$(RUN): requirements-run.lock pyproject.toml
+	@.ci/install $<
+	@touch $@
+
+$(DEV): requirements.lock $(RUN)
+	@.ci/install $<
 	@touch $@
 
 .PHONY: help
@@ -23,77 +22,76 @@ help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: $(STAMP) ## install everything into .venv (the others do this first)
+setup: $(RUN) ## install what `golive run` needs into .venv (the others do what they need first)
+
+.PHONY: setup-dev
+setup-dev: $(DEV) ## install all: tests, checks, load, benchmarks too
 
 .PHONY: run
-run: $(STAMP) ## the main job: prove the reference pipeline on every gateway (the everyday suites, about a minute)
+run: $(RUN) ## the main job: prove the reference pipeline on every gateway (the everyday suites, about a minute)
 	@$(BIN)/golive run $(ARGS)
 
 .PHONY: run-all
-run-all: $(STAMP) ## all of it: recovery and monitoring too
+run-all: $(RUN) ## all of it: recovery and monitoring too
 	@$(BIN)/golive run --all $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## our own tests: unit, contract, integration, architecture
+test: $(DEV) ## our own tests: unit, contract, integration, architecture
 	@$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 .PHONY: check
-check: $(STAMP) ## ruff, mypy --strict, import-linter
+check: $(DEV) ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 .PHONY: docs
-docs: $(STAMP) ## write docs/catalogue.md again from the registries of the fakes
+docs: $(RUN) ## write docs/catalogue.md again from the registries of the fakes
 	@$(BIN)/python -m simulators.catalogue docs/catalogue.md
 
 .PHONY: docs-saboteurs
-docs-saboteurs: $(STAMP) ## write docs/saboteurs.md again from the saboteurs
+docs-saboteurs: $(RUN) ## write docs/saboteurs.md again from the saboteurs
 	@$(BIN)/golive prove --write-docs
 
 .PHONY: prove
-prove: $(STAMP) ## break the reference in every known way, and see that the scenarios notice
+prove: $(RUN) ## break the reference in every known way, and see that the scenarios notice
 	@$(BIN)/golive prove $(ARGS)
 
 .PHONY: fmt
-fmt: $(STAMP) ## format and fix what ruff can
+fmt: $(DEV) ## format and fix what ruff can
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
 .PHONY: load
-load: $(STAMP) ## the plan's average day as load, judged on raw samples
+load: $(DEV) ## the plan's average day as load, judged on raw samples
 	@$(BIN)/golive load baseline $(ARGS)
 
-.PHONY: lock
-lock: $(STAMP) ## write requirements.lock again from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --no-header -q --upgrade -o requirements.lock
-	@$(MAKE) -s lock-image
+COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
 
-.PHONY: lock-image
-lock-image: $(STAMP) ## write requirements-image.lock again: the part of requirements.lock that the Dockerfile installs
-	@echo hatchling | $(BIN)/uv pip compile pyproject.toml - --extra aws --extra reference --universal --python-version 3.11 \
-	    --constraint requirements.lock --generate-hashes --no-emit-index-url --no-annotate --no-header -q \
-	    -o requirements-image.lock
+.PHONY: lock
+lock: $(DEV) ## write requirements.lock again from pyproject.toml, and requirements-run.lock, the part that a run needs
+	@$(BIN)/uv $(COMPILE) pyproject.toml --all-extras --group dev --upgrade -o requirements.lock
+	@printf '%s\n' hatchling editables uv | $(BIN)/uv $(COMPILE) pyproject.toml - --extra aws --extra reference \
+	    --extra model --constraint requirements.lock -o requirements-run.lock
 
 .PHONY: openapi
-openapi: $(STAMP) ## write docs/openapi.json again from the reference's routes
+openapi: $(DEV) ## write docs/openapi.json again from the reference's routes
 	@GOLIVE_WRITE_OPENAPI=1 $(BIN)/python -m pytest -q -n 0 tests/change/test_contract.py -k every_route
 	@git diff --stat -- docs/openapi.json
 
 .PHONY: openapi-diff
-openapi-diff: $(STAMP) ## does docs/openapi.json break a client of the last tag? (BASE=file compares with that file)
+openapi-diff: $(DEV) ## does docs/openapi.json break a client of the last tag? (BASE=file compares with that file)
 	@base=$$(mktemp); tag=$$(git describe --tags --abbrev=0 HEAD^ 2>/dev/null); \
 	  { [ -n "$$tag" ] && git show "$$tag:docs/openapi.json" > $$base 2>/dev/null; } || cp tests/change/released_openapi.json $$base; \
 	  $(BIN)/python -m reference_impl.contract $${BASE:-$$base} docs/openapi.json; code=$$?; rm -f $$base; exit $$code
 
 .PHONY: prove-change
-prove-change: $(STAMP) ## deployments under load: canary, rollback, rolling restart, migrations, contract
+prove-change: $(DEV) ## deployments under load: canary, rollback, rolling restart, migrations, contract
 	@$(BIN)/python -m pytest -q -n 0 --durations=5 tests/change
 	@$(BIN)/golive run -k "R-20 or R-21" $(ARGS)
 
 .PHONY: package
-package: $(STAMP) ## build wheel and sdist, and prove the wheel in a clean environment and a foreign folder
+package: $(DEV) ## build wheel and sdist, and prove the wheel in a clean environment and a foreign folder
 	@.ci/package
 
 .PHONY: clean
@@ -101,45 +99,45 @@ clean: ## remove what was built or run here
 	@rm -rf $(VENV) reports/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 .PHONY: bench
-bench: $(STAMP) ## micro-benchmarks beside their floors; fails where something became slower (ARGS=--update: new baseline)
+bench: $(DEV) ## micro-benchmarks beside their floors; fails where something became slower (ARGS=--update: new baseline)
 	@$(BIN)/python benchmarks/micro/gate.py $(ARGS)
 
 .PHONY: bench-gate-proof
-bench-gate-proof: $(STAMP) ## whether that gate can be believed: twenty times the same code, ten times +30 %
+bench-gate-proof: $(DEV) ## whether that gate can be believed: twenty times the same code, ten times +30 %
 	@$(BIN)/python benchmarks/micro/gate_proof.py $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: $(STAMP) ## fakes, pipeline, proxy and queue beside their peers, in one table (ARGS="--only queues proxy")
+bench-peers: $(DEV) ## fakes, pipeline, proxy and queue beside their peers, in one table (ARGS="--only queues proxy")
 	@$(BIN)/python benchmarks/peers.py $(ARGS)
 
 .PHONY: bench-queues
-bench-queues: $(STAMP) ## ministack's queue beside moto's and a plain list, by the reference's own client
+bench-queues: $(DEV) ## ministack's queue beside moto's and a plain list, by the reference's own client
 	@$(BIN)/python benchmarks/queues.py $(ARGS)
 
 .PHONY: bench-matching
-bench-matching: $(STAMP) ## precision and recall of the reference's matching, in a world of known truth
+bench-matching: $(DEV) ## precision and recall of the reference's matching, in a world of known truth
 	@$(BIN)/python benchmarks/matching.py $(ARGS)
 
 .PHONY: bench-fakes
-bench-fakes: $(STAMP) ## the fake Meta beside WireMock (wants Java 17, npm, wrk; says what is missing)
+bench-fakes: $(DEV) ## the fake Meta beside WireMock (wants Java 17, npm, wrk; says what is missing)
 	@$(BIN)/python benchmarks/fakes.py $(ARGS)
 
 .PHONY: bench-webhooks
-bench-webhooks: $(STAMP) ## the webhook endpoint beside a floor app (wants wrk; says what is missing)
+bench-webhooks: $(DEV) ## the webhook endpoint beside a floor app (wants wrk; says what is missing)
 	@$(BIN)/python benchmarks/webhooks.py $(ARGS)
 
 .PHONY: bench-analytics
-bench-analytics: $(STAMP) ## the dashboard and its numbers over a million conversions in a day (ARGS="--rows 10000000": ten)
+bench-analytics: $(DEV) ## the dashboard and its numbers over a million conversions in a day (ARGS="--rows 10000000": ten)
 	@$(BIN)/python benchmarks/analytics.py $(ARGS)
 
 .PHONY: bench-raw-body
-bench-raw-body: $(STAMP) ## what it costs to capture a webhook's raw body
+bench-raw-body: $(DEV) ## what it costs to capture a webhook's raw body
 	@$(BIN)/python benchmarks/raw_body.py
 
 .PHONY: bench-proxy
-bench-proxy: $(STAMP) ## the network proxy without toxics beside the direct way: PostgreSQL and HTTP
+bench-proxy: $(DEV) ## the network proxy without toxics beside the direct way: PostgreSQL and HTTP
 	@$(BIN)/python benchmarks/proxy.py $(ARGS)
 
 .PHONY: bench-model
-bench-model: $(STAMP) ## in how many examples the model alone finds a broken pipeline (ARGS="--examples 40 --only refund-ignored")
+bench-model: $(DEV) ## in how many examples the model alone finds a broken pipeline (ARGS="--examples 40 --only refund-ignored")
 	@$(BIN)/python benchmarks/model.py $(ARGS)

@@ -95,13 +95,13 @@ def test_compose_publishes_on_loopback_only() -> None:
         assert not service.get("privileged")
 
 
-def test_what_the_image_installs_is_what_we_test_with() -> None:
-    """requirements-image.lock is a part of requirements.lock, hashes and all; `make lock-image` writes it again."""
+def test_run_lock_is_what_we_test_with() -> None:
+    """requirements-run.lock is a part of requirements.lock, hashes and all; `make lock` writes both again."""
 
     def entries(name: str) -> set[str]:
         text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
         return {" ".join(re.sub(r";.*?(?= --hash|$)", "", line).split()) for line in text.splitlines() if "==" in line}
 
-    image = entries("requirements-image.lock")
-    assert len(image) > 50
-    assert image <= entries("requirements.lock")
+    run = entries("requirements-run.lock")
+    assert len(run) > 50
+    assert run <= entries("requirements.lock")
