@@ -36,8 +36,15 @@ run-all: $(RUN) ## all of it: recovery and monitoring too
 	@$(BIN)/golive run --all $(ARGS)
 
 .PHONY: test
-test: $(DEV) ## our own tests: unit, contract, integration, architecture
-	@$(BIN)/python -m pytest -q -n auto $(ARGS)
+test: $(DEV) ## our own tests, the everyday part: unit, contract, integration, architecture
+	@$(BIN)/python -m pytest -q -n auto -m "not nightly" $(ARGS)
+
+.PHONY: test-nightly
+test-nightly: $(DEV) ## the tests that take long: statistical proofs, drills, whole runs
+	@$(BIN)/python -m pytest -q -n 0 -m nightly $(ARGS)
+
+.PHONY: test-all
+test-all: test test-nightly ## all of them
 
 .PHONY: check
 check: $(DEV) ## ruff, mypy --strict, import-linter
