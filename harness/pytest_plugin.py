@@ -18,9 +18,9 @@ import pytest
 
 from harness import samples
 from harness.errors import HarnessError
-from harness.pytest_workers import DETAILS, RED, RUN_VARIABLE, STACK, serve
+from harness.pytest_workers import DETAILS, RED, STACK, serve
 from harness.readiness.rows import expand
-from harness.scenario_events import CollectedScenario, to_json
+from harness.scenario_events import RUN_VARIABLE, CollectedScenario, to_json
 from harness.scenario_items import describe, instance_of, is_exclusive, period_of, scenario_key, tenants_of, variant_of
 from harness.stack.control import Control
 from harness.target import Target

@@ -24,9 +24,6 @@ from harness.testing import StackInfo
 #: The stack that the scenarios of this process run on; None in the process that only collects them.
 STACK = pytest.StashKey[StackInfo | None]()
 
-#: Where the socket of the run is; set by the owner of the run.
-RUN_VARIABLE = "GOLIVE_RUN"
-
 #: `user_properties` of pytest's reports: what the scenario has left behind, and whose fault it is that it is red.
 DETAILS = "golive-details"
 RED = "golive-red"

@@ -17,6 +17,8 @@ SCHEMA = 1
 #: How a scenario that the target file leaves no room for says so. Every other skip is something that should have been
 #: seen and was not.
 NOT_DECLARED = "not observable: "
+#: How a variant says that it means nothing for its vendor.
+NOT_APPLICABLE = "not applicable: "
 
 
 class Verdict(StrEnum):

@@ -13,6 +13,9 @@ import msgspec
 
 from harness.records import Ledger, Outcome, TimelineEvent
 
+#: The environment variable that names the socket of the run; set by its owner.
+RUN_VARIABLE = "GOLIVE_RUN"
+
 Message = TypeVar("Message")
 Instance = Literal["", "travelling", "monitored"]
 

@@ -15,9 +15,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
-
-from faker.providers.person.pt_BR import Provider as Names
 
 Method = Literal["card", "pix", "boleto"]
 Partner = Literal["affiliate", "coproducer"]
@@ -154,8 +153,9 @@ def canaries(buyer: Buyer) -> dict[str, str]:
 
 
 def _buyer(draw: random.Random) -> Buyer:
-    first = draw.choice(_FIRST_NAMES)
-    last = f"{draw.choice(_LAST_NAMES)} {_rare_surname(draw)}"
+    first_names, last_names = _names()
+    first = draw.choice(first_names)
+    last = f"{draw.choice(last_names)} {_rare_surname(draw)}"
     city, state, zip_prefix, area_code = draw.choice(_CITIES)
     return Buyer(
         full_name=f"{first} {last}",
@@ -222,8 +222,16 @@ def _product(draw: random.Random) -> tuple[str, str]:
     return f"prod-{draw.randrange(100_000, 10_000_000)}", draw.choice(_PRODUCTS)
 
 
-_FIRST_NAMES: tuple[str, ...] = tuple(dict.fromkeys((*Names.first_names_male, *Names.first_names_female)))
-_LAST_NAMES: tuple[str, ...] = tuple(Names.last_names)
+@cache
+def _names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """First names and last names, of Brazil."""
+    # Imported when the first buyer is drawn: Faker looks through all its languages, and most processes draw none.
+    from faker.providers.person.pt_BR import Provider  # noqa: PLC0415
+
+    first = tuple(dict.fromkeys((*Provider.first_names_male, *Provider.first_names_female)))
+    return first, tuple(Provider.last_names)
+
+
 _ONSETS = ("b", "br", "c", "d", "f", "g", "j", "l", "m", "n", "nh", "p", "qu", "r", "s", "t", "v", "x", "z")
 _CONSONANTS = "bcdfghjkmnpqrstvwxz"
 _WITHOUT_ACCENTS = str.maketrans("áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÇ", "aaaaeeiooouucAAAAEEIOOOUC")

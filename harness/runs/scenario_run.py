@@ -24,7 +24,7 @@ from harness.errors import HarnessError, PromiseBroken, UsageError
 from harness.probes import places
 from harness.probes.meta import MetaArrivals
 from harness.readiness.rows import expand
-from harness.records import Ledger, LeftOut, Planned, PrivacyResult, ScenarioResult
+from harness.records import NOT_APPLICABLE, Ledger, LeftOut, Planned, PrivacyResult, ScenarioResult
 from harness.runs.clock_instances import ClockInstances
 from harness.runs.durations import FILE as DURATIONS
 from harness.runs.durations import Durations
@@ -41,7 +41,6 @@ from harness.stack.stack import Stack
 from harness.stack.travelling import no_second
 from harness.target import Target
 from harness.tenants import Tenant
-from harness.testing.answers import NOT_APPLICABLE
 
 #: Beside the runs: the scenarios that were red when they ran last.
 LAST_FAILED = "last_failed.json"

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, NotSeenInTime
-from harness.pytest_workers import RUN_VARIABLE
-from harness.scenario_events import CollectedScenario, read
+from harness.scenario_events import RUN_VARIABLE, CollectedScenario, read
 from harness.stack.control import ControlServer, Handler
 from harness.stack.processes import Nursery, tail
 from harness.waiting import wait_until

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from harness.errors import PromiseBroken
-from harness.records import NOT_DECLARED
+from harness.records import NOT_APPLICABLE, NOT_DECLARED
 
 
 def sha256(text: str) -> str:
@@ -71,10 +71,6 @@ def not_declared(reason: str) -> NoReturn:
     import pytest  # noqa: PLC0415 -- as above
 
     pytest.skip(f"{NOT_DECLARED}{reason}")
-
-
-#: How a variant that means nothing for its vendor says so; the run leaves it out of its results.
-NOT_APPLICABLE = "not applicable: "
 
 
 def not_applicable(reason: str) -> NoReturn:

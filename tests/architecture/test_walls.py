@@ -123,9 +123,9 @@ def test_every_command_is_there_without_extras() -> None:
         "            raise ModuleNotFoundError(f'{name} is of an extra')\n"
         "sys.meta_path.insert(0, Wall())\n"
         "import harness.pytest_fixtures, harness.pytest_plugin, harness.testing\n"
-        "from harness.cli.main import main\n"
+        "from harness.cli.main import application\n"
         "sys.argv = ['golive', '--help']\n"
-        "main()\n"
+        "application('*')()\n"
     )
     allowed = ",".join(sorted(core_names() | ours))
     done = subprocess.run([sys.executable, "-c", code, allowed], capture_output=True, text=True, check=False, cwd="/")
