@@ -76,9 +76,9 @@ def application(called: str | None = None) -> typer.Typer:
     )
     app.callback()(golive)
     registered = set()
+    wanted = {one.module for name, one in COMMANDS.items() if called in (name, "*")}
     for name, command in COMMANDS.items():
-        wanted = called in (name, "*") or (called in COMMANDS and COMMANDS[called].module == command.module)
-        if not wanted:
+        if command.module not in wanted:
             app.command(name, help=command.summary)(_not_imported)
         elif command.module not in registered:
             registered.add(command.module)
