@@ -109,6 +109,10 @@ clean: ## remove what was built or run here
 bench: $(DEV) ## micro-benchmarks beside their floors; fails where something became slower (ARGS=--update: new baseline)
 	@$(BIN)/python benchmarks/micro/gate.py $(ARGS)
 
+.PHONY: bench-run
+bench-run: $(DEV) ## what people wait for: set-up, runs, proof, tests (ARGS="--repeat 3 --only Node --write")
+	@$(BIN)/python benchmarks/run_cost.py table $(ARGS)
+
 .PHONY: bench-gate-proof
 bench-gate-proof: $(DEV) ## whether that gate can be believed: twenty times the same code, ten times +30 %
 	@$(BIN)/python benchmarks/micro/gate_proof.py $(ARGS)
