@@ -75,6 +75,7 @@ class Child:
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         tidies: bool = False,
+        piped: bool = False,
     ) -> None:
         self.name = name
         self.owner = owner
@@ -82,15 +83,15 @@ class Child:
         self.stop_signal = stop_signal
         self.tidies = tidies
         """Whether it has something to remove that is not its own process: even the guardian asks before it kills."""
-        self.expected = False
-        """Whether its end is wanted; set before a signal is sent, so that the watcher stays silent."""
+        self.expected = piped
+        """Whether its end is wanted, or noticed by whoever reads its output; then the watcher stays silent."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             try:
                 self.process = subprocess.Popen(
                     list(argv),
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
+                    stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE if piped else out,
                     stderr=out,
                     env=dict(env),
                     start_new_session=True,
