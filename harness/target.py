@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from harness.errors import UsageError
 from simulators import gateways as fakes
@@ -31,13 +31,19 @@ PLACEHOLDERS: Mapping[str, str] = {
 }
 
 
+#: In `[target.actions]` the name of the program that stays; in the place of a command, that this program does it.
+SERVE = "serve"
+
 Command = list[str] | str
-"""What is run with JSON on its standard input, or an http(s) URL that the JSON is posted to; JSON comes back."""
+"""A program that reads JSON and writes JSON, an http(s) URL that the JSON is posted to, or `"serve"`."""
 
 
 def _command(given: Command) -> Command:
-    if isinstance(given, str) and not given.startswith(("http://", "https://")):
-        raise ValueError('a command is a list of words, like ["node", "provision.mjs"], or a URL to post to')
+    if isinstance(given, str) and given != SERVE and not given.startswith(("http://", "https://")):
+        raise ValueError(
+            'a command is a list of words, like ["node", "provision.mjs"], a URL to post to, or "serve": '
+            "the program that [target.actions] names as serve"
+        )
     if not given:
         raise ValueError("an empty command")
     return given
@@ -184,9 +190,27 @@ class Target(_Section):
     travel: Travel = Travel()
     monitoring: Monitoring | None = None
     tenants: Tenants
-    actions: dict[str, Annotated[Command, AfterValidator(_command)]] = Field(default_factory=dict)
+    actions: dict[str, Annotated[Command, AfterValidator(_command)]] = Field(
+        default_factory=dict, validate_default=True
+    )
+    """By name; `serve` is no action but the program that carries out those whose command is `"serve"`."""
     gateways: dict[str, list[str]] = Field(default_factory=_all_gateways)
     """Which gateways it speaks, each in which dialects. Default: every one that golive has a fake of."""
+
+    @field_validator("actions")
+    @classmethod
+    def _served(cls, actions: dict[str, Command], info: ValidationInfo) -> dict[str, Command]:
+        commands = {name: command for name, command in actions.items() if name != SERVE}
+        if "tenants" in info.data:
+            commands["provision"] = info.data["tenants"].provision
+        served = [name for name, command in commands.items() if command == SERVE]
+        if isinstance(actions.get(SERVE), str):
+            raise ValueError('serve is a program that stays, like ["node", "operate.mjs"]')
+        if served and SERVE not in actions:
+            raise ValueError(f'{served[0]} = "serve" wants the program too: serve = ["command", …]')
+        if SERVE in actions and not served:
+            raise ValueError('serve is used by nothing; write set_flag = "serve" for what that program can do')
+        return actions
 
     @field_validator("gateways")
     @classmethod

@@ -9,13 +9,14 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
-from typing import Any
 
-from reference_impl import logs
+from reference_impl import complaints, logs
 from reference_impl.settings import BadSettings, Settings
 
 _IN_FLIGHT_S = 10.0
@@ -39,47 +40,33 @@ def _aws_create(_: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _tenant_create(args: argparse.Namespace, settings: Settings) -> int:
-    from reference_impl import bootstrap, provisioning  # noqa: PLC0415 -- boto3 is slow to import
+def _action(name: str) -> Callable[[argparse.Namespace, Settings], int]:
+    """A single command that carries out one action: its input on standard input, its output on standard output."""
 
-    try:
-        wishes = provisioning.read_tenants(args.json.read())
-    except provisioning.NotProvisioned as error:
-        return _refuse(str(error))
-    store = bootstrap.secret_store()
-    with bootstrap.connect(settings) as connection:
-        for wish in wishes:
-            provisioning.put_tenant(connection, store, wish)
-    print(json.dumps({"tenants": [{"tenant": wish.tenant} for wish in wishes]}))  # noqa: T201 -- the command's answer
-    return 0
-
-
-def _tenant_token(args: argparse.Namespace, settings: Settings) -> int:
-    from reference_impl import bootstrap, provisioning  # noqa: PLC0415 -- boto3 is slow to import
-
-    try:
-        wish = provisioning.read(provisioning.TokenWish, args.json.read())
-        with bootstrap.connect(settings) as connection:
-            provisioning.put_token(connection, bootstrap.secret_store(), wish)
-    except provisioning.NotProvisioned as error:
-        return _refuse(str(error))
-    print(json.dumps({"tenant": wish.tenant}))  # noqa: T201 -- the command's answer
-    return 0
-
-
-def _operation(name: str) -> Callable[[argparse.Namespace, Settings], int]:
     def run(args: argparse.Namespace, settings: Settings) -> int:
         from reference_impl import operations, provisioning  # noqa: PLC0415 -- boto3 is slow to import
 
-        operation: operations.Operation = getattr(operations, name)
         try:
-            answer = operation(args.json.read() if args.json else "", settings)
+            given = provisioning.parsed(args.json.read()) if "json" in args else args.given(args)
+            with closing(operations.Resources(settings)) as resources:
+                output = operations.carry_out(name, given, resources)
         except provisioning.NotProvisioned as error:
-            return _refuse(str(error))
-        print(json.dumps(answer))  # noqa: T201 -- the command's answer
+            print(json.dumps({"error": str(error)}))  # noqa: T201 -- the command's answer
+            return 1
+        print(json.dumps(output))  # noqa: T201 -- the command's answer
         return 0
 
     return run
+
+
+def _operate(_: argparse.Namespace, settings: Settings) -> int:
+    from reference_impl import operate  # noqa: PLC0415 -- boto3 is slow to import
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # what a library prints must not stand between the answers
+    return operate.serve(settings, requests, answers)
 
 
 def _analytics(args: argparse.Namespace, settings: Settings) -> int:
@@ -90,37 +77,6 @@ def _analytics(args: argparse.Namespace, settings: Settings) -> int:
         done = rollup.refresh(connection) if args.rebuild is None else rollup.rebuild(connection, since=args.rebuild)
     print(json.dumps({"changes": done.changes, "took_ms": done.took_ms}))  # noqa: T201 -- the command's answer
     return 0
-
-
-def _user(args: argparse.Namespace, settings: Settings) -> int:
-    from reference_impl import bootstrap, users  # noqa: PLC0415 -- boto3 is slow to import
-
-    try:
-        with bootstrap.connect(settings) as connection:
-            told = users.carry_out(args.action, connection, args.json.read())
-    except users.NotDone as error:
-        return _refuse(str(error))
-    print(json.dumps(told))  # noqa: T201 -- the command's answer
-    return 0
-
-
-def _event_id(args: argparse.Namespace, _: Settings) -> int:
-    from reference_impl.domain.event_id import event_id  # noqa: PLC0415 -- keeps the other commands light
-
-    try:
-        sale = json.load(args.json)
-        named = event_id(
-            tenant=sale["tenant"], gateway=sale["gateway"], sale_id=sale["sale_id"], kind=sale.get("kind", "purchase")
-        )
-    except (ValueError, KeyError, TypeError):
-        return _refuse("Wanted: {tenant, gateway, sale_id, kind}.")
-    print(json.dumps({"event_id": named}))  # noqa: T201 -- the command's answer
-    return 0
-
-
-def _refuse(sentence: str) -> int:
-    print(json.dumps({"error": sentence}))  # noqa: T201 -- the command's answer
-    return 1
 
 
 def _web(args: argparse.Namespace, settings: Settings) -> int:
@@ -146,11 +102,9 @@ def _web(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _process(name: str) -> Callable[[argparse.Namespace, Settings], int]:
-    def run(args: argparse.Namespace, settings: Settings) -> int:
+    def run(_: argparse.Namespace, settings: Settings) -> int:
         from reference_impl.dispatch import commands  # noqa: PLC0415 -- boto3 is slow to import
 
-        if name == "redrive":
-            return commands.run_redrive(settings, accept_duplicates=args.accept_duplicates)
         runner: Callable[[Settings], int] = getattr(commands, f"run_{name}")
         return runner(settings)
 
@@ -165,37 +119,39 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(run=_migrate)
     aws = commands.add_parser("aws", help="what is kept in AWS").add_subparsers(required=True, metavar="ACTION")
     aws.add_parser("create", help="the queues and a data key; again is no error").set_defaults(run=_aws_create)
-    groups: dict[str, Any] = {}
-    tenant = commands.add_parser("tenant", help="tenants").add_subparsers(required=True, metavar="ACTION")
-    for name, run, told in (
-        ("create", _tenant_create, "make tenants known, all at once; again replaces them"),
-        ("token", _tenant_token, "give a tenant a new Meta token"),
-        ("secret", _operation("tenant_secret"), "give a gateway a new secret beside the old one, or end the old one"),
+    groups = {
+        group: commands.add_parser(group, help=told).add_subparsers(required=True, metavar="ACTION")
+        for group, told in (
+            ("tenant", "tenants, their Meta tokens and their gateways' secrets"),
+            ("flag", "what is switched on, held or off"),
+            ("allowlist", "from where gateways may deliver"),
+            ("person", "what is stored of one person"),
+            ("user", "who may log in to the dashboard"),
+        )
+    }
+    for group, command, action, told in (
+        ("tenant", "create", "provision", "make tenants known, all at once; again replaces them"),
+        ("tenant", "token", "set_meta_token", "give a tenant a new Meta token"),
+        ("tenant", "secret", "rotate_secret", "give a gateway a new secret beside the old one, or end the old one"),
+        ("flag", "set", "set_flag", "switch a gateway, a tenant, or one at the other: on, hold, off"),
+        ("allowlist", "set", "set_allowlist", "say from which addresses a gateway may deliver"),
+        ("person", "export", "export_person", "everything that is stored of one person at one tenant"),
+        ("person", "erase", "erase_person", "take one person out of everything at one tenant"),
+        ("user", "create", "create_user", "let a tenant's user log in to the dashboard; again gives a new password"),
+        ("user", "delete", "delete_user", "let a user in no longer"),
     ):
-        _takes_json(tenant.add_parser(name, help=told), run)
-    for group, action, told in (
-        ("flag", "set", "switch a gateway, a tenant, or one at the other: on, hold, off"),
-        ("allowlist", "set", "say from which addresses a gateway may deliver"),
-        ("person", "export", "everything that is stored of one person at one tenant"),
-        ("person", "erase", "take one person out of everything at one tenant"),
-    ):
-        parent = groups.get(group) or commands.add_parser(group).add_subparsers(required=True, metavar="ACTION")
-        groups[group] = parent
-        _takes_json(parent.add_parser(action, help=told), _operation(f"{group}_{action}"))
+        _takes_json(groups[group].add_parser(command, help=told), _action(action))
     keys = commands.add_parser("keys", help="the data keys").add_subparsers(required=True, metavar="ACTION")
     rotate = keys.add_parser("rotate", help="a new key seals; the old ones still open what they have sealed")
-    rotate.set_defaults(run=_operation("keys_rotate"), json=None)
-    user = commands.add_parser("user", help="who may log in to the dashboard").add_subparsers(
-        dest="action", required=True, metavar="ACTION"
-    )
-    _takes_json(user.add_parser("create", help="let a tenant's user in; again gives a new password"), _user)
-    _takes_json(user.add_parser("delete", help="let a user in no longer"), _user)
+    rotate.set_defaults(run=_action("rotate_keys"), given=lambda _: {})
+    operate = commands.add_parser("operate", help="carry out all of these: a JSON request a line, an answer a line")
+    operate.set_defaults(run=_operate)
     analytics = commands.add_parser("analytics", help="bring the numbers up to date")
     analytics.add_argument(
         "--rebuild", metavar="SINCE", type=_moment, help="count again what was received since 2026-03-01T00:00Z"
     )
     analytics.set_defaults(run=_analytics)
-    _takes_json(commands.add_parser("event-id", help="compute a sale's event id"), _event_id)
+    _takes_json(commands.add_parser("event-id", help="compute a sale's event id"), _action("event_id"))
     web = commands.add_parser("web", help="the front door")
     web.add_argument("--host", default="127.0.0.1")
     web.add_argument("--port", type=int, default=8000)
@@ -208,8 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=told).set_defaults(run=_process(name))
     redrive = commands.add_parser("redrive", help="put dead letters back into the outbox")
     redrive.add_argument("--accept-duplicates", action="store_true", help="also what Meta may have counted long ago")
-    redrive.add_argument("--json", type=argparse.FileType("r"), help=argparse.SUPPRESS)
-    redrive.set_defaults(run=_process("redrive"))
+    redrive.set_defaults(run=_action("redrive"), given=lambda args: {"accept_duplicates": args.accept_duplicates})
     return parser
 
 
@@ -237,17 +192,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 -- an operator gets a sentence; the type says where to look
-        return _complain(f"{args.command} failed: {_said(error)}")
+        return _complain(f"{args.command} failed: {complaints.sentence(error)}")
     return code
-
-
-def _said(error: Exception) -> str:
-    name = type(error).__name__
-    if name in ("OperationalError", "ConnectionTimeout"):
-        return f"the database cannot be reached ({name})"
-    if name in ("EndpointConnectionError", "ConnectTimeoutError", "NoCredentialsError", "ClientError"):
-        return f"AWS cannot be reached or refuses ({name})"
-    return name
 
 
 def _complain(sentence: str) -> int:

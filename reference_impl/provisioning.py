@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import psycopg
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import from_json
 
 from reference_impl import gateways
 from reference_impl.db import doors, tenants
@@ -117,27 +118,39 @@ class PersonWish(_Model):
     """How a phone without its country's code is read."""
 
 
-Wish = TypeVar("Wish", bound=_Model)
+class RedriveRequest(_Model):
+    """The dead letters of all tenants."""
+
+    accept_duplicates: bool = False
+    """Also what Meta may have counted so long ago that it would count it again."""
 
 
-def read(kind: type[Wish], text: str) -> Wish:
-    """What is wished for, checked. Raises NotProvisioned."""
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parsed(text: str) -> object:
+    """Return what a JSON text says. Raises NotProvisioned."""
     try:
-        return kind.model_validate_json(text)
+        return from_json(text)
+    except ValueError as error:
+        raise NotProvisioned(f"input: Invalid JSON: {error}") from None
+
+
+def read(kind: type[Model], given: object) -> Model:
+    """Return an action's input, checked. Raises NotProvisioned."""
+    try:
+        return kind.model_validate(given)
     except ValidationError as error:
         raise NotProvisioned(_complaint(error)) from None
 
 
-def read_tenants(text: str) -> list[TenantWish]:
-    """The tenants asked for, all of them good.
+def read_tenants(given: object) -> list[TenantWish]:
+    """Return the tenants asked for, all of them good.
 
     Raises:
         NotProvisioned: one is not; none has been written.
     """
-    try:
-        wishes = Wishes.model_validate_json(text).tenants
-    except ValidationError as error:
-        raise NotProvisioned(_complaint(error)) from None
+    wishes = read(Wishes, given).tenants
     for wish in wishes:
         for name, account in wish.gateways.items():
             known = gateways.known().get(name)

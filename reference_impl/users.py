@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import psycopg
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from reference_impl.db import logins, tenants
+from reference_impl.provisioning import NotProvisioned, read
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -23,10 +24,6 @@ _NOBODY = f"{_METHOD}$0000000000000000${'0' * 128}"
 #: A name is no e-mail address: those are personal data, and stand nowhere in plain text.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{2,63}$"
 PASSWORD_MAX = 256
-
-
-class NotDone(Exception):
-    """The command cannot be carried out; the message names fields, never what stood in them."""
 
 
 class _Model(BaseModel):
@@ -47,37 +44,33 @@ class UserGone(_Model):
     name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
-def carry_out(action: str, connection: Connection, text: str) -> dict[str, str]:
-    """Carry out `create` or `delete`, and say what was done.
+def create(connection: Connection, given: object) -> dict[str, str]:
+    """Let a user in, or give them a new password, and return their name and tenant.
 
     Raises:
-        NotDone: the input is not as wanted, or there is no such tenant or user.
+        NotProvisioned: the input is not as wanted, there is no such tenant, or the name is another tenant's.
     """
-    try:
-        if action == "create":
-            return _create(connection, UserWish.model_validate_json(text))
-        gone = UserGone.model_validate_json(text)
-    except ValidationError as error:
-        raise NotDone(_complaint(error)) from None
-    if not logins.drop(connection, gone.name):
-        raise NotDone(f"There is no user {gone.name!r}.")
-    return {"name": gone.name}
+    wish = read(UserWish, given)
+    if not tenants.exists(connection, wish.tenant):
+        raise NotProvisioned(f"There is no tenant {wish.tenant!r}.")
+    kept = generate_password_hash(wish.password, method=_METHOD)
+    if not logins.put(connection, name=wish.name, tenant=wish.tenant, password_hash=kept):
+        raise NotProvisioned(f"The name {wish.name!r} is taken by a user of another tenant.")
+    return {"name": wish.name, "tenant": wish.tenant}
+
+
+def delete(connection: Connection, given: object) -> dict[str, str]:
+    """Let a user in no longer, and return their name.
+
+    Raises:
+        NotProvisioned: the input is not as wanted, or there is no such user.
+    """
+    name = read(UserGone, given).name
+    if not logins.drop(connection, name):
+        raise NotProvisioned(f"There is no user {name!r}.")
+    return {"name": name}
 
 
 def right(password: str, kept: str | None) -> bool:
     """Whether it is the password that was kept; as slow where nothing was kept."""
     return check_password_hash(kept or _NOBODY, password) and kept is not None
-
-
-def _create(connection: Connection, wish: UserWish) -> dict[str, str]:
-    if not tenants.exists(connection, wish.tenant):
-        raise NotDone(f"There is no tenant {wish.tenant!r}.")
-    kept = generate_password_hash(wish.password, method=_METHOD)
-    if not logins.put(connection, name=wish.name, tenant=wish.tenant, password_hash=kept):
-        raise NotDone(f"The name {wish.name!r} is taken by a user of another tenant.")
-    return {"name": wish.name, "tenant": wish.tenant}
-
-
-def _complaint(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'input'}: {one['msg']}" for one in found[:5])

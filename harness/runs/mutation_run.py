@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken
@@ -19,7 +19,7 @@ from harness.records import ScenarioResult
 from harness.runs.saboteurs import HUNT, Saboteur, Trial
 from harness.runs.scenario_run import Findings, ScenarioRun, Selection
 from harness.runs.schedule import Schedule
-from harness.stack.fork_server import Process, fork_from
+from harness.stack.fork_server import Process, popen_from
 from harness.stack.processes import wait_ready
 from harness.stack.stack import PART_READY_S
 from harness.target import Target
@@ -107,11 +107,12 @@ class MutationRun(ScenarioRun):
         super().start()
         wait_ready(warm, lambda: None if self._warm.exists() else "it does not listen yet", within_s=PART_READY_S)
 
-    def _popen(self, argv: Sequence[str], *, env: Mapping[str, str], stdout: IO[bytes], **options: Any) -> Process:
-        """Start a process of the target: forked where it is broken, and starts in the machine's own time."""
-        if tuple(argv[:3]) == _BROKEN and "LD_PRELOAD" not in env:
-            return fork_from(self._warm, argv[3:], env=env, output=stdout.fileno())
-        return subprocess.Popen(list(argv), env=dict(env), stdout=stdout, **options)
+    def _popen(self, argv: Sequence[str], *, env: Mapping[str, str], **streams: Any) -> Process:
+        """Start a process of the target: forked where it is broken, and lives in the machine's own time."""
+        if tuple(argv[:3]) != _BROKEN or "LD_PRELOAD" in env:
+            return subprocess.Popen(argv, env=env, **streams)
+        streams = {name: streams[name] for name in ("stdin", "stdout", "stderr")}
+        return popen_from(self._warm, argv[3:], env=env, **streams)
 
     def abandon(self) -> None:
         """End what is running now, from another thread, and begin nothing more."""

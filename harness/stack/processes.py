@@ -76,6 +76,7 @@ class Child:
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         tidies: bool = False,
+        piped: bool = False,
         popen: Callable[..., Process] = subprocess.Popen,
     ) -> None:
         self.name = name
@@ -84,15 +85,15 @@ class Child:
         self.stop_signal = stop_signal
         self.tidies = tidies
         """Whether it has something to remove that is not its own process: even the guardian asks before it kills."""
-        self.expected = False
-        """Whether its end is wanted; set before a signal is sent, so that the watcher stays silent."""
+        self.expected = piped
+        """Whether its end is wanted, or noticed by whoever reads its output; then the watcher stays silent."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             try:
                 self.process = popen(
                     list(argv),
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
+                    stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE if piped else out,
                     stderr=out,
                     env=dict(env),
                     start_new_session=True,

@@ -34,10 +34,11 @@ from harness.stack.control import ControlServer, Handler
 from harness.stack.engine import LOCAL, Database, Engine, Part
 from harness.stack.fork_server import Process
 from harness.stack.network import PLACEHOLDERS, Links
+from harness.stack.operator import Operator
 from harness.stack.ports import free_port
 from harness.stack.processes import Child, Death, Nursery, how_it_ended, tail, wait_ready
 from harness.stack.simulators import LocalSimulator
-from harness.target import Command, Target
+from harness.target import SERVE, Command, Target
 from harness.tenants import Tenant
 
 #: A part of ours that is not up after this long will not come up.
@@ -45,6 +46,9 @@ PART_READY_S = 30
 
 #: For so long a command of the target's may run, or a URL of its keep us waiting.
 COMMAND_LIMIT_S = 90
+
+#: The child that carries out the target's actions, beside its processes.
+OPERATOR = "operator program"
 
 #: How far a travelling target's clock may be from the run's.
 CLOCK_TOLERANCE_S = 10
@@ -93,6 +97,7 @@ class Stack:
         self._links: Links | None = None
         self._aws_faults = AwsFaults() if aws_faults and target.needs("aws_url") else None
         """Stands between the target and its AWS, so that AWS can fail; not in load runs, which it would slow."""
+        self._operator = Operator(self._start_operator, limit_s=COMMAND_LIMIT_S)
         self._provisioned: set[str] = set()
         self._provision_lock = threading.Lock()
         self.tenants: dict[str, Tenant] = {}
@@ -209,11 +214,13 @@ class Stack:
             self.command(argv, what="prepare")
 
     def ask(self, command: Command, *, what: str, given: str) -> str:
-        """JSON in, JSON out: by a command, or by a POST to a URL.
+        """JSON in, JSON out: by the operator program, by a command, or by a POST to a URL.
 
         Raises:
             PromiseBroken: it failed or took too long; with the end of what it said.
         """
+        if command == SERVE:
+            return json.dumps(self._operator.ask(what, json.loads(given)))
         if not isinstance(command, str):
             return self.command(command, what=what, given=given)
         headers = {"Content-Type": "application/json"}
@@ -252,6 +259,11 @@ class Stack:
             said = (done.stderr.strip() or done.stdout.strip())[-800:]
             raise PromiseBroken(f"the target's {what} command {' '.join(argv)!r} ended with {done.returncode}: {said}")
         return done.stdout
+
+    def _start_operator(self) -> Child:
+        argv, log = self.target.actions[SERVE], self.logs / "target-operator.log"
+        env = self.target_env()
+        return self.nursery.start(OPERATOR, argv, owner="target", env=env, log=log, piped=True, popen=self.popen)
 
     def _start_target(self) -> None:
         for role in self.target.start:
@@ -308,6 +320,7 @@ class Stack:
         Raises:
             PromiseBroken: it does not become ready.
         """
+        self._operator.close()
         for child in [self.nursery.get(one) for one in self.nursery.names("target")]:
             child.kill()
         if self._links is not None:  # they lead to the port and the database of the one before
@@ -335,6 +348,7 @@ class Stack:
             self._control.close()
             self._control = None
         self.nursery.stop_all()
+        self._operator.close()
         for part in filter(None, (self._database, self._aws)):
             part.discard()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -397,7 +411,7 @@ class Stack:
         Raises:
             HarnessError: the target file declares no such action.
         """
-        if name not in self.target.actions:
+        if name == SERVE or name not in self.target.actions:
             raise HarnessError(f"the target file declares no action {name!r}; add it under [target.actions]")
         return self.ask(self.target.actions[name], what=name, given=json.dumps(given))
 
@@ -542,7 +556,7 @@ class Stack:
     def restore(self) -> None:
         """End every replica; start what of the target's own processes does not run."""
         for name in self.nursery.names("target"):
-            if name not in self.target.start and self.nursery.get(name).running():
+            if name not in (*self.target.start, OPERATOR) and self.nursery.get(name).running():
                 self.nursery.get(name).kill()
         for role in self.target.start:
             if not self.nursery.get(role).running():

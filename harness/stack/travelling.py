@@ -22,7 +22,7 @@ from harness import faketime
 from harness.clock import TravellingClock
 from harness.errors import UsageError
 from harness.stack.control import Handler
-from harness.stack.stack import Stack
+from harness.stack.stack import OPERATOR, Stack
 from harness.target import Target
 from harness.waiting import LOOK_EVERY_S
 
@@ -172,7 +172,8 @@ class TravellingStack(Stack):
 
         What was linked statically keeps the machine's time, and nothing else would say so.
         """
-        children = [(role, self.nursery.get(role)) for role in self.target.start]
+        names = [name for name in self.nursery.names("target") if name in (*self.target.start, OPERATOR)]
+        children = [(name, self.nursery.get(name)) for name in names]
         return [
             f"the target's {role} has not loaded libfaketime, and keeps the machine's time"
             for role, child in children

@@ -5,7 +5,6 @@ Each returns its exit code once it was asked to end (SIGTERM, SIGINT) and has fi
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import random
@@ -25,7 +24,6 @@ from reference_impl.dispatch.capi import CapiClient
 from reference_impl.dispatch.consumer import Consumer
 from reference_impl.dispatch.loops import Connection, Session, run_until_stopped
 from reference_impl.dispatch.queue import Queue
-from reference_impl.dispatch.redrive import redrive
 from reference_impl.dispatch.relay import Relay
 from reference_impl.dispatch.renewal import Renewal
 from reference_impl.dispatch.scheduler import Duty, Scheduler
@@ -135,15 +133,6 @@ def run_scheduler(settings: Settings) -> int:
             run_until_stopped(
                 "scheduler", scheduler.step, stop=stop, session=scheduler.session, rng=_rng(), beat=pulse.beat
             )
-    return 0
-
-
-def run_redrive(settings: Settings, *, accept_duplicates: bool = False) -> int:
-    """Put the dead letters back into the outbox, once; prints what became of them as JSON."""
-    dead_letters = _queue(bootstrap.sqs_client(), settings.dlq_name)
-    with bootstrap.connect(settings) as connection:
-        result = redrive(connection, dead_letters, accept_duplicates=accept_duplicates)
-    print(json.dumps(result.to_json()))  # noqa: T201 -- the command's answer
     return 0
 
 

@@ -38,7 +38,7 @@ def serve(path: Path, run: Run) -> NoReturn:
             _report_ended(open_)
         if listening.fileno() in readable:
             connection, _ = listening.accept()
-            request, output = _read(connection)
+            request, streams = _read(connection)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
@@ -46,19 +46,20 @@ def serve(path: Path, run: Run) -> NoReturn:
                     one.close()
                 os.close(woken)
                 os.close(wake)
-                _become(request, output)
+                _become(request, streams)
                 sys.exit(run(request["argv"]))
-            os.close(output)
+            for stream in streams:
+                os.close(stream)
             open_[pid] = connection
             _answer(connection, {"pid": pid})
             _report_ended(open_)  # its end may have been signalled before it was known
 
 
-def _read(connection: socket.socket) -> tuple[dict[str, Any], int]:
-    _, (output,), _, _ = socket.recv_fds(connection, 1, 1)
+def _read(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    _, streams, _, _ = socket.recv_fds(connection, 1, 3)
     with connection.makefile("rb") as lines:
         request: dict[str, Any] = json.loads(lines.readline(_REQUEST_LIMIT))
-    return request, output
+    return request, streams
 
 
 def _answer(connection: socket.socket, answer: dict[str, int]) -> None:
@@ -77,14 +78,13 @@ def _report_ended(open_: dict[int, socket.socket]) -> None:
             connection.close()
 
 
-def _become(request: dict[str, Any], output: int) -> None:
+def _become(request: dict[str, Any], streams: list[int]) -> None:
     """What `start_new_session`, `env`, `stdin`, `stdout` and `stderr` of subprocess do."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    null = os.open(os.devnull, os.O_RDONLY)
-    for old, new in ((null, 0), (output, 1), (output, 2)):
-        os.dup2(old, new)
-    os.close(null)
-    os.close(output)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    for stream in streams:
+        os.close(stream)
     os.environ.clear()
     os.environ.update(request["env"])

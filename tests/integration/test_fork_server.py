@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.stack.fork_server import ForkedProcess, fork_from
+from harness.stack.fork_server import ForkedProcess, popen_from
 from harness.waiting import wait_until
 
 LIMIT_S = 20.0
@@ -34,6 +34,10 @@ def run(argv):
             return 0
         case ["about"]:
             print(json.dumps({"session": os.getsid(0), "pid": os.getpid(), "fds": sorted(os.listdir("/proc/self/fd"))}))
+            return 0
+        case ["echo"]:
+            for line in sys.stdin:
+                print("heard", line.strip(), flush=True)
             return 0
         case ["wait"]:
             print("waiting", flush=True)
@@ -59,7 +63,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def fork(warm: Path, log: Path, *argv: str) -> ForkedProcess:
     with log.open("ab") as out:
-        return fork_from(warm, argv, env={"WORD": "hello"}, output=out.fileno())
+        return popen_from(warm, argv, env={"WORD": "hello"}, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
 
 @pytest.mark.parametrize("code", [0, 3])
@@ -103,6 +107,22 @@ def test_signal_reaches_its_group_and_is_its_exit_code(warm: Path, tmp_path: Pat
 def test_many_processes_at_once_each_have_their_own_end(warm: Path, tmp_path: Path) -> None:
     processes = [fork(warm, tmp_path / "log", "exit", str(code)) for code in range(20)]
     assert [one.wait(LIMIT_S) for one in processes] == list(range(20))
+
+
+def test_pipes_lead_to_and_fro_and_end_with_their_other_end(warm: Path, tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
+    with (tmp_path / "log").open("ab") as errors:
+        process = popen_from(warm, ["echo"], env={}, stdin=pipe, stdout=pipe, stderr=errors)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for word in ("one", "two"):
+        process.stdin.write(f"{word}\n".encode())
+        process.stdin.flush()
+        assert process.stdout.readline() == f"heard {word}\n".encode()
+    process.stdin.close()
+    assert process.stdout.read() == b"", "nobody else holds its end"
+    process.stdout.close()
+    assert process.wait(LIMIT_S) == 0
 
 
 def test_warm_process_that_is_not_there_is_an_error(tmp_path: Path) -> None:

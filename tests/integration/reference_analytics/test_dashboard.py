@@ -20,6 +20,7 @@ from werkzeug.test import Client, TestResponse
 
 from reference_impl import users
 from reference_impl.analytics import rollup
+from reference_impl.provisioning import NotProvisioned
 from reference_impl.web import login
 from reference_impl.web.app import create_app
 from reference_impl.web.dashboard import blueprint
@@ -51,7 +52,7 @@ class World:
         )  # fmt: skip
 
     def user(self, name: str, whose: str, password: str = PASSWORD) -> None:
-        users.carry_out("create", self.db, json.dumps({"tenant": whose, "name": name, "password": password}))
+        users.create(self.db, {"tenant": whose, "name": name, "password": password})
 
     def browser(self, app: Flask | None = None) -> Client:
         return (app or self.app).test_client()
@@ -308,7 +309,7 @@ def test_a_user_who_is_deleted_while_logging_in_is_not_let_in(world: World, monk
     """It is the same as a wrong password, and no error of ours."""
 
     def gone_meanwhile(_kept: str, _given: str) -> bool:
-        users.carry_out("delete", world.db, '{"name": "ana"}')
+        users.delete(world.db, {"name": "ana"})
         return True
 
     monkeypatch.setattr(users, "check_password_hash", gone_meanwhile)
@@ -354,7 +355,7 @@ def test_sessions_end(world: World) -> None:
     for end in (
         "UPDATE dashboard_sessions SET expires_at = now()",
         lambda: world.user("ana", "t1"),
-        lambda: users.carry_out("delete", world.db, '{"name": "ana"}'),
+        lambda: users.delete(world.db, {"name": "ana"}),
         "DELETE FROM tenants WHERE id = 't1'",
     ):
         tenant(world.db, "t1")
@@ -547,8 +548,8 @@ def test_users_are_made_and_unmade_by_command(world: World) -> None:
 def test_a_user_that_cannot_be(world: World, change: dict[str, Any], told: str) -> None:
     """A sentence that names the field and never the password; nobody's user is taken over."""
     wish = {"tenant": "t1", "name": "eva", "password": "long enough to be", **change}
-    with pytest.raises(users.NotDone, match=told) as refused:
-        users.carry_out("create", world.db, json.dumps(wish))
+    with pytest.raises(NotProvisioned, match=told) as refused:
+        users.create(world.db, wish)
     assert wish["password"] not in str(refused.value)
     assert world.db.execute("SELECT count(*) FROM dashboard_users").fetchone() == (2,)
 

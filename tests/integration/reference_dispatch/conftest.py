@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -317,3 +317,55 @@ def world(postgres: Any, sqs_client: Any) -> Iterator[World]:
     """A database and queues of the test's own."""
     with World(database_url=postgres.new(), sqs=sqs_client, prefix=f"dispatch_{uuid.uuid4().hex[:10]}") as world:
         yield world
+
+
+class OperatorProgram:
+    """`python -m reference_impl operate`, running; every answer is waited for, with a limit."""
+
+    LIMIT_S = 30
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        argv = [sys.executable, "-m", "reference_impl", "operate"]
+        self.process = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, action: str, **given: Any) -> Any:
+        """The output of an action, or the sentence that it failed with."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"id": 1, "action": action, "input": given}).encode() + b"\n")
+        self.process.stdin.flush()
+        impatience = threading.Timer(self.LIMIT_S, self.process.kill)
+        impatience.start()
+        line = self.process.stdout.readline()
+        impatience.cancel()
+        assert line, f"{action} was not answered within {self.LIMIT_S} s, or the program has ended"
+        answer = json.loads(line)
+        return answer.get("error") or answer["output"]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+@pytest.fixture
+def operator_env(world: World, aws_url: str) -> dict[str, str]:
+    """The environment of an operator's command."""
+    return {
+        **os.environ,
+        "DATABASE_URL": world.database_url,
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "DLQ_NAME": world.queue_url.rsplit("/", 1)[1].replace("-main", "-dlq"),
+    }
+
+
+@pytest.fixture
+def program(operator_env: dict[str, str]) -> Iterator[OperatorProgram]:
+    """The program that carries out all actions."""
+    with closing(OperatorProgram(operator_env)) as running:
+        yield running

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reference_impl import provisioning
+from reference_impl import logs, operations, provisioning
+from reference_impl.__main__ import main
 from reference_impl.domain.hashing import sha256
 from reference_impl.provisioning import AllowWish, FlagWish, NotProvisioned, PersonWish, SecretWish
 
 if TYPE_CHECKING:
-    from conftest import World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
+    from conftest import OperatorProgram, World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
 
     from reference_impl.secrets import SecretStore
 
@@ -31,14 +32,14 @@ def tenant(world: World, secrets: SecretStore) -> str:
     name = f"t-{os.getpid()}-{time.monotonic_ns()}"
     accounts = {one: {"dialect": "vendor", "secret": f"first-of-{one}"} for one in ("stripe", "hotmart")}
     wish = {"tenant": name, "pixel_id": "333", "meta_token": "EAA-token", "gateways": accounts}
-    (read,) = provisioning.read_tenants(json.dumps({"tenants": [wish]}))
+    (read,) = provisioning.read_tenants({"tenants": [wish]})
     provisioning.put_tenant(world.db, secrets, read)
     return name
 
 
 def rotate(world: World, secrets: SecretStore, owner: str, *, now_s: float = NOW_S, **wish: Any) -> list[str]:
     """Rotate Stripe's; what is valid now."""
-    read = provisioning.read(SecretWish, json.dumps({"tenant": owner, "gateway": "stripe", **wish}))
+    read = provisioning.read(SecretWish, {"tenant": owner, "gateway": "stripe", **wish})
     provisioning.put_secret(world.db, secrets, read, now_s=now_s)
     return valid(secrets, owner, now_s)
 
@@ -113,53 +114,94 @@ def test_a_wish_that_means_nothing_is_refused(world: World, kind: Any, wish: Map
     """In words that name the field."""
     put = provisioning.put_flag if kind is FlagWish else provisioning.put_allowed
     with pytest.raises(NotProvisioned, match=told):
-        put(world.db, provisioning.read(kind, json.dumps(wish)))
+        put(world.db, provisioning.read(kind, wish))
 
 
 def test_a_person_is_never_quoted() -> None:
     """Not in a refusal, and not in what a debugger shows."""
     with pytest.raises(NotProvisioned) as refused:
-        provisioning.read(PersonWish, json.dumps({"tenant": "t", "email": EMAIL * 100, "name": "Ana Canary"}))
+        provisioning.read(PersonWish, {"tenant": "t", "email": EMAIL * 100, "name": "Ana Canary"})
     assert "canary" not in str(refused.value).lower()
-    assert EMAIL not in repr(provisioning.read(PersonWish, json.dumps({"tenant": "t", "email": EMAIL})))
+    assert EMAIL not in repr(provisioning.read(PersonWish, {"tenant": "t", "email": EMAIL}))
 
 
-def test_the_commands_say_what_they_did(world: World, aws_url: str, secrets: SecretStore, tenant: str) -> None:
-    """JSON in, JSON out, exit code 0 or 1; a person's e-mail in no output but the one that was asked for."""
-    env = {
-        **os.environ,
-        "DATABASE_URL": world.database_url,
-        "AWS_ENDPOINT_URL": aws_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
+#: The single command of each action.
+COMMANDS = {
+    "provision": ("tenant", "create"),
+    "set_meta_token": ("tenant", "token"),
+    "rotate_secret": ("tenant", "secret"),
+    "set_flag": ("flag", "set"),
+    "set_allowlist": ("allowlist", "set"),
+    "rotate_keys": ("keys", "rotate"),
+    "export_person": ("person", "export"),
+    "erase_person": ("person", "erase"),
+    "create_user": ("user", "create"),
+    "delete_user": ("user", "delete"),
+    "event_id": ("event-id",),
+    "redrive": ("redrive",),
+}
+Ask = Callable[..., Any]
+"""An action and its input -> its output, or the sentence that it was refused with."""
 
-    def run(*words: str, **wish: Any) -> tuple[int, Any]:
-        argv = [sys.executable, "-m", "reference_impl", *words, *(["--json", "-"] if wish else [])]
-        done = subprocess.run(
-            argv, env=env, input=json.dumps(wish), capture_output=True, text=True, timeout=60, check=False
-        )
-        assert EMAIL not in done.stderr + done.stdout
-        return done.returncode, json.loads(done.stdout)
 
+@pytest.fixture(params=["single commands", "operate"])
+def ask(
+    request: pytest.FixtureRequest,
+    operator_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Ask:
+    """Carries out actions by one of the two ways. The commands run in this process: a start of each would cost more."""
+    if request.param == "operate":
+        program: OperatorProgram = request.getfixturevalue("program")
+        return program.ask
+    for name, value in operator_env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(logs, "set_up", lambda _: None)  # the test's own logging stays
+
+    def run(action: str, **given: Any) -> Any:
+        monkeypatch.setattr(sys, "argv", ["reference_impl", *COMMANDS[action]])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(given)))
+        code = main()
+        written = capsys.readouterr()
+        assert EMAIL not in written.out + written.err
+        output = json.loads(written.out)
+        assert code == (1 if "error" in output else 0)
+        return output.get("error", output)
+
+    return run
+
+
+def test_every_action_has_a_single_command() -> None:
+    assert COMMANDS.keys() == operations.ACTIONS.keys()
+
+
+def test_an_action_says_what_it_did(ask: Ask, world: World, secrets: SecretStore, tenant: str) -> None:
+    """The same by both ways."""
     world.given(tenant=tenant, client_sealed=None)
     world.db.execute(
         "UPDATE conversions SET user_data = jsonb_build_object('em', jsonb_build_array(%s::text)), client_sealed = %s",
         [sha256(EMAIL), _sealed(secrets)],
     )
-    assert run("flag", "set", tenant=tenant, gateway="stripe", flag="hold") == (0, {"flag": "hold", "released": 0})
-    assert run("flag", "set", tenant=tenant, flag="on") == (0, {"flag": "on", "released": 0})
-    assert run("allowlist", "set", gateway="stripe", allow=["3.18.12.63"])[1]["allow"] == ["3.18.12.63/32"]
-    code, told = run("tenant", "secret", tenant=tenant, gateway="stripe", secret="second-value", overlap_s=60)
-    assert (code, told["valid"]) == (0, 2)
-    code, shown = run("person", "export", tenant=tenant, email=EMAIL.upper())
-    assert (code, shown["conversions"][0]["client"]) == (0, {"client_ip_address": "203.0.113.9"})
-    code, told = run("person", "erase", tenant=tenant, email=EMAIL, phone="+5511987654321")
-    assert (code, told["erased"]["suppressed"]) == (0, 1)
-    assert run("person", "erase", tenant=tenant, phone="no phone")[0] == 1
-    assert run("person", "erase", tenant="nobody", email=EMAIL) == (1, {"error": "There is no tenant 'nobody'."})
-    assert run("keys", "rotate")[1]["keys"] >= 2
+    assert ask("set_flag", tenant=tenant, gateway="stripe", flag="hold") == {"flag": "hold", "released": 0}
+    assert ask("set_flag", tenant=tenant, flag="on") == {"flag": "on", "released": 0}
+    assert ask("set_allowlist", gateway="stripe", allow=["3.18.12.63"])["allow"] == ["3.18.12.63/32"]
+    assert ask("rotate_secret", tenant=tenant, gateway="stripe", secret="second-value", overlap_s=60)["valid"] == 2
+    (shown,) = ask("export_person", tenant=tenant, email=EMAIL.upper())["conversions"]
+    assert EMAIL not in str(shown).lower()
+    assert shown["client"] == {"client_ip_address": "203.0.113.9"}
+    assert ask("erase_person", tenant=tenant, email=EMAIL, phone="+5511987654321")["erased"]["suppressed"] == 1
+    assert "cannot be read" in ask("erase_person", tenant=tenant, email=EMAIL, phone="no phone")
+    assert ask("erase_person", tenant="nobody", email=EMAIL) == "There is no tenant 'nobody'."
+    assert ask("rotate_keys")["keys"] >= 2
+    assert ask("set_meta_token", tenant=tenant, meta_token="EAA-a-new-one") == {"tenant": tenant}
+    assert ask("event_id", tenant=tenant, gateway="stripe") == "Wanted: {tenant, gateway, sale_id, kind}."
+    user = {"tenant": tenant, "name": tenant.lower(), "password": "long enough to be"}
+    assert ask("create_user", **user) == {"name": tenant.lower(), "tenant": tenant}
+    assert ask("delete_user", name=tenant.lower()) == {"name": tenant.lower()}
+    assert ask("redrive")["redriven"] == 0
+    again = {"tenant": tenant, "pixel_id": "333", "meta_token": "EAA-token", "gateways": {}}
+    assert ask("provision", tenants=[again]) == {"tenants": [{"tenant": tenant}]}
 
 
 def _sealed(secrets: SecretStore) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.target import PLACEHOLDERS, Keeps, Paths, Probes, Target, Timings, Travel
+from tests.rows import check_rows
 
 MINIMAL = """
 [target]
@@ -69,3 +70,39 @@ def test_the_documentation_names_every_word_of_a_target_file() -> None:
     ]
     words += [*Travel.model_fields, *PLACEHOLDERS]
     assert [word for word in words if word not in page] == []
+
+
+def test_a_program_that_stays_may_stand_for_commands(tmp_path: Path) -> None:
+    """For actions and for provisioning, beside commands and URLs."""
+    text = MINIMAL.replace('["true"]', '"serve"')
+    text += '[target.actions]\nserve = ["./operate", "${port}"]\nset_flag = "serve"\nredrive = ["./redrive"]\n'
+    target = Target.load(write(tmp_path, text)).filled({"port": "4711"})
+    assert target.tenants.provision == "serve"
+    assert target.actions == {"serve": ["./operate", "4711"], "set_flag": "serve", "redrive": ["./redrive"]}
+
+
+def test_a_program_that_stays_must_be_named_and_used(tmp_path: Path) -> None:
+    """Half of it is a mistake, and the sentence says what is missing."""
+
+    def check(row: tuple[str, str, str]) -> None:
+        provision, actions, complaint = row
+        text = MINIMAL.replace('["true"]', provision) + f"[target.actions]\n{actions}\n"
+        with pytest.raises(UsageError, match=complaint):
+            Target.load(write(tmp_path, text))
+
+    rows = [
+        ('"serve"', "", r'actions: .*provision = "serve" wants the program too: serve = \["command", …\]'),
+        ('["true"]', 'set_flag = "serve"', 'set_flag = "serve" wants the program too: serve = '),
+        ('["true"]', 'serve = ["./operate"]', 'serve is used by nothing; write set_flag = "serve"'),
+        ('"serve"', 'serve = "http://127.0.0.1/"', r'serve is a program that stays, like \["node", "operate.mjs"\]'),
+        ('"serve"', 'serve = "serve"', "serve is a program that stays"),
+        ('["true"]', "serve = []", "an empty command"),
+        ('["true"]', 'set_flag = "served"', 'or "serve": the program that '),
+    ]
+    check_rows(rows, check)
+
+
+def test_provisioning_by_a_program_wants_actions(tmp_path: Path) -> None:
+    """Also where the file has no such section."""
+    with pytest.raises(UsageError, match='provision = "serve" wants the program too'):
+        Target.load(write(tmp_path, MINIMAL.replace('["true"]', '"serve"')))
