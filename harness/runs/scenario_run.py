@@ -465,12 +465,16 @@ class ScenarioRun:
         """
         self._watcher.phase("hunt for personal data")
         began = time.monotonic()
+        children = [stack.nursery.get(name) for stack in self._stacks() for name in stack.nursery.names("target")]
+        for child in children:  # of all stacks before one is waited for: each takes its time to drain
+            child.ask_to_stop()
         canaries = [privacy.Canary(kind=kind, text=text) for kind, text in sorted(self.findings.canaries)]
         secrets = _secrets(tenant for stack in self._stacks() for tenant in stack.tenants.values())
         self._hunt = privacy.Hunt([*canaries, *privacy.hashes(canaries), *secrets])
         target = self.stack.target
         found: places.Places = {}
-        self._stop_targets()
+        for child in children:
+            child.ensure_stopped()
         for stack in self._stacks():
             for place, rows in _places(stack).items():
                 found[place] = [*found.get(place, ()), *rows]
@@ -493,14 +497,6 @@ class ScenarioRun:
             canaries=told.canaries, places=told.places, leaks=tuple(dict.fromkeys((*told.leaks, *leaks)))
         )
         return bool(leaks)
-
-    def _stop_targets(self) -> None:
-        """Ask all of the target's processes to end, on every stack, then wait: each takes its time to drain."""
-        children = [stack.nursery.get(name) for stack in self._stacks() for name in stack.nursery.names("target")]
-        for child in children:
-            child.ask_to_stop()
-        for child in children:
-            child.ensure_stopped()
 
     def stop(self) -> None:
         """End everything; safe to call twice."""

@@ -62,6 +62,10 @@ def tail(log: Path) -> str:
         return "(no log)"
 
 
+#: Between two looks whether a child is ready: a look costs milliseconds that the child could use.
+_LOOK_EVERY_S = 0.05
+
+
 class Child:
     """One process that golive started, in a process group of its own."""
 
@@ -152,7 +156,7 @@ def wait_ready(child: Child, complaint: Callable[[], str | None], *, within_s: f
                 f"{child.name} was not ready within {within_s:g} s: {text}. The end of {child.log}:\n{tail(child.log)}"
             )
         with contextlib.suppress(subprocess.TimeoutExpired):
-            exit_code = child.process.wait(timeout=0.02)
+            exit_code = child.process.wait(timeout=_LOOK_EVERY_S)
             raise ExitedEarly(child.name, exit_code, child.log)
 
 

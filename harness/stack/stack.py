@@ -289,17 +289,20 @@ class Stack:
     def _wait_for(self, web: Child, base_url: str) -> str:
         """Return once it is ready: the Date header of its answer."""
         date: list[str] = []
+        http = requests.Session()  # one for all looks: making one costs more than a look
+        http.trust_env = False
 
         def complaint() -> str | None:
             try:
-                answer = requests.get(base_url + self.target.paths.ready, timeout=2)
+                answer = http.get(base_url + self.target.paths.ready, timeout=2)
             except requests.RequestException:
                 return f"nothing answers at {base_url}"
             date[:] = [answer.headers.get("Date", "")]
             return None if answer.ok else f"{self.target.paths.ready} answers {answer.status_code} {answer.text[:200]}"
 
         try:
-            wait_ready(web, complaint, within_s=self.target.timings.start_s)
+            with http:
+                wait_ready(web, complaint, within_s=self.target.timings.start_s)
         except HarnessError as error:
             raise PromiseBroken(f"the target did not become ready: {error}") from None
         return date[0]

@@ -70,6 +70,10 @@ class Traffic:
         """Everything that was sold, in order."""
         return [order for order, _ in self._sent]
 
+    def answers(self) -> list[Answer]:
+        """What each sale was answered with, in order; after the block."""
+        return [future.result() for _, future in self._sent]
+
     def not_accepted(self) -> list[str]:
         """Every sale that was not answered with 202, in words; after the block."""
         return [

@@ -301,7 +301,10 @@ def test_every_stack_is_searched_for_personal_data_after_its_target_has_ended(
     monkeypatch.setattr(module, "_secrets", lambda _: [])
     run._open_isolated(Pool(), schedule(SHARED, *MUCH), 1)  # type: ignore[arg-type]  # a stand-in
     events: list[str] = []
-    monkeypatch.setattr(run, "_stop_targets", lambda: events.append("stopped"))
+    child = SimpleNamespace(ask_to_stop=lambda: None, ensure_stopped=lambda: events.append("stopped"))
+    for stack in run._stacks():
+        monkeypatch.setattr(stack.nursery, "names", lambda _: ["web"])
+        monkeypatch.setattr(stack.nursery, "get", lambda _: child, raising=False)
     rows = {id(stack): ["nothing"] for stack in run._stacks()}
     rows[id(run._stacks()[leaky])] = ["ana.canary@example.test has bought"]
 
@@ -314,7 +317,7 @@ def test_every_stack_is_searched_for_personal_data_after_its_target_has_ended(
     run.findings.canaries.add(("email", "ana.canary@example.test"))
     run.hunt()
     assert run.findings.privacy.leaks == ("log target-web.log: a plain email",)
-    assert events == ["stopped", "searched", "searched"], "what a target writes as it ends is searched, too"
+    assert events == ["stopped", "stopped", "searched", "searched"], "what a target writes as it ends is searched, too"
 
 
 def test_run_whose_scenarios_were_never_begun_is_a_harness_error(run: ScenarioRun) -> None:
