@@ -10,7 +10,12 @@ from threading import Event
 
 import pytest
 
-from harness.testing import Pipeline, PlacedOrder
+from harness.testing import Pipeline, PlacedOrder, wait_until
+
+#: So many webhooks are answered between two switches, however fast the target's action is.
+BETWEEN_SWITCHES = 10
+#: More than this are not sent, however slow the action is.
+MOST = 400
 
 
 @pytest.mark.scenario("G-47", proves=("constraint/flags",))
@@ -24,10 +29,19 @@ def test_flag_is_switched_under_fire(pipeline: Pipeline) -> None:
     switched = Event()
 
     def sell() -> None:
-        while not switched.is_set() and len(orders) < 400:
+        while not switched.is_set() and len(orders) < MOST:
             order = gateway.order()
             orders.append(order)
             statuses.append(order.deliver().status)
+
+    def more_come_in(when: str) -> None:
+        enough = min(len(statuses) + BETWEEN_SWITCHES, MOST)
+        wait_until(
+            lambda: len(statuses),
+            lambda count: count >= enough,
+            goal=f"{BETWEEN_SWITCHES} orders {when}",
+            within_s=pipeline.timings.dispatch_s,
+        )
 
     # When
     with ThreadPoolExecutor(1) as pool:
@@ -35,6 +49,7 @@ def test_flag_is_switched_under_fire(pipeline: Pipeline) -> None:
         try:
             for state in ("hold", "on", "hold", "on"):
                 pipeline.target.act("set_flag", **flag, flag=state)
+                more_come_in(f"while the flag is {state}")
         finally:
             switched.set()
         selling.result()
