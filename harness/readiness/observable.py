@@ -338,7 +338,7 @@ def what_to_add(need: str) -> str:
         return f"{which}{told} under [target.gateways], if the target speaks one"
     return {
         "paths": f'{name} = "/…/{{tenant}}/…" under [target.paths]',
-        "actions": f'{name} = ["command", …] (or a URL) under [target.actions]',
+        "actions": f'{name} = ["command", …] (or a URL, or "serve") under [target.actions]',
         "keeps": f"{name} = DAYS under [target.keeps]",
         "start": f'{name} = ["command", …] under [target.start]: the process that does that work',
         "gateways": f'{name} = ["vendor"] under [target.gateways], if the target speaks it',

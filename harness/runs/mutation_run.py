@@ -49,7 +49,9 @@ class Quiet:
 
 
 def sabotaged(target: Target, saboteur: Saboteur, *, bites: Path) -> Target:
-    """The target with its processes and commands started by way of the saboteur; provisioning stays as it is.
+    """The target with its processes and commands started by way of the saboteur.
+
+    A command of provisioning's own stays as it is; where the operator program provisions, that is broken too.
 
     Raises:
         HarnessError: nothing in the target file starts the reference, so there is nothing to break.

@@ -134,7 +134,7 @@ class TargetView:
                 not_declared(f"the target file declares no action {action}")
 
     def event_id_of(self, order: PlacedOrder) -> str:
-        """What a new process of the target computes as the event id of an order's purchase."""
+        """What another process of the target computes as the event id of an order's purchase."""
         if "event_id" not in self._pipeline.info.target.actions:
             not_declared("the target file declares no action event_id")
         sale = {

@@ -21,6 +21,7 @@ from harness.stack.stack import OPERATOR, Stack
 from harness.stack.travelling import TravellingStack
 from harness.target import Target
 from harness.tenants import Tenant
+from tests.doc_runner import blocks
 from tests.rows import check_rows
 
 DAY_S = 86_400
@@ -189,6 +190,19 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
             operator.ask("act", {})
     finally:
         nursery.stop_all()
+
+
+def test_the_program_in_the_documentation_keeps_the_rules(start: Start) -> None:
+    """It answers, fails an action with a sentence, and goes on."""
+    page = Path(__file__).parents[2] / "docs" / "target.md"
+    (program,) = (block.text for block in blocks(page) if block.language == "python")
+    operator = start(program)
+    assert operator.ask("set_flag", {"tenant": "t1", "flag": "hold"}) == {}
+    with pytest.raises(PromiseBroken, match="the target's set_flag failed: KeyError"):
+        operator.ask("set_flag", {})
+    with pytest.raises(PromiseBroken, match="the target's redrive failed: KeyError\\('redrive'\\)"):
+        operator.ask("redrive", {})
+    assert operator.ask("set_flag", {"tenant": "t1", "flag": "on"}) == {}
 
 
 # -- on a stack ----------------------------------------------------------------------------------------------------

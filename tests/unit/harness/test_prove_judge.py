@@ -117,6 +117,14 @@ def test_processes_and_commands_are_broken_and_provisioning_is_not() -> None:
     assert broken.env[BITES] == "/folder/bites"
 
 
+def test_the_operator_program_is_broken_and_what_it_serves_is_still_served() -> None:
+    actions = {"serve": ["python", "-m", "reference_impl", "operate"], "redrive": "serve"}
+    intact = target(web=["python", "-m", "reference_impl", "web"]).model_copy(update={"actions": actions})
+    broken = sabotaged(intact, ONE, bites=Path("/folder/bites"))
+    program = ["python", "-m", "scenarios.saboteurs", "flag-ignored", "--", "operate"]
+    assert broken.actions == {"serve": program, "redrive": "serve"}
+
+
 def test_a_target_that_is_not_the_reference_cannot_be_broken() -> None:
     with pytest.raises(HarnessError, match="does not start it"):
         sabotaged(target(web=["./mine"]), ONE, bites=Path())
