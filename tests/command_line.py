@@ -1,17 +1,19 @@
-"""The `golive` command inside the test's own process.
+"""The `golive` command inside the test's own process, and the real command beside it.
 
 Starting Python and importing golive costs about a second of processor time, most commands a few milliseconds. So what
-a command answers is asked here. Exit codes as the shell sees them, signals and child processes are asked of the real
-command, in the test files that say so.
+a command answers is asked in this process. Exit codes as a shell sees them, signals and child processes are asked of
+the real command.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import pkgutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,9 @@ from typer.testing import CliRunner
 
 import harness.cli
 from harness.cli import main
+
+#: The installed command.
+GOLIVE = str(Path(sys.executable).parent / "golive")
 
 
 @cache
@@ -55,3 +60,29 @@ def golive(
     finally:
         signal.signal(signal.SIGTERM, handler)
     return subprocess.CompletedProcess(["golive", *words], result.exit_code, result.stdout, result.stderr)
+
+
+def golive_process(
+    *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, within_s: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run the real `golive WORDS`, without a terminal, to its end.
+
+    Args:
+        words: The command line after `golive`.
+        cwd: Where it is called.
+        env: Environment variables to add.
+        within_s: How long it may take.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer, and was killed.
+    """
+    return subprocess.run(
+        [GOLIVE, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        timeout=within_s,
+    )

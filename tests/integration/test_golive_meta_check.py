@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +25,6 @@ from harness.stack.simulators import LocalSimulator
 from tests import command_line
 from tests.rows import check_rows
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
 TOKEN = "EAAnobodysTokenButOurs0123456789"
 PIXEL = "123456789012345"
 Answer = Callable[[str], tuple[int, bytes]]
@@ -45,11 +42,8 @@ def check(
     """Run the command, in this process unless `as_process`; exit code, and all that was printed."""
     words = ["meta-check", "--pixel-id", pixel, "--test-event-code", code, "--token-env", "SOME_TOKEN", *more]
     words += ["--meta-url", url] if url else []
-    if as_process:
-        env = {**os.environ, "SOME_TOKEN": token}
-        done = subprocess.run([GOLIVE, *words], env=env, capture_output=True, text=True, check=False, timeout=120)
-    else:
-        done = command_line.golive(*words, env={"SOME_TOKEN": token})
+    run = command_line.golive_process if as_process else command_line.golive
+    done = run(*words, env={"SOME_TOKEN": token})
     told = done.stdout + done.stderr
     assert not token or token not in told, "a token was shown"
     assert "Traceback" not in told

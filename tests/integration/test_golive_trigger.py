@@ -6,13 +6,11 @@ Most commands run in this process. The real command is started once for each exi
 import hashlib
 import hmac
 import json
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +26,6 @@ import stripe
 from tests import command_line
 from tests.rows import check_rows
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
 SECRET = "whsec_4Jq8wTz1Rb7Yc3Kd9Lm2Np6"
 OLD = "whsec_0ldQx7Vn2Hs5Wf8Tb1Gj4Pd3"
 WITHIN_S = 30
@@ -113,15 +110,7 @@ def golive(*words: str, **variables: str) -> Done:
 
 def golive_process(*words: str, **variables: str) -> Done:
     """Run the real `golive trigger`; its output never holds a secret."""
-    done = subprocess.run(
-        [GOLIVE, "trigger", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WITHIN_S,
-        env={**os.environ, **variables},
-    )
-    return _checked(done)
+    return _checked(command_line.golive_process("trigger", *words, env=variables, within_s=WITHIN_S))
 
 
 def _checked(done: Done) -> Done:
@@ -675,7 +664,18 @@ def hanging(receiver: Receiver) -> Iterator[None]:
 def test_ctrl_c_leaves_nothing(sign: signal.Signals, receiver: Receiver) -> None:
     """Ended at once though nobody answers: exit 130, what was done so far is said, no process and no socket is left."""
     with hanging(receiver):
-        words = [GOLIVE, "trigger", "stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--count", "200"]
+        words = [
+            command_line.GOLIVE,
+            "trigger",
+            "stripe",
+            "approved",
+            "--to",
+            receiver.url,
+            "--secret",
+            SECRET,
+            "--count",
+            "200",
+        ]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
             assert receiver.arrived.wait(WITHIN_S)
             assert psutil.Process(running.pid).children(recursive=True) == []
