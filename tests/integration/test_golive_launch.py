@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -220,10 +221,11 @@ def database(tls_postgres: Any) -> str:
     return url
 
 
-@pytest.fixture
-def launch(tmp_path: Path, aws: str, database: str) -> Golive:
-    """`golive readiness` with everything but a file of attestations, which each test writes."""
-    out = tmp_path / "reports/out"
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which everything lies but a file of attestations. Written once; each test has a copy."""
+    here = tmp_path_factory.mktemp("everything")
+    out = here / "reports/out"
     for row in PLAN.rows.values():
         if row.benchmark:
             benchmarks.write(
@@ -235,10 +237,17 @@ def launch(tmp_path: Path, aws: str, database: str) -> Golive:
                 machine="a machine",
                 folder=out / "benchmarks",
             )
-    give(tmp_path, run())
-    (tmp_path / "006.md").write_text((STORIES / "good_en.md").read_text(encoding="utf-8"), encoding="utf-8")
-    (tmp_path / "009.md").write_text(story_009(), encoding="utf-8")
-    qa_folder(tmp_path / "qa")
+    give(here, run())
+    (here / "006.md").write_text((STORIES / "good_en.md").read_text(encoding="utf-8"), encoding="utf-8")
+    (here / "009.md").write_text(story_009(), encoding="utf-8")
+    qa_folder(here / "qa")
+    return here
+
+
+@pytest.fixture
+def launch(tmp_path: Path, everything: Path, aws: str, database: str) -> Golive:
+    """`golive readiness` in a folder of its own, in which each test writes its attestations."""
+    shutil.copytree(everything, tmp_path, dirs_exist_ok=True, symlinks=True)
 
     def ask(*more: str, as_process: bool = False) -> subprocess.CompletedProcess[str]:
         options = ["--story", "006.md", "--story", "009.md", "--write", "--qa", "qa", "--attestations", "said.toml"]
