@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,8 @@ import pytest
 from reference_impl import provisioning
 from reference_impl.domain.hashing import sha256
 from reference_impl.provisioning import AllowWish, FlagWish, NotProvisioned, PersonWish, SecretWish
+from tests import command_line
+from tests.rows import check_rows
 
 if TYPE_CHECKING:
     from conftest import World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
@@ -74,9 +74,9 @@ def test_one_that_has_ended_does_not_come_back(world: World, secrets: SecretStor
     assert rotate(world, secrets, tenant, now_s=NOW_S + 200, secret="third-value") == ["third-value", "second-value"]
 
 
-@pytest.mark.parametrize(
-    ("wish", "told"),
-    [
+def test_a_rotation_that_means_nothing_changes_nothing(world: World, secrets: SecretStore, tenant: str) -> None:
+    """And no secret is in the refusal."""
+    rows: list[tuple[Mapping[str, Any], str]] = [
         ({"secret": "short"}, "secret: "),
         ({"secret": "        "}, "secret: "),
         ({}, "Either secret or end_overlap"),
@@ -85,35 +85,37 @@ def test_one_that_has_ended_does_not_come_back(world: World, secrets: SecretStor
         ({"secret": "good-enough", "gateway": "strpe"}, "no such gateway; known: eduzz, hotmart"),
         ({"secret": "good-enough", "gateway": "kiwify"}, "does not use kiwify"),
         ({"secret": "good-enough", "tenant": "nobody"}, "There is no tenant"),
-    ],
-)
-def test_a_rotation_that_means_nothing_changes_nothing(
-    world: World, secrets: SecretStore, tenant: str, wish: Mapping[str, Any], told: str
-) -> None:
-    """And no secret is in the refusal."""
+    ]
     begun = version(world, tenant)
-    with pytest.raises(NotProvisioned, match=told) as refused:
-        rotate(world, secrets, tenant, **wish)
-    assert "good-enough" not in str(refused.value)
-    assert (valid(secrets, tenant, NOW_S), version(world, tenant)) == (["first-of-stripe"], begun)
+
+    def check(row: tuple[Mapping[str, Any], str]) -> None:
+        wish, sentence = row
+        with pytest.raises(NotProvisioned, match=sentence) as refused:
+            rotate(world, secrets, tenant, **wish)
+        assert "good-enough" not in str(refused.value)
+        assert (valid(secrets, tenant, NOW_S), version(world, tenant)) == (["first-of-stripe"], begun)
+
+    check_rows(rows, check)
 
 
-@pytest.mark.parametrize(
-    ("kind", "wish", "told"),
-    [
+def test_a_wish_that_means_nothing_is_refused(world: World) -> None:
+    """In words that name the field."""
+    rows = [
         (FlagWish, {"flag": "on"}, "gateway or tenant"),
         (FlagWish, {"gateway": "stripe", "flag": "maybe"}, "flag: "),
         (FlagWish, {"gateway": "stripe", "tenant": "nobody", "flag": "on"}, "nobody is no tenant"),
         (AllowWish, {"gateway": "stripe", "allow": ["10.0.0.1/8"]}, "host bits set"),
         (AllowWish, {"gateway": "stripe", "allow": ["example.com"]}, "allow"),
         (AllowWish, {"gateway": "stripe", "tenant": "nobody", "allow": []}, "nobody is no tenant"),
-    ],
-)
-def test_a_wish_that_means_nothing_is_refused(world: World, kind: Any, wish: Mapping[str, Any], told: str) -> None:
-    """In words that name the field."""
-    put = provisioning.put_flag if kind is FlagWish else provisioning.put_allowed
-    with pytest.raises(NotProvisioned, match=told):
-        put(world.db, provisioning.read(kind, json.dumps(wish)))
+    ]
+
+    def check(row: tuple[Any, Mapping[str, Any], str]) -> None:
+        kind, wish, sentence = row
+        put = provisioning.put_flag if kind is FlagWish else provisioning.put_allowed
+        with pytest.raises(NotProvisioned, match=sentence):
+            put(world.db, provisioning.read(kind, json.dumps(wish)))
+
+    check_rows(rows, check)
 
 
 def test_a_person_is_never_quoted() -> None:
@@ -127,7 +129,6 @@ def test_a_person_is_never_quoted() -> None:
 def test_the_commands_say_what_they_did(world: World, aws_url: str, secrets: SecretStore, tenant: str) -> None:
     """JSON in, JSON out, exit code 0 or 1; a person's e-mail in no output but the one that was asked for."""
     env = {
-        **os.environ,
         "DATABASE_URL": world.database_url,
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -135,11 +136,9 @@ def test_the_commands_say_what_they_did(world: World, aws_url: str, secrets: Sec
         "AWS_DEFAULT_REGION": "us-east-1",
     }
 
-    def run(*words: str, **wish: Any) -> tuple[int, Any]:
-        argv = [sys.executable, "-m", "reference_impl", *words, *(["--json", "-"] if wish else [])]
-        done = subprocess.run(
-            argv, env=env, input=json.dumps(wish), capture_output=True, text=True, timeout=60, check=False
-        )
+    def run(*words: str, as_process: bool = False, **wish: Any) -> tuple[int, Any]:
+        begin = command_line.reference_process if as_process else command_line.reference
+        done = begin(*words, *(["--json", "-"] if wish else []), given=json.dumps(wish), env=env)
         assert EMAIL not in done.stderr + done.stdout
         return done.returncode, json.loads(done.stdout)
 
@@ -148,7 +147,8 @@ def test_the_commands_say_what_they_did(world: World, aws_url: str, secrets: Sec
         "UPDATE conversions SET user_data = jsonb_build_object('em', jsonb_build_array(%s::text)), client_sealed = %s",
         [sha256(EMAIL), _sealed(secrets)],
     )
-    assert run("flag", "set", tenant=tenant, gateway="stripe", flag="hold") == (0, {"flag": "hold", "released": 0})
+    held = run("flag", "set", tenant=tenant, gateway="stripe", flag="hold", as_process=True)
+    assert held == (0, {"flag": "hold", "released": 0})
     assert run("flag", "set", tenant=tenant, flag="on") == (0, {"flag": "on", "released": 0})
     assert run("allowlist", "set", gateway="stripe", allow=["3.18.12.63"])[1]["allow"] == ["3.18.12.63/32"]
     code, told = run("tenant", "secret", tenant=tenant, gateway="stripe", secret="second-value", overlap_s=60)
@@ -157,7 +157,7 @@ def test_the_commands_say_what_they_did(world: World, aws_url: str, secrets: Sec
     assert (code, shown["conversions"][0]["client"]) == (0, {"client_ip_address": "203.0.113.9"})
     code, told = run("person", "erase", tenant=tenant, email=EMAIL, phone="+5511987654321")
     assert (code, told["erased"]["suppressed"]) == (0, 1)
-    assert run("person", "erase", tenant=tenant, phone="no phone")[0] == 1
+    assert run("person", "erase", tenant=tenant, phone="no phone", as_process=True)[0] == 1
     assert run("person", "erase", tenant="nobody", email=EMAIL) == (1, {"error": "There is no tenant 'nobody'."})
     assert run("keys", "rotate")[1]["keys"] >= 2
 
