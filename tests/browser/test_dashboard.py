@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import socket
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from harness.stack.processes import Nursery, wait_ready
 from reference_impl.analytics import rollup
+from tests import command_line
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium")
@@ -41,14 +41,9 @@ def database_url(postgres: Any) -> str:
 
 
 def command(url: str, *arguments: str, given: Any = None) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "reference_impl", *arguments],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "DATABASE_URL": url, "AWS_DEFAULT_REGION": "us-east-1"},
-    )
+    env = {"DATABASE_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
+    done = command_line.reference(*arguments, given=json.dumps(given), env=env)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 

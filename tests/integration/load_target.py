@@ -100,6 +100,28 @@ class Pipeline:
             sys.stderr.write(f"{answer.status_code} {answer.text[:300]}\n")
 
 
+def target_file(folder: Path, *words: str) -> Path:
+    """Write a target file for this pipeline, which is started with these words of its own."""
+    known = ["python", __file__, "--tenants", str(folder / "tenants.json")]
+    start = [*known, "--port", "${port}", "--meta", "${meta_url}", *words]
+    path = folder / "golive.toml"
+    path.write_text(
+        f"""
+[target]
+name = "small"
+base_url = "http://127.0.0.1:${{port}}"
+[target.start]
+web = {json.dumps(start)}
+[target.gateways]
+stripe = ["vendor"]
+[target.tenants]
+provision = {json.dumps([*known, "--provision"])}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
 async def main(asked: argparse.Namespace) -> None:
     """Serve until somebody ends this process."""
     pipeline = Pipeline(asked)

@@ -1,15 +1,13 @@
 """`--engine containers` where something is lacking: what has happened and the next step, on any machine.
 
-No engine is needed for that: where one has to answer, a few routes of Docker's API do.
+No engine is needed for that: where one has to answer, a few routes of Docker's API do. The real command runs once,
+the other cases in this process.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,25 +18,21 @@ import pytest
 from harness.cli import common
 from harness.errors import UsageError
 from harness.stack import containers
+from tests import command_line
+from tests.rows import check_rows
 
 pytest.importorskip("docker")
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
 LIMIT_S = 60
 NONE, HERE = "golive-test/there-is-none", "golive-test/is-here"
 _DENIED = f"pull access denied for {NONE}, repository does not exist or may require 'docker login'"
 
 
-def golive(out: Path, *more: str, **environment: str) -> tuple[int, str]:
+def golive(out: Path, *more: str, as_process: bool = False, **environment: str) -> tuple[int, str]:
     """Exit code and what it said, on one line. Never a stack trace, nor a folder that looks like a run."""
-    done = subprocess.run(
-        [GOLIVE, "run", "--target", "reference", "--suite", "smoke", "--out", str(out), *more],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_S,
-        env={**os.environ, "COLUMNS": "200", **environment},
-    )
+    run = command_line.golive_process if as_process else command_line.golive
+    words = ("run", "--target", "reference", "--suite", "smoke", "--out", str(out), *more)
+    done = run(*words, env={"COLUMNS": "200", **environment})
     said = " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in said
     assert not out.exists()
@@ -81,27 +75,38 @@ def engine() -> Iterator[str]:
     thread.join(LIMIT_S)
 
 
-@pytest.mark.parametrize("host", ["unix:///nowhere.sock", "tcp://127.0.0.1:9", "carrier-pigeon://coop"])
-def test_without_an_engine_the_next_step_is_told(tmp_path: Path, host: str) -> None:
+def test_without_an_engine_the_next_step_is_told(tmp_path: Path) -> None:
     """No socket, a closed port, an address that is none: exit 2."""
-    code, said = golive(tmp_path / "run", "--engine", "containers", DOCKER_HOST=host)
-    assert code == 2
-    assert "found no container engine that answers" in said
-    for step in ("Start one (`docker info` says whether it runs", "DOCKER_HOST names another", "or use --engine local"):
-        assert step in said
+
+    def check(host: str) -> None:
+        as_process = host == "unix:///nowhere.sock"
+        code, said = golive(tmp_path / "run", "--engine", "containers", as_process=as_process, DOCKER_HOST=host)
+        assert code == 2
+        assert "found no container engine that answers" in said
+        for step in (
+            "Start one (`docker info` says whether it runs",
+            "DOCKER_HOST names another",
+            "or use --engine local",
+        ):
+            assert step in said
+
+    check_rows(["unix:///nowhere.sock", "tcp://127.0.0.1:9", "carrier-pigeon://coop"], check)
 
 
-@pytest.mark.parametrize("variable", ["GOLIVE_POSTGRES_IMAGE", "GOLIVE_AWS_IMAGE"])
-def test_an_image_that_is_not_to_be_had_is_named(tmp_path: Path, engine: str, variable: str) -> None:
+def test_an_image_that_is_not_to_be_had_is_named(tmp_path: Path, engine: str) -> None:
     """Whichever of the two; with the engine's own reason, and the variable that names another one."""
-    images = {"GOLIVE_POSTGRES_IMAGE": HERE, "GOLIVE_AWS_IMAGE": HERE, variable: NONE}
-    code, said = golive(tmp_path / "run", "--engine", "containers", DOCKER_HOST=engine, **images)
-    assert code == 2
-    assert f"pulling {NONE} (only this once)" in said
-    assert f"The image {NONE} is not on this machine and could not be pulled" in said
-    assert "pull access denied" in said
-    assert f"`docker pull {NONE}`" in said
-    assert f"{variable}=IMAGE" in said
+
+    def check(variable: str) -> None:
+        images = {"GOLIVE_POSTGRES_IMAGE": HERE, "GOLIVE_AWS_IMAGE": HERE, variable: NONE}
+        code, said = golive(tmp_path / "run", "--engine", "containers", DOCKER_HOST=engine, **images)
+        assert code == 2
+        assert f"pulling {NONE} (only this once)" in said
+        assert f"The image {NONE} is not on this machine and could not be pulled" in said
+        assert "pull access denied" in said
+        assert f"`docker pull {NONE}`" in said
+        assert f"{variable}=IMAGE" in said
+
+    check_rows(["GOLIVE_POSTGRES_IMAGE", "GOLIVE_AWS_IMAGE"], check)
 
 
 def test_an_engine_elsewhere_is_refused(tmp_path: Path, engine: str) -> None:

@@ -1,19 +1,23 @@
-"""`golive compare` and `golive report`, as CI calls them."""
+"""`golive compare` and `golive report`, as CI calls them.
+
+The real command is started once for each exit code; the rest is asked in this process.
+"""
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness.records import Ledger, RunRecord, ScenarioResult, SloResult, TargetInfo, Verdict
 from reports.write import write_run
+from tests import command_line
+from tests.rows import check_rows
 
 Golive = Callable[..., subprocess.CompletedProcess[str]]
-GOLIVE = str(Path(sys.executable).parent / "golive")
 P95 = SloResult(
     name="webhook latency p95", target=200, unit="ms", measured=150.0, samples=2_000, ci95=(140.0, 160.0), met=True
 )
@@ -50,40 +54,48 @@ NOISE = replace(RUN, slo=(replace(P95, measured=158.0, ci95=(150.0, 165.0)),))
 
 
 @pytest.fixture
-def golive(tmp_path: Path) -> Golive:
-    """Runs the command in a folder with three runs."""
+def three_runs(tmp_path: Path) -> Path:
+    """A folder with three runs in it."""
     for name, record in (("aaaa", RUN), ("bbbb", WORSE), ("cccc", NOISE)):
         folder = tmp_path / "reports/out" / f"20260301T120000Z-{name}"
         folder.mkdir(parents=True)
         write_run(replace(record, run_id=folder.name), folder)
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([GOLIVE, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
-
-    return run
+    return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (("20260301T120000Z-aaaa", "20260301T120000Z-bbbb"), 0, "webhook latency p95 is 190 ms"),
-        (("20260301T120000Z-aaaa", "20260301T120000Z-bbbb", "--fail-on-regression"), 1, "worse (1)"),
-        (("20260301T120000Z-bbbb", "20260301T120000Z-aaaa", "--fail-on-regression"), 0, "better (1)"),
-        (
-            ("20260301T120000Z-aaaa", "20260301T120000Z-cccc", "--fail-on-regression"),
-            0,
-            "Nothing became better or worse",
-        ),
-    ],
-)
-def test_it_says_what_changed(golive: Golive, words: tuple[str, ...], code: int, said: str) -> None:
-    done = golive("compare", *words)
-    assert done.returncode == code, done.stderr
-    assert said in done.stdout
+@pytest.fixture
+def golive(three_runs: Path) -> Golive:
+    """Runs the command, in this process, in a folder with three runs."""
+    return partial(command_line.golive, cwd=three_runs)
 
 
-def test_a_run_that_cannot_be_read_ends_in_a_guess(golive: Golive, tmp_path: Path) -> None:
-    done = golive("compare", "20260301T120000Z-aaaa", "20260301T120000Z-bbb")
+@pytest.fixture
+def golive_process(three_runs: Path) -> Golive:
+    """Runs the real command in a folder with three runs."""
+    return partial(command_line.golive_process, cwd=three_runs)
+
+
+def test_it_says_what_changed(golive: Golive, golive_process: Golive) -> None:
+    older, worse, noise = (f"20260301T120000Z-{name}" for name in ("aaaa", "bbbb", "cccc"))
+    rows: list[tuple[Golive, tuple[str, ...], int, str]] = [
+        (golive_process, (older, worse), 0, "webhook latency p95 is 190 ms"),
+        (golive_process, (older, worse, "--fail-on-regression"), 1, "worse (1)"),
+        (golive, (worse, older, "--fail-on-regression"), 0, "better (1)"),
+        (golive, (older, noise, "--fail-on-regression"), 0, "Nothing became better or worse"),
+    ]
+
+    def check(row: tuple[Golive, tuple[str, ...], int, str]) -> None:
+        run, words, code, said = row
+        done = run("compare", *words)
+        assert done.returncode == code, done.stderr
+        assert said in done.stdout
+
+    check_rows(rows, check, label=lambda row: " ".join(row[1]))
+
+
+def test_a_run_that_cannot_be_read_ends_in_a_guess(golive: Golive, golive_process: Golive, tmp_path: Path) -> None:
+    done = golive_process("compare", "20260301T120000Z-aaaa", "20260301T120000Z-bbb")
     assert done.returncode == 2
     assert "Did you mean '20260301T120000Z-bbbb'?" in done.stderr
     for text in ("", "[]", "{", '{"schema": 9}', "\x00"):

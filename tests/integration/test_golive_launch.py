@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,9 +24,10 @@ from harness.readiness import attestations, benchmarks, missing
 from harness.readiness import plan as plans
 from harness.records import Ledger, PrivacyResult, RunRecord, ScenarioResult, SloResult, TargetInfo, Verdict
 from reports.write import write_run
+from tests import command_line
+from tests.rows import check_rows
 
 Golive = Callable[..., "subprocess.CompletedProcess[str]"]
-GOLIVE = str(Path(sys.executable).parent / "golive")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PLAN = plans.load()
 NOW = datetime.now(UTC)  # noqa: TID251 -- the command looks at the machine's own clock, too
@@ -221,10 +221,11 @@ def database(tls_postgres: Any) -> str:
     return url
 
 
-@pytest.fixture
-def launch(tmp_path: Path, aws: str, database: str) -> Golive:
-    """`golive readiness` with everything but a file of attestations, which each test writes."""
-    out = tmp_path / "reports/out"
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which everything lies but a file of attestations. Written once; each test has a copy."""
+    here = tmp_path_factory.mktemp("everything")
+    out = here / "reports/out"
     for row in PLAN.rows.values():
         if row.benchmark:
             benchmarks.write(
@@ -236,15 +237,22 @@ def launch(tmp_path: Path, aws: str, database: str) -> Golive:
                 machine="a machine",
                 folder=out / "benchmarks",
             )
-    give(tmp_path, run())
-    (tmp_path / "006.md").write_text((STORIES / "good_en.md").read_text(encoding="utf-8"), encoding="utf-8")
-    (tmp_path / "009.md").write_text(story_009(), encoding="utf-8")
-    qa_folder(tmp_path / "qa")
+    give(here, run())
+    (here / "006.md").write_text((STORIES / "good_en.md").read_text(encoding="utf-8"), encoding="utf-8")
+    (here / "009.md").write_text(story_009(), encoding="utf-8")
+    qa_folder(here / "qa")
+    return here
 
-    def ask(*more: str) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture
+def launch(tmp_path: Path, everything: Path, aws: str, database: str) -> Golive:
+    """`golive readiness` in a folder of its own, in which each test writes its attestations."""
+    shutil.copytree(everything, tmp_path, dirs_exist_ok=True, symlinks=True)
+
+    def ask(*more: str, as_process: bool = False) -> subprocess.CompletedProcess[str]:
         options = ["--story", "006.md", "--story", "009.md", "--write", "--qa", "qa", "--attestations", "said.toml"]
         options += ["--aws-endpoint", aws, "--aws-prefix", "golive", "--database-url-env", "THE_DATABASE"]
-        return golive(tmp_path, "readiness", *options, *more, THE_DATABASE=database)
+        return golive(tmp_path, "readiness", *options, *more, as_process=as_process, THE_DATABASE=database)
 
     return ask
 
@@ -285,15 +293,9 @@ def qa_folder(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def golive(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [GOLIVE, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env={**os.environ, **CREDENTIALS, **env},
-    )
+def golive(folder: Path, *words: str, as_process: bool = False, **env: str) -> subprocess.CompletedProcess[str]:
+    run = command_line.golive_process if as_process else command_line.golive
+    return run(*words, cwd=folder, env={**CREDENTIALS, **env})
 
 
 def report(folder: Path) -> RunRecord:
@@ -322,7 +324,7 @@ def listed(text: str) -> dict[str, set[str]]:
 
 def test_an_empty_file_is_no_go_and_says_what_is_missing_and_who_can_supply_it(tmp_path: Path) -> None:
     (tmp_path / "said.toml").write_text("")
-    done = golive(tmp_path, "readiness", "--attestations", "said.toml")
+    done = golive(tmp_path, "readiness", "--attestations", "said.toml", as_process=True)
     assert done.returncode == 1, done.stderr
     record = report(tmp_path)
     assert record.verdict is Verdict.NO_GO
@@ -339,7 +341,7 @@ def test_an_empty_file_is_no_go_and_says_what_is_missing_and_who_can_supply_it(t
 
 def test_with_everything_supplied_it_is_go(launch: Golive, tmp_path: Path) -> None:
     (tmp_path / "said.toml").write_text(said())
-    done = launch()
+    done = launch(as_process=True)
     record = report(tmp_path)
     rest = [(row.id, row.state, row.evidence) for row in (*record.stories, *record.checklist)
             if row.state not in ("met", "attested", "out_of_scope")]  # fmt: skip
@@ -409,9 +411,8 @@ def test_a_database_that_is_behind_is_no_go(launch: Golive, tmp_path: Path) -> N
 # -- what is refused -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
+def test_what_cannot_be_judged_is_refused_in_words(tmp_path: Path) -> None:
+    rows = [
         (("--database-url", "postgresql://u:hush@h/d", "--database-url-env", "X"), "say the same thing twice"),
         (("--database-url-env", "NOWHERE_URL"), "The environment variable NOWHERE_URL is not set"),
         (("--database-url", "postgresql://u:hush@h/d?nonsense=1"), "The database address cannot be read"),
@@ -419,9 +420,7 @@ def test_a_database_that_is_behind_is_no_go(launch: Golive, tmp_path: Path) -> N
         (("--run", "20260301T120000Z-1f2"), "Did you mean '20260301T120000Z-1f2e'?"),
         (("--run", "readiness"), "is a readiness report, and saw nothing itself"),
         (("--run", "20260301T120000Z-1f2e", "--run", "other"), "These runs are of different targets"),
-    ],
-)
-def test_what_cannot_be_judged_is_refused_in_words(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    ]
     give(tmp_path, run())
     for name, changed in (
         ("readiness", {"kind": "readiness"}),
@@ -429,8 +428,13 @@ def test_what_cannot_be_judged_is_refused_in_words(tmp_path: Path, words: tuple[
     ):
         (tmp_path / name).mkdir()
         write_run(run(**changed), tmp_path / name)
-    done = golive(tmp_path, "readiness", *words)
-    assert done.returncode == 2
-    assert told in done.stderr
-    assert "hush" not in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+
+    def check(row: tuple[tuple[str, ...], str]) -> None:
+        words, told = row
+        done = golive(tmp_path, "readiness", *words, as_process=row == rows[0])
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert "hush" not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+    check_rows(rows, check)

@@ -4,23 +4,18 @@ import csv
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
-import pytest
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
-
-
-def golive(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    return subprocess.run([GOLIVE, *words], capture_output=True, text=True, check=False, cwd=cwd, timeout=120)
+from tests.command_line import GOLIVE, golive, golive_process
+from tests.integration.load_target import target_file
+from tests.rows import check_rows
 
 
 def test_a_short_run_is_honestly_undecided_and_keeps_its_samples(tmp_path: Path) -> None:
     """Two generators share the schedule; every request is written down once; nothing is lost; too few to judge."""
-    done = golive(
+    done = golive_process(
         *("load", "smoke", "--rate", "20", "--duration", "3", "--processes", "2", "--seed", "3"),
         *("--out", str(tmp_path / "run"), "--json"),
         cwd=tmp_path,
@@ -40,42 +35,49 @@ def test_a_short_run_is_honestly_undecided_and_keeps_its_samples(tmp_path: Path)
     assert left == []
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
+def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
+    """Exit 2, a sentence, no stack trace."""
+    rows = [
         (("load", "baselin"), "Did you mean 'baseline'"),
         (("load", "smoke", "--rate", "0"), "--rate"),
         (("load", "smoke", "--rate", "0.01", "--duration", "1"), "less than one request"),
-    ],
-)
-def test_what_cannot_be_sent_is_said(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    """Exit 2, a sentence, no stack trace."""
-    done = golive(*words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    ]
+
+    def check(row: tuple[tuple[str, ...], str]) -> None:
+        words, said = row
+        run = golive_process if row == rows[0] else golive
+        done = run(*words, cwd=tmp_path)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+    check_rows(rows, check)
 
 
-@pytest.mark.parametrize("words", [("load", "smoke"), ("run", "-k", "nothing")])
-def test_it_goes_to_this_machine_only_unless_the_host_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Nobody loads somebody else's server, or sends it bad signatures, by a copied target file."""
+def test_it_goes_to_this_machine_only_unless_the_host_is_named(tmp_path: Path) -> None:
+    """A copied target file alone does not send load or bad signatures to another machine."""
     target = tmp_path / "golive.toml"
     target.write_text(
         '[target]\nname = "far"\nbase_url = "https://shop.example.com"\n[target.tenants]\nprovision = ["true"]\n',
         encoding="utf-8",
     )
-    done = golive(*words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--allow-host shop.example.com" in done.stderr
-    done = golive(*words, "--allow-host", "shop.example.org", cwd=tmp_path)
-    assert "--allow-host shop.example.com" in done.stderr
-    assert not (tmp_path / "reports").exists()
+
+    def check(words: tuple[str, ...]) -> None:
+        done = golive(*words, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "--allow-host shop.example.com" in done.stderr
+        done = golive(*words, "--allow-host", "shop.example.org", cwd=tmp_path)
+        assert "--allow-host shop.example.com" in done.stderr
+        assert not (tmp_path / "reports").exists()
+
+    check_rows([("load", "smoke"), ("run", "-k", "nothing")], check)
 
 
 def test_ctrl_c_ends_a_load_at_once(tmp_path: Path) -> None:
-    """Locust would wait for its users; nobody who presses Ctrl-C does. Nothing is left."""
+    """Locust would wait for its users; golive ends it at once, and leaves no process. The small target is enough."""
+    target = ("--target", str(target_file(tmp_path)))
     with subprocess.Popen(
-        [GOLIVE, "load", "smoke", "--duration", "30", "--out", str(tmp_path / "run")],
+        [GOLIVE, "load", "smoke", "--duration", "30", *target, "--out", str(tmp_path / "run")],
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,

@@ -1,17 +1,14 @@
-"""`golive readiness` judges a run again, and forgets nothing of it."""
+"""`golive readiness` judges a run again, and forgets nothing of it. The real command, once for each exit code."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from harness.records import Ledger, RunRecord, ScenarioResult, TargetInfo, Verdict
 from reports.write import write_run
+from tests.command_line import golive, golive_process
+from tests.rows import check_rows
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
 GREEN = RunRecord(
     run_id="r-1",
     kind="run",
@@ -41,27 +38,27 @@ GREEN = RunRecord(
 )
 
 
-@pytest.mark.parametrize(
-    ("record", "code", "said"),
-    [
-        (GREEN, 3, "INCONCLUSIVE"),
-        (replace(GREEN, broken=("the target's web died",)), 1, "target's web died"),
-        (replace(GREEN, harness_errors=("the fake Meta died",)), 2, "the fake Meta died"),
-        (replace(GREEN, ledger=replace(GREEN.ledger, delivered=0, lost=1)), 1, "No accepted conversion is lost"),
-    ],
-)
-def test_what_was_wrong_with_the_run_is_wrong_with_the_launch(
-    tmp_path: Path, record: RunRecord, code: int, said: str
-) -> None:
+def test_what_was_wrong_with_the_run_is_wrong_with_the_launch(tmp_path: Path) -> None:
     """One row of many is met: that is never a GO; and what died in the run is not forgotten."""
-    (tmp_path / "run").mkdir()
-    write_run(record, tmp_path / "run")
-    done = subprocess.run(
-        [GOLIVE, "readiness", "--run", str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == code, done.stderr[-2000:]
-    assert said in done.stdout
+    rows = [
+        (golive_process, GREEN, 3, "INCONCLUSIVE"),
+        (golive_process, replace(GREEN, broken=("the target's web died",)), 1, "target's web died"),
+        (golive_process, replace(GREEN, harness_errors=("the fake Meta died",)), 2, "the fake Meta died"),
+        (
+            golive,
+            replace(GREEN, ledger=replace(GREEN.ledger, delivered=0, lost=1)),
+            1,
+            "No accepted conversion is lost",
+        ),
+    ]
+
+    def check(number: int) -> None:
+        run, record, code, said = rows[number]
+        here = tmp_path / f"row {number}"
+        (here / "run").mkdir(parents=True)
+        write_run(record, here / "run")
+        done = run("readiness", "--run", str(here / "run"), cwd=here)
+        assert done.returncode == code, done.stderr[-2000:]
+        assert said in done.stdout
+
+    check_rows(range(len(rows)), check, label=lambda number: rows[number][3])

@@ -1,15 +1,16 @@
-"""`golive trigger` as its users meet it: the real command against a small receiver."""
+"""`golive trigger` against a small receiver.
+
+Most commands run in this process. The real command is started once for each exit code, and for signals.
+"""
 
 import hashlib
 import hmac
 import json
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,9 @@ import psutil
 import pytest
 import stripe
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
+from tests import command_line
+from tests.rows import check_rows
+
 SECRET = "whsec_4Jq8wTz1Rb7Yc3Kd9Lm2Np6"
 OLD = "whsec_0ldQx7Vn2Hs5Wf8Tb1Gj4Pd3"
 WITHIN_S = 30
@@ -52,8 +55,9 @@ class Receiver:
         return self.answer(request)
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver that listens on a port of its own."""
     found = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,22 +86,34 @@ def receiver() -> Iterator[Receiver]:
     found.url = f"http://127.0.0.1:{server.server_address[1]}/webhooks"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join(WITHIN_S)
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(WITHIN_S)
 
 
-def golive(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run `golive trigger` to its end; whatever it does, it never tells the secret."""
-    done = subprocess.run(
-        [GOLIVE, "trigger", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WITHIN_S,
-        env={**os.environ, **variables},
-    )
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as listening:
+        yield listening
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+def golive(*words: str, **variables: str) -> Done:
+    """Run `golive trigger` in this process; its output never holds a secret."""
+    return _checked(command_line.golive("trigger", *words, env=variables))
+
+
+def golive_process(*words: str, **variables: str) -> Done:
+    """Run the real `golive trigger`; its output never holds a secret."""
+    return _checked(command_line.golive_process("trigger", *words, env=variables, within_s=WITHIN_S))
+
+
+def _checked(done: Done) -> Done:
     assert SECRET not in done.stdout + done.stderr
     assert OLD not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -123,7 +139,7 @@ def stamp_s(request: Request) -> int:
 def test_the_official_sdk_takes_what_is_sent(receiver: Receiver) -> None:
     """Exit 0, one line with the count by status; only Stripe's own headers arrive."""
     receiver.answer = judged
-    done = golive("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--json")
+    done = golive_process("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--json")
     assert done.returncode == 0, done.stderr
     assert "1 of 1 accepted: 1 × 200" in done.stderr
     told = json.loads(done.stdout)
@@ -135,14 +151,19 @@ def test_the_official_sdk_takes_what_is_sent(receiver: Receiver) -> None:
     assert receiver.got[0].headers["User-Agent"].startswith("Stripe/1.0")
 
 
-@pytest.mark.parametrize("gateway", ["perfectpay", "hotmart", "kiwify", "stripe"])
-def test_many_sales_arrive_once_each(gateway: str, receiver: Receiver) -> None:
+def test_many_sales_arrive_once_each() -> None:
     """Hundreds on kept connections: none lost, none doubled, and somebody watching learns how far it is."""
-    done = golive(gateway, "approved", "--to", receiver.url, "--secret", SECRET, "--count", "300", "--seed", "5")
-    assert done.returncode == 0, done.stderr
-    assert "300 of 300 accepted: 300 × 202" in done.stderr
-    assert "sending: " in done.stderr
-    assert len({one.body for one in receiver.got}) == len(receiver.got) == 300
+
+    def check(gateway: str) -> None:
+        with receiving() as receiver:
+            words = (gateway, "approved", "--to", receiver.url, "--secret", SECRET, "--count", "300", "--seed", "5")
+            done = golive(*words)
+        assert done.returncode == 0, done.stderr
+        assert "300 of 300 accepted: 300 × 202" in done.stderr
+        assert "sending: " in done.stderr
+        assert len({request.body for request in receiver.got}) == len(receiver.got) == 300
+
+    check_rows(["perfectpay", "hotmart", "kiwify", "stripe"], check)
 
 
 def test_the_same_seed_and_time_give_the_same_bytes(receiver: Receiver) -> None:
@@ -213,28 +234,38 @@ def test_a_value_can_be_set_before_the_body_is_signed(receiver: Receiver) -> Non
 # -- what must be refused ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["one_byte", "wrong_secret", "stale_timestamp", "missing_signature", "compressed"])
-def test_tampering_is_refused_by_the_official_sdk(kind: str, receiver: Receiver) -> None:
+def test_tampering_is_refused_by_the_official_sdk() -> None:
     """Exit 1: not accepted, as it should be; the summary says by what word."""
-    receiver.answer = judged
-    done = golive("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--tamper", kind, "--json")
-    assert done.returncode == 1, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["expected"], told["by_status"]) == ("refused", {"401": 1})
-    assert told["words"] == {"401 bad_signature": 1}
-    assert "A right receiver: refused." in done.stderr
-    assert "right: each was refused, as it must be" in done.stderr
+
+    def check(row: tuple[str, Callable[..., Done]]) -> None:
+        kind, run = row
+        with receiving() as receiver:
+            receiver.answer = judged
+            done = run("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--tamper", kind, "--json")
+        assert done.returncode == 1, done.stderr
+        summary = json.loads(done.stdout)
+        assert (summary["expected"], summary["by_status"]) == ("refused", {"401": 1})
+        assert summary["words"] == {"401 bad_signature": 1}
+        assert "A right receiver: refused." in done.stderr
+        assert "right: each was refused, as it must be" in done.stderr
+
+    kinds = ("wrong_secret", "stale_timestamp", "missing_signature", "compressed")
+    check_rows([("one_byte", golive_process), *((kind, golive) for kind in kinds)], check)
 
 
-@pytest.mark.parametrize(("status", "said"), [(202, "wrong: 1 accepted that a right receiver refuses"), (500, "")])
-def test_what_takes_a_tampered_webhook_or_crashes_on_it_is_not_called_right(
-    status: int, said: str, receiver: Receiver
-) -> None:
+def test_what_takes_a_tampered_webhook_or_crashes_on_it_is_not_called_right() -> None:
     """Only an answer of 4xx is a refusal."""
-    receiver.answer = lambda _request: (status, b"")
-    done = golive("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--tamper", "one_byte")
-    assert said in done.stderr
-    assert "right: each" not in done.stderr
+
+    def check(row: tuple[int, str]) -> None:
+        status, said = row
+        with receiving() as receiver:
+            receiver.answer = lambda _request: (status, b"")
+            done = golive("stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--tamper", "one_byte")
+        assert said in done.stderr
+        assert "right: each" not in done.stderr
+        assert len(receiver.got) == 1
+
+    check_rows([(202, "wrong: 1 accepted that a right receiver refuses"), (500, "")], check)
 
 
 def test_a_receiver_that_quotes_the_secret_is_not_quoted(receiver: Receiver) -> None:
@@ -330,14 +361,18 @@ def test_printed_curl_commands_hide_both_secrets() -> None:
     assert done.stdout.count("v1=") == 2
 
 
-@pytest.mark.parametrize("gateway", ["hotmart", "perfectpay"])
-def test_another_tenants_token_is_masked(gateway: str) -> None:
+def test_another_tenants_token_is_masked() -> None:
     """It stands in the request, and not in what is printed."""
-    words = (gateway, "approved", "--to", "http://127.0.0.1:1/", "--secret", SECRET, "--tamper")
-    done = golive(*words, "another_tenants_secret", "--other-tenant-secret", OLD, "--print-curl")
-    assert done.returncode == 0, done.stderr
-    assert "***" in done.stdout
-    assert "Signed rightly" in golive(*words, "another_tenants_secret", "--other-tenant-secret-env", "O", O=OLD).stderr
+
+    def check(gateway: str) -> None:
+        words = (gateway, "approved", "--to", "http://127.0.0.1:1/", "--secret", SECRET, "--tamper")
+        done = golive(*words, "another_tenants_secret", "--other-tenant-secret", OLD, "--print-curl")
+        assert done.returncode == 0, done.stderr
+        assert "***" in done.stdout
+        sent = golive(*words, "another_tenants_secret", "--other-tenant-secret-env", "O", O=OLD)
+        assert "Signed rightly" in sent.stderr
+
+    check_rows(["hotmart", "perfectpay"], check)
 
 
 def test_another_tenants_secret_is_refused_by_the_official_sdk(receiver: Receiver) -> None:
@@ -467,35 +502,48 @@ def curl_words(command: str, **variables: str) -> list[str]:
     return done.stdout.split("\0")[:-1]
 
 
-@pytest.mark.parametrize("gateway", ["perfectpay", "hotmart", "kiwify", "stripe"])
-def test_a_printed_curl_command_is_the_request_and_hides_the_token(gateway: str, receiver: Receiver) -> None:
+def test_a_printed_curl_command_is_the_request_and_hides_the_token() -> None:
     """Nothing is sent; a shell that has the variable makes the very same request of it."""
-    words = (gateway, "approved", "--to", f"{receiver.url}/it's", "--seed", "3", "--at", "2026-03-01T12:00:00Z")
-    printed = golive(*words, "--secret-env", "TOKEN", "--print-curl", TOKEN=SECRET)
-    assert printed.returncode == 0, printed.stderr
-    assert receiver.got == []
-    golive(*words, "--secret-env", "TOKEN", TOKEN=SECRET)
-    sent = receiver.got[0]
-    assert "nothing was sent; the same again with --seed" in printed.stderr
-    shell = curl_words(printed.stdout, TOKEN=SECRET)
-    assert shell[shell.index("--data-raw") + 1].encode() == sent.body
-    assert shell[4].endswith(sent.path)
-    headers = dict(
-        one.split(": ", 1) for one, before in zip(shell[1:], shell, strict=False) if before == "-H" and ": " in one
-    )
-    assert headers == {name: value for name, value in sent.headers.items() if name not in ("Host", "Content-Length")}
+
+    def check(gateway: str) -> None:
+        with receiving() as receiver:
+            where = ("--to", f"{receiver.url}/it's", "--seed", "3", "--at", "2026-03-01T12:00:00Z")
+            words = (gateway, "approved", *where, "--secret-env", "TOKEN")
+            printed = golive(*words, "--print-curl", TOKEN=SECRET)
+            assert printed.returncode == 0, printed.stderr
+            assert receiver.got == []
+            golive(*words, TOKEN=SECRET)
+            sent = receiver.got[0]
+        assert "nothing was sent; the same again with --seed" in printed.stderr
+        shell = curl_words(printed.stdout, TOKEN=SECRET)
+        assert shell[shell.index("--data-raw") + 1].encode() == sent.body
+        assert shell[4].endswith(sent.path)
+        headers = dict(
+            word.split(": ", 1)
+            for word, before in zip(shell[1:], shell, strict=False)
+            if before == "-H" and ": " in word
+        )
+        assert headers == {
+            name: value for name, value in sent.headers.items() if name not in ("Host", "Content-Length")
+        }
+
+    check_rows(["perfectpay", "hotmart", "kiwify", "stripe"], check)
 
 
-@pytest.mark.parametrize("kind", ["truncated_signature", "uppercase_signature", "prefix_only"])
-@pytest.mark.parametrize("gateway", ["perfectpay", "hotmart"])
-def test_a_spoiled_token_is_masked_as_well(gateway: str, kind: str) -> None:
+def test_a_spoiled_token_is_masked_as_well() -> None:
     """Most of a token is nearly the token."""
-    done = golive(
-        *(gateway, "approved", "--to", "http://127.0.0.1:1/", "--secret", SECRET, "--print-curl", "--tamper", kind)
-    )
-    assert done.returncode == 0, done.stderr
-    assert "***" in done.stdout
-    assert SECRET[:8].lower() not in done.stdout.lower()
+
+    def check(row: tuple[str, str]) -> None:
+        gateway, kind = row
+        done = golive(
+            *(gateway, "approved", "--to", "http://127.0.0.1:1/", "--secret", SECRET, "--print-curl", "--tamper", kind)
+        )
+        assert done.returncode == 0, done.stderr
+        assert "***" in done.stdout
+        assert SECRET[:8].lower() not in done.stdout.lower()
+
+    kinds = ("truncated_signature", "uppercase_signature", "prefix_only")
+    check_rows([(gateway, kind) for gateway in ("perfectpay", "hotmart") for kind in kinds], check)
 
 
 def test_a_token_in_ones_own_body_is_masked_though_it_is_another(tmp_path: Path) -> None:
@@ -514,71 +562,88 @@ HERE = ("--to", "http://127.0.0.1:1/x")
 MINE = ("--secret", SECRET)
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (
-            ("strpe", "approved", *HERE, *MINE),
-            "Did you mean 'stripe'? Known: eduzz, hotmart, kiwify, perfectpay, stripe",
-        ),
-        (("stripe", "aproved", *HERE, *MINE), "Did you mean 'approved'? Known: abandoned, approved"),
-        (("stripe", *HERE, *MINE), "Say which event of stripe: abandoned, approved"),
-        (("stripe", "approved", *HERE, *MINE, "--dialect", "vendr"), "Did you mean 'vendor'?"),
-        (
-            ("stripe", "approved", *HERE, *MINE, "--tamper", "one_bite"),
-            "Did you mean 'one_byte'? Known: another_tenants_secret",
-        ),
-        (("stripe", "approved", *HERE, *MINE, "--tamper", "forged_wrapper"), "Only Kiwify"),
-        (("stripe", "approved", *MINE), "--to http://"),
-        (("stripe", "approved", "--to", "localhost:80", *MINE), "begins with http://"),
-        (("stripe", "approved", "--to", "http://example.com/", *MINE), "--allow-host example.com"),
-        (("stripe", "approved", "--to", "http://me@127.0.0.1/", *MINE), "--allow-host"),
-        (("stripe", "approved", *HERE), "Give the secret once"),
-        (("stripe", "approved", *HERE, *MINE, "--secret-env", "PATH"), "Give the secret once"),
-        (("stripe", "approved", *HERE, "--secret-env", SECRET), "no environment variable that is set"),
-        (("stripe", "approved", *HERE, "--secret-file", "/nowhere"), "cannot be read: No such file"),
-        (("stripe", "approved", *HERE, "--secret", ""), "The secret is empty"),
-        (("stripe", "approved", *HERE, *MINE, "--set", "id"), "has no value"),
-        (("stripe", "approved", *HERE, *MINE, "--set", "no.where=1"), "Nothing at 'no'"),
-        (("stripe", *HERE, *MINE, "--body-file", "/nowhere"), "cannot be read"),
-        (("stripe", "approved", *HERE, *MINE, "--at", "noon"), "is not a time"),
-        (("stripe", "approved", *HERE, *MINE, "--old-secret", SECRET), "The old secret is the new one"),
-        (("stripe", "approved", *HERE, *MINE, "--old-secret", ""), "The old-secret is empty"),
-        (("stripe", "approved", *HERE, *MINE, "--old-secret", OLD, "--old-secret-env", "PATH"), "old-secret once"),
-        (("stripe", "approved", *HERE, *MINE, "--old-secret-env", OLD), "no environment variable that is set"),
-        (("kiwify", "approved", *HERE, *MINE, "--old-secret", OLD), "add --count 2"),
-        (("hotmart", "approved", *HERE, *MINE, "--old-secret", OLD, "--count", "2"), "one static token"),
-        (("perfectpay", "approved", *HERE, *MINE, "--old-secret", OLD, "--count", "2"), "one static token"),
-        (("stripe", "approved", *HERE, *MINE, "--old-secret", OLD, "--tamper", "one_byte"), "not both"),
-        (("stripe", "approved", *HERE, *MINE, "--tamper", "another_tenants_secret"), "No other tenant's secret"),
-        (("kiwify", "approved", *HERE, *MINE, "--switch", "wraped=true"), "Did you mean 'wrapped'?"),
-        (("kiwify", "approved", *HERE, *MINE, "--switch", "wrapped=1"), "kiwify wrapped is true or false"),
-        (("kiwify", "approved", *HERE, *MINE, "--switch", "wrapped"), "like --switch wrapped=true"),
-        (("stripe", "approved", *HERE, *MINE, "--switch", f"old_secret={OLD}"), "an option of its own"),
-        (("stripe", "approved", *HERE, *MINE, "--rate", "0"), "above 0"),
-        (("stripe", "approved", *HERE, *MINE, "--burst", "3"), "needs a rate"),
-        (("stripe", "approved", *HERE, *MINE, "--compress", "0"), "a factor above 0"),
-        (("stripe", "approved", *HERE, *MINE, "--print-curl", "--tamper", "huge"), "no command line"),
-        (("stripe", "approved", *HERE, *MINE, "--print-curl", "--tamper", "not_utf8"), "not UTF-8"),
-    ],
-)
-def test_what_cannot_be_done_is_said(words: tuple[str, ...], said: str) -> None:
+CANNOT_BE_DONE = [
+    (
+        ("strpe", "approved", *HERE, *MINE),
+        "Did you mean 'stripe'? Known: eduzz, hotmart, kiwify, perfectpay, stripe",
+    ),
+    (("stripe", "aproved", *HERE, *MINE), "Did you mean 'approved'? Known: abandoned, approved"),
+    (("stripe", *HERE, *MINE), "Say which event of stripe: abandoned, approved"),
+    (("stripe", "approved", *HERE, *MINE, "--dialect", "vendr"), "Did you mean 'vendor'?"),
+    (
+        ("stripe", "approved", *HERE, *MINE, "--tamper", "one_bite"),
+        "Did you mean 'one_byte'? Known: another_tenants_secret",
+    ),
+    (("stripe", "approved", *HERE, *MINE, "--tamper", "forged_wrapper"), "Only Kiwify"),
+    (("stripe", "approved", *MINE), "--to http://"),
+    (("stripe", "approved", "--to", "localhost:80", *MINE), "begins with http://"),
+    (("stripe", "approved", "--to", "http://example.com/", *MINE), "--allow-host example.com"),
+    (("stripe", "approved", "--to", "http://me@127.0.0.1/", *MINE), "--allow-host"),
+    (("stripe", "approved", *HERE), "Give the secret once"),
+    (("stripe", "approved", *HERE, *MINE, "--secret-env", "PATH"), "Give the secret once"),
+    (("stripe", "approved", *HERE, "--secret-env", SECRET), "no environment variable that is set"),
+    (("stripe", "approved", *HERE, "--secret-file", "/nowhere"), "cannot be read: No such file"),
+    (("stripe", "approved", *HERE, "--secret", ""), "The secret is empty"),
+    (("stripe", "approved", *HERE, *MINE, "--set", "id"), "has no value"),
+    (("stripe", "approved", *HERE, *MINE, "--set", "no.where=1"), "Nothing at 'no'"),
+    (("stripe", *HERE, *MINE, "--body-file", "/nowhere"), "cannot be read"),
+    (("stripe", "approved", *HERE, *MINE, "--at", "noon"), "is not a time"),
+    (("stripe", "approved", *HERE, *MINE, "--old-secret", SECRET), "The old secret is the new one"),
+    (("stripe", "approved", *HERE, *MINE, "--old-secret", ""), "The old-secret is empty"),
+    (("stripe", "approved", *HERE, *MINE, "--old-secret", OLD, "--old-secret-env", "PATH"), "old-secret once"),
+    (("stripe", "approved", *HERE, *MINE, "--old-secret-env", OLD), "no environment variable that is set"),
+    (("kiwify", "approved", *HERE, *MINE, "--old-secret", OLD), "add --count 2"),
+    (("hotmart", "approved", *HERE, *MINE, "--old-secret", OLD, "--count", "2"), "one static token"),
+    (("perfectpay", "approved", *HERE, *MINE, "--old-secret", OLD, "--count", "2"), "one static token"),
+    (("stripe", "approved", *HERE, *MINE, "--old-secret", OLD, "--tamper", "one_byte"), "not both"),
+    (("stripe", "approved", *HERE, *MINE, "--tamper", "another_tenants_secret"), "No other tenant's secret"),
+    (("kiwify", "approved", *HERE, *MINE, "--switch", "wraped=true"), "Did you mean 'wrapped'?"),
+    (("kiwify", "approved", *HERE, *MINE, "--switch", "wrapped=1"), "kiwify wrapped is true or false"),
+    (("kiwify", "approved", *HERE, *MINE, "--switch", "wrapped"), "like --switch wrapped=true"),
+    (("stripe", "approved", *HERE, *MINE, "--switch", f"old_secret={OLD}"), "an option of its own"),
+    (("stripe", "approved", *HERE, *MINE, "--rate", "0"), "above 0"),
+    (("stripe", "approved", *HERE, *MINE, "--burst", "3"), "needs a rate"),
+    (("stripe", "approved", *HERE, *MINE, "--compress", "0"), "a factor above 0"),
+    (("stripe", "approved", *HERE, *MINE, "--print-curl", "--tamper", "huge"), "no command line"),
+    (("stripe", "approved", *HERE, *MINE, "--print-curl", "--tamper", "not_utf8"), "not UTF-8"),
+]
+
+
+def test_what_cannot_be_done_is_said() -> None:
     """Exit 2, a sentence with the nearest guess and all that there is; no secret, no stack trace."""
-    done = golive(*words)
+
+    def check(row: tuple[tuple[str, ...], str]) -> None:
+        words, said = row
+        refused(golive(*words), said)
+
+    check_rows(CANNOT_BE_DONE, check)
+
+
+def test_a_usage_error_is_the_same_in_this_process_and_in_a_shell() -> None:
+    """Exit code 2 and the same line: otherwise the table above would prove nothing of the real command."""
+    words, said = CANNOT_BE_DONE[0]
+    real, here = golive_process(*words), golive(*words)
+    refused(real, said)
+    assert (real.returncode, real.stdout, real.stderr) == (here.returncode, here.stdout, here.stderr)
+
+
+def refused(done: Done, said: str) -> None:
+    """Check that the command has refused, in one line that holds these words."""
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [(), ("--help",)])
-def test_alone_it_shows_examples(words: tuple[str, ...]) -> None:
+def test_alone_it_shows_examples() -> None:
     """To read, to copy, to change."""
-    done = golive(*words, COLUMNS="200")
-    shown = done.stdout + done.stderr
-    assert (
-        "golive trigger stripe approved --to http://127.0.0.1:8080/webhooks/stripe --secret-env STRIPE_SECRET" in shown
-    )
-    assert done.returncode == (0 if words else 2)
+    wanted = "golive trigger stripe approved --to http://127.0.0.1:8080/webhooks/stripe --secret-env STRIPE_SECRET"
+
+    def check(words: tuple[str, ...]) -> None:
+        done = golive(*words, COLUMNS="200")
+        assert wanted in done.stdout + done.stderr
+        assert done.returncode == (0 if words else 2)
+
+    check_rows([(), ("--help",)], check)
 
 
 # -- the end -------------------------------------------------------------------------------------------------
@@ -599,7 +664,18 @@ def hanging(receiver: Receiver) -> Iterator[None]:
 def test_ctrl_c_leaves_nothing(sign: signal.Signals, receiver: Receiver) -> None:
     """Ended at once though nobody answers: exit 130, what was done so far is said, no process and no socket is left."""
     with hanging(receiver):
-        words = [GOLIVE, "trigger", "stripe", "approved", "--to", receiver.url, "--secret", SECRET, "--count", "200"]
+        words = [
+            command_line.GOLIVE,
+            "trigger",
+            "stripe",
+            "approved",
+            "--to",
+            receiver.url,
+            "--secret",
+            SECRET,
+            "--count",
+            "200",
+        ]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
             assert receiver.arrived.wait(WITHIN_S)
             assert psutil.Process(running.pid).children(recursive=True) == []

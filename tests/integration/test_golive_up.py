@@ -1,4 +1,7 @@
-"""`golive up`, `status` and `down` as their users start them; nothing is left after any ending."""
+"""`golive up`, `status` and `down`: what they start, say and end; nothing is left after any ending.
+
+Environments are started by the real command. Tests that only ask a running one share it, each with its own webhooks.
+"""
 
 import contextlib
 import http.server
@@ -20,15 +23,16 @@ import requests
 from simulators.console.rows import shown
 from simulators.console.words import REFUSALS, refusal
 from simulators.meta.errors import TABLE
+from tests import command_line
+from tests.command_line import GOLIVE
+from tests.rows import check_rows
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
 LIMIT_S = 60
 SPAN = 8
 
 
-@pytest.fixture
-def base() -> int:
-    """A port with some free ones after it."""
+def free_base() -> int:
+    """Return a port with some free ones after it."""
     for _ in range(200):
         with contextlib.ExitStack() as held:
             first = held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
@@ -40,16 +44,35 @@ def base() -> int:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment whose state is nobody else's; whatever a red test left running is ended."""
-    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "TMPDIR": str(tmp_path), "COLUMNS": "200"}
+def base() -> int:
+    """A port with some free ones after it."""
+    return free_base()
+
+
+@contextlib.contextmanager
+def state_in(folder: Path) -> Iterator[dict[str, str]]:
+    """Environment variables that keep the state in this folder; what a red test has left running is ended."""
+    env = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "TMPDIR": str(folder), "COLUMNS": "200"}
     yield env
     for state in json.loads(golive(env, "status", "--json").stdout)["running"]:
         golive(env, "down", "--port-base", str(state["port_base"]))
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment with a state of this test's own."""
+    with state_in(tmp_path) as env:
+        yield env
+
+
 def golive(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([GOLIVE, *arguments], capture_output=True, text=True, env=env, timeout=LIMIT_S, check=False)
+    """Run the command in this process."""
+    return command_line.golive(*arguments, env=env)
+
+
+def golive_process(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command."""
+    return command_line.golive_process(*arguments, env=env, within_s=LIMIT_S)
 
 
 @contextlib.contextmanager
@@ -114,6 +137,41 @@ def receiver() -> Iterator[Receiver]:
         server.shutdown()
 
 
+class Shared:
+    """An environment that several tests ask, and what one of them has sent."""
+
+    def __init__(self, env: dict[str, str], state: dict[str, Any]) -> None:
+        self.env = env
+        self.gateways, self.console = url(state, "gateways"), url(state, "console")
+        self.port_of_console = int(self.console.rpartition(":")[2])
+        self.before = 0
+        """The number of the last webhook that was sent before this test."""
+
+    def sent(self, after: object) -> requests.Response:
+        return requests.get(f"{self.gateways}/_golive/sent?after={after}", timeout=5)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What the page shows of this test's webhooks."""
+        return [row for row in news(self.console)["sent"]["rows"] if row["seq"] > self.before]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """One `golive up` for all tests that only ask it."""
+    with (
+        state_in(tmp_path_factory.mktemp("shared")) as env,
+        foreground(env, "--port-base", str(free_base())) as (_, state),
+    ):
+        yield Shared(env, state)
+
+
+@pytest.fixture
+def shared(environment: Shared) -> Shared:
+    """The shared environment, before this test has sent anything."""
+    environment.before = max((one["seq"] for one in environment.sent(0).json()["sent"]), default=0)
+    return environment
+
+
 def send(gateways: str, receiver: Receiver, **changes: Any) -> dict[str, Any]:
     wish = {"gateway": "hotmart", "event": "approved", "dialect": "vendor", "secret": "s3cr3t-hottok", "seed": "up/1"}
     wish |= {"to": f"http://127.0.0.1:{receiver.server_port}/hook?key=private", **changes}
@@ -161,7 +219,7 @@ def test_a_killed_up_is_swept_up(base: int, home: dict[str, str]) -> None:
         members = family(process.pid)
         process.kill()
         wait_gone(members)
-    done = golive(home, "status", "--json")
+    done = golive_process(home, "status", "--json")
     assert (done.returncode, json.loads(done.stdout)) == (1, {"running": []})
 
 
@@ -178,7 +236,7 @@ def test_a_fake_that_dies_ends_it_with_a_word(base: int, home: dict[str, str]) -
 
 def test_detached_status_down(base: int, home: dict[str, str]) -> None:
     """--detach returns when all answers; status says so with exit 0; down ends it; then status is 1."""
-    done = golive(home, "up", "--detach", "--json", "--port-base", str(base))
+    done = golive_process(home, "up", "--detach", "--json", "--port-base", str(base))
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert requests.get(url(told, "meta") + "/_golive/health", timeout=5).ok
@@ -186,13 +244,13 @@ def test_detached_status_down(base: int, home: dict[str, str]) -> None:
     state_file = Path(home["XDG_STATE_HOME"]) / "golive" / f"up-{base}.json"
     assert (state_file.stat().st_mode & 0o777, state_file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
-    status = golive(home, "status", "--json")
+    status = golive_process(home, "status", "--json")
     assert status.returncode == 0
     [running] = json.loads(status.stdout)["running"]
     assert running["answers"] == {"meta": True, "gateways": True, "console": True}
     assert "key" not in running
 
-    down = golive(home, "down", "--json")
+    down = golive_process(home, "down", "--json")
     assert (down.returncode, [one["port_base"] for one in json.loads(down.stdout)["ended"]]) == (0, [base])
     wait_gone(members)
     assert golive(home, "status").returncode == 1
@@ -218,7 +276,7 @@ def test_status_sees_a_part_that_does_not_answer(base: int, home: dict[str, str]
 def test_a_taken_port_says_who_has_it(base: int, home: dict[str, str]) -> None:
     """Exit 2 before anything is started: which fake, which port, which process, which option."""
     with socket.create_server(("127.0.0.1", base + 1)):
-        done = golive(home, "up", "--port-base", str(base))
+        done = golive_process(home, "up", "--port-base", str(base))
     assert done.returncode == 2
     assert f"The fake gateways cannot listen on 127.0.0.1:{base + 1}: Address already in use." in done.stderr
     assert f"pid {os.getpid()}" in done.stderr
@@ -234,22 +292,24 @@ def test_a_second_up_names_the_first(base: int, home: dict[str, str]) -> None:
         assert requests.get(url(told, "meta") + "/_golive/health", timeout=5).ok
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
+def test_bad_wishes_are_sentences(home: dict[str, str]) -> None:
+    """Exit 2 and what to do instead."""
+    rows = [
         (["--only", "metaa"], "Did you mean 'meta'"),
         (["--only", ","], "names no fake"),
         (["--listen", "localhost"], "an address like"),
         (["--listen", "0.0.0.0", "--only", "meta"], "leaves the page out"),
         (["--port-base", "80"], "--port-base is from 1024"),
         (["--env-file", "no/such/folder/x"], "there is no folder"),
-    ],
-)
-def test_bad_wishes_are_sentences(home: dict[str, str], arguments: list[str], says: str) -> None:
-    """Exit 2 and what to do instead."""
-    done = golive(home, "up", *arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
+    ]
+
+    def check(row: tuple[list[str], str]) -> None:
+        arguments, says = row
+        done = golive(home, "up", *arguments)
+        assert done.returncode == 2
+        assert says in done.stderr
+
+    check_rows(rows, check)
 
 
 def test_a_file_of_somebody_elses_is_not_overwritten(home: dict[str, str], tmp_path: Path) -> None:
@@ -269,80 +329,74 @@ def test_only_starts_only_those(base: int, home: dict[str, str]) -> None:
             pass
 
 
-def test_what_was_sent_is_told_without_secrets(base: int, home: dict[str, str], receiver: Receiver) -> None:
+def test_what_was_sent_is_told_without_secrets(shared: Shared, receiver: Receiver) -> None:
     """The log and the page's rows hold the answer's status and word; no secret, no query, nobody's text."""
-    with foreground(home, "--port-base", str(base)) as (_, told):
-        gateways = url(told, "gateways")
-        first = send(gateways, receiver, set={"data.buyer.name": "Joana Secreta", "data.purchase.price.value": 1})
-        log = requests.get(f"{gateways}/_golive/sent", timeout=5)
-        [sent] = log.json()["sent"]
-        assert (sent["status"], sent["word"], sent["sale_id"]) == (202, "accepted", first["sale_id"])
-        assert (sent["to"], sent["outcome"]) == (f"http://127.0.0.1:{receiver.server_port}/hook?…", "purchase")
-        assert requests.get(f"{gateways}/_golive/sent?after=1", timeout=5).json()["sent"] == []
-        assert requests.get(f"{gateways}/_golive/sent?after=x", timeout=5).status_code == 400
+    first = send(shared.gateways, receiver, set={"data.buyer.name": "Joana Secreta", "data.purchase.price.value": 1})
+    log = shared.sent(shared.before)
+    [sent] = log.json()["sent"]
+    assert (sent["status"], sent["word"], sent["sale_id"]) == (202, "accepted", first["sale_id"])
+    assert (sent["to"], sent["outcome"]) == (f"http://127.0.0.1:{receiver.server_port}/hook?…", "purchase")
+    assert shared.sent(sent["seq"]).json()["sent"] == []
+    assert shared.sent("x").status_code == 400
 
-        [row] = news(url(told, "console"))["sent"]["rows"]
-        assert row["order"] == first["sale_id"]
-        assert row["trigger"].startswith("golive trigger hotmart approved --to ")
-        for text in (log.text, json.dumps(row)):
-            for secret in ("s3cr3t", "private", "Joana", "joe@example.com"):
-                assert secret not in text
+    [row] = shared.rows()
+    assert row["order"] == first["sale_id"]
+    assert row["trigger"].startswith("golive trigger hotmart approved --to ")
+    for text in (log.text, json.dumps(row)):
+        for secret in ("s3cr3t", "private", "Joana", "joe@example.com"):
+            assert secret not in text
 
 
-def test_again_sends_the_same_body(base: int, home: dict[str, str], receiver: Receiver) -> None:
+def test_again_sends_the_same_body(shared: Shared, receiver: Receiver) -> None:
     """What the page's button does: same bytes once more, and the log says of which it is the repetition."""
-    with foreground(home, "--port-base", str(base)) as (_, told):
-        console, gateways = url(told, "console"), url(told, "gateways")
-        send(gateways, receiver)
-        plain = requests.post(f"{console}/api/again", json={"seq": 1}, timeout=10)
-        assert plain.status_code == 403  # another site's form could send this
-        ours = {"X-Golive": "console"}
-        answer = requests.post(f"{console}/api/again", json={"seq": 1}, headers=ours, timeout=10)
-        assert (answer.status_code, answer.json()["status"]) == (200, 202)
-        assert len(receiver.bodies) == 2
-        assert receiver.bodies[0] == receiver.bodies[1]
-        assert [one["again_of"] for one in news(console)["sent"]["rows"]] == [None, 1]
-        gone = requests.post(f"{console}/api/again", json={"seq": 99}, headers=ours, timeout=10)
-        assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_webhook")
+    console = shared.console
+    send(shared.gateways, receiver)
+    [row] = shared.rows()
+    plain = requests.post(f"{console}/api/again", json={"seq": row["seq"]}, timeout=10)
+    assert plain.status_code == 403  # another site's form could send this
+    ours = {"X-Golive": "console"}
+    answer = requests.post(f"{console}/api/again", json={"seq": row["seq"]}, headers=ours, timeout=10)
+    assert (answer.status_code, answer.json()["status"]) == (200, 202)
+    assert len(receiver.bodies) == 2
+    assert receiver.bodies[0] == receiver.bodies[1]
+    assert [one["again_of"] for one in shared.rows()] == [None, row["seq"]]
+    gone = requests.post(f"{console}/api/again", json={"seq": 99}, headers=ours, timeout=10)
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "unknown_webhook")
 
 
-def test_copied_trigger_sends_the_same_order(base: int, home: dict[str, str], receiver: Receiver) -> None:
+def test_copied_trigger_sends_the_same_order(shared: Shared, receiver: Receiver) -> None:
     """Of a key that `golive trigger` would make: the same bytes; of any other it sends an order, and says so."""
-    with foreground(home, "--port-base", str(base)) as (_, told):
-        plain = {"to": f"http://127.0.0.1:{receiver.server_port}/hook", "set": {"data.purchase.price.value": 1}}
-        send(url(told, "gateways"), receiver, seed="7/trigger/0", **plain)
-        send(url(told, "gateways"), receiver, seed="it's; $HOME", **plain)
-        rows = news(url(told, "console"))["sent"]["rows"]
-        assert [row["same_order"] for row in rows] == [True, False]
-        env = {**home, "GOLIVE_SECRET": "s3cr3t-hottok", "PATH": f"{Path(GOLIVE).parent}:{home['PATH']}"}
-        for row in rows:
-            subprocess.run(["sh", "-c", row["trigger"]], env=env, capture_output=True, timeout=LIMIT_S, check=True)
-        assert receiver.bodies[2] == receiver.bodies[0]
-        assert receiver.bodies[3] != receiver.bodies[1]
+    plain = {"to": f"http://127.0.0.1:{receiver.server_port}/hook", "set": {"data.purchase.price.value": 1}}
+    send(shared.gateways, receiver, seed="7/trigger/0", **plain)
+    send(shared.gateways, receiver, seed="it's; $HOME", **plain)
+    rows = shared.rows()
+    assert [row["same_order"] for row in rows] == [True, False]
+    env = {**shared.env, "GOLIVE_SECRET": "s3cr3t-hottok", "PATH": f"{Path(GOLIVE).parent}:{shared.env['PATH']}"}
+    for row in rows:
+        subprocess.run(["sh", "-c", row["trigger"]], env=env, capture_output=True, timeout=LIMIT_S, check=True)
+    assert receiver.bodies[2] == receiver.bodies[0]
+    assert receiver.bodies[3] != receiver.bodies[1]
 
 
-def test_copied_curl_sends_the_same_order(base: int, home: dict[str, str], receiver: Receiver) -> None:
+def test_copied_curl_sends_the_same_order(shared: Shared, receiver: Receiver) -> None:
     """What is copied works in a shell once the secret is in its variable."""
-    with foreground(home, "--port-base", str(base)) as (_, told):
-        gateways = url(told, "gateways")
-        send(gateways, receiver, to=f"http://127.0.0.1:{receiver.server_port}/hook", seed="it's $HOME `x`")
-        [row] = news(url(told, "console"))["sent"]["rows"]
-        env = {**home, "GOLIVE_SECRET": "s3cr3t-hottok"}
-        done = subprocess.run(["sh", "-c", row["curl"]], env=env, capture_output=True, text=True, check=False)
-        assert json.loads(done.stdout)["status"] == 202, done.stdout + done.stderr
-        assert receiver.bodies[0] == receiver.bodies[1]
+    send(shared.gateways, receiver, to=f"http://127.0.0.1:{receiver.server_port}/hook", seed="it's $HOME `x`")
+    [row] = shared.rows()
+    env = {**shared.env, "GOLIVE_SECRET": "s3cr3t-hottok"}
+    done = subprocess.run(["sh", "-c", row["curl"]], env=env, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["status"] == 202, done.stdout + done.stderr
+    assert receiver.bodies[0] == receiver.bodies[1]
 
 
-def test_another_site_reads_nothing(base: int, home: dict[str, str]) -> None:
+def test_another_site_reads_nothing(shared: Shared) -> None:
     """On loopback the page answers to names of this machine only (DNS rebinding); its CSP allows its own files only."""
-    with foreground(home, "--port-base", str(base)) as (_, told):
-        console = url(told, "console")
-        for path in ("/", "/api/news"):
-            assert requests.get(console + path, headers={"Host": "evil.example"}, timeout=5).status_code == 403
-        page = requests.get(console, headers={"Host": f"localhost:{base + 2}"}, timeout=5)
-        assert page.status_code == 200
-        assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
-        assert "Access-Control-Allow-Origin" not in page.headers
+    console = shared.console
+    for path in ("/", "/api/news"):
+        assert requests.get(console + path, headers={"Host": "evil.example"}, timeout=5).status_code == 403
+    page = requests.get(console, headers={"Host": f"localhost:{shared.port_of_console}"}, timeout=5)
+    assert page.status_code == 200
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    assert "Access-Control-Allow-Origin" not in page.headers
 
 
 def test_listen_demands_a_token_that_works_once(base: int, home: dict[str, str]) -> None:
@@ -386,9 +440,9 @@ def test_every_refusal_has_plain_words() -> None:
     assert "no words" in refusal(400, 987, 1, None)
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
+def test_what_may_be_shown_of_a_text() -> None:
+    """One line, no marks, no e-mail, an end."""
+    rows: list[tuple[object, str | None]] = [
         (None, None),
         (7, None),
         ("HP123", "HP123"),
@@ -396,8 +450,10 @@ def test_every_refusal_has_plain_words() -> None:
         ("joe@example.com", "(e-mail hidden)"),
         ("https://x.example/?mail=joe%40example.com&y", "https://x.example/?mail=(e-mail hidden)&y"),
         ("x" * 500, "x" * 159 + "…"),
-    ],
-)
-def test_what_may_be_shown_of_a_text(given: object, told: str | None) -> None:
-    """One line, no marks, no e-mail, an end."""
-    assert shown(given) == told
+    ]
+
+    def check(row: tuple[object, str | None]) -> None:
+        text, expected = row
+        assert shown(text) == expected
+
+    check_rows(rows, check)

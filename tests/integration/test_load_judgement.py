@@ -2,40 +2,18 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.command_line import GOLIVE
+from tests.integration.load_target import target_file
+
 pytestmark = pytest.mark.nightly
 
-GOLIVE = str(Path(sys.executable).parent / "golive")
-TARGET = Path(__file__).with_name("load_target.py")
 #: Over a thousand samples, which is what a p95 needs, in as few seconds as that takes.
 RATE, SECONDS = 110, 12
-
-
-def target_file(folder: Path, *words: str) -> Path:
-    """The small target, started with these words of its own."""
-    known = ["python", str(TARGET), "--tenants", str(folder / "tenants.json")]
-    start = [*known, "--port", "${port}", "--meta", "${meta_url}", *words]
-    path = folder / "golive.toml"
-    path.write_text(
-        f"""
-[target]
-name = "small"
-base_url = "http://127.0.0.1:${{port}}"
-[target.start]
-web = {json.dumps(start)}
-[target.gateways]
-stripe = ["vendor"]
-[target.tenants]
-provision = {json.dumps([*known, "--provision"])}
-""",
-        encoding="utf-8",
-    )
-    return path
 
 
 def load(folder: Path, *words: str) -> tuple[int, dict[str, Any], str]:

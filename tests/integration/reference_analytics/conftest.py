@@ -15,10 +15,11 @@ NOON = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def url(postgres: Any) -> str:
+def url(postgres: Any) -> Iterator[str]:
     """A fresh database with the schema."""
-    found: str = postgres.new()
-    return found
+    fresh: str = postgres.new()
+    yield fresh
+    postgres.drop(fresh)
 
 
 @pytest.fixture

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +23,7 @@ from reference_impl.web.app import create_app
 from reference_impl.web.dashboard import blueprint
 from reference_impl.web.database import Database
 from reference_impl.web.login import Door
+from tests import command_line
 from tests.integration.reference_analytics.conftest import NOON, converted, hours, tenant
 
 PASSWORD = "correct horse battery staple"
@@ -508,15 +506,11 @@ def test_trouble_is_a_page_without_details(world: World, error: Exception, statu
     assert answer.headers["Content-Security-Policy"]
 
 
-def command(url: str, *arguments: str, given: str) -> tuple[int, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "reference_impl", *arguments],
-        check=False,
-        input=given,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "DATABASE_URL": url, "AWS_DEFAULT_REGION": "us-east-1"},
-    )
+def command(url: str, *arguments: str, given: str, as_process: bool = False) -> tuple[int, Any]:
+    """Run one of the reference's commands, in this process unless `as_process`; exit code and answer."""
+    env = {"DATABASE_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
+    run = command_line.reference_process if as_process else command_line.reference
+    done = run(*arguments, given=given, env=env)
     assert "Traceback" not in done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -524,14 +518,15 @@ def command(url: str, *arguments: str, given: str) -> tuple[int, Any]:
 def test_users_are_made_and_unmade_by_command(world: World) -> None:
     """The password comes by standard input, is answered nowhere, and is kept as a slow, salted hash."""
     good = {"tenant": "t1", "name": "eva", "password": "only-said-to-stdin"}
-    assert command(world.url, "user", "create", given=json.dumps(good)) == (0, {"name": "eva", "tenant": "t1"})
+    made = command(world.url, "user", "create", given=json.dumps(good), as_process=True)
+    assert made == (0, {"name": "eva", "tenant": "t1"})
     row = world.db.execute("SELECT password_hash FROM dashboard_users WHERE name = 'eva'").fetchone() or ("",)
     assert row[0].startswith("scrypt:32768:8:3$")
     assert "only-said" not in row[0]
     assert log_in(world.browser(), "Eva ", "only-said-to-stdin").status_code == 303
     assert command(world.url, "user", "delete", given='{"name": "eva"}') == (0, {"name": "eva"})
     assert log_in(world.browser(), "eva", "only-said-to-stdin").status_code == 401
-    assert command(world.url, "user", "delete", given='{"name": "eva"}')[0] == 1
+    assert command(world.url, "user", "delete", given='{"name": "eva"}', as_process=True)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -565,7 +560,7 @@ def test_the_database_holds_no_token(world: World) -> None:
 def test_analytics_by_command(world: World) -> None:
     """An operator can refresh and rebuild by hand."""
     converted(world.db)
-    code, told = command(world.url, "analytics", given="")
+    code, told = command(world.url, "analytics", given="", as_process=True)
     assert (code, told["changes"]) == (0, 1)
     converted(world.db)
     assert command(world.url, "analytics", given="")[1]["changes"] == 1

@@ -315,8 +315,10 @@ def secrets(aws_url: str) -> Iterator[SecretStore]:
 @pytest.fixture
 def world(postgres: Any, sqs_client: Any) -> Iterator[World]:
     """A database and queues of the test's own."""
-    with World(database_url=postgres.new(), sqs=sqs_client, prefix=f"dispatch_{uuid.uuid4().hex[:10]}") as world:
+    url = postgres.new()
+    with World(database_url=url, sqs=sqs_client, prefix=f"dispatch_{uuid.uuid4().hex[:10]}") as world:
         yield world
+    postgres.drop(url)
 
 
 class OperatorProgram:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reference_impl import logs, operations, provisioning
-from reference_impl.__main__ import main
+from reference_impl import operations, provisioning
 from reference_impl.domain.hashing import sha256
 from reference_impl.provisioning import AllowWish, FlagWish, NotProvisioned, PersonWish, SecretWish
+from tests import command_line
+from tests.rows import check_rows
 
 if TYPE_CHECKING:
     from conftest import OperatorProgram, World  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
@@ -75,9 +74,9 @@ def test_one_that_has_ended_does_not_come_back(world: World, secrets: SecretStor
     assert rotate(world, secrets, tenant, now_s=NOW_S + 200, secret="third-value") == ["third-value", "second-value"]
 
 
-@pytest.mark.parametrize(
-    ("wish", "told"),
-    [
+def test_a_rotation_that_means_nothing_changes_nothing(world: World, secrets: SecretStore, tenant: str) -> None:
+    """And no secret is in the refusal."""
+    rows: list[tuple[Mapping[str, Any], str]] = [
         ({"secret": "short"}, "secret: "),
         ({"secret": "        "}, "secret: "),
         ({}, "Either secret or end_overlap"),
@@ -86,35 +85,37 @@ def test_one_that_has_ended_does_not_come_back(world: World, secrets: SecretStor
         ({"secret": "good-enough", "gateway": "strpe"}, "no such gateway; known: eduzz, hotmart"),
         ({"secret": "good-enough", "gateway": "kiwify"}, "does not use kiwify"),
         ({"secret": "good-enough", "tenant": "nobody"}, "There is no tenant"),
-    ],
-)
-def test_a_rotation_that_means_nothing_changes_nothing(
-    world: World, secrets: SecretStore, tenant: str, wish: Mapping[str, Any], told: str
-) -> None:
-    """And no secret is in the refusal."""
+    ]
     begun = version(world, tenant)
-    with pytest.raises(NotProvisioned, match=told) as refused:
-        rotate(world, secrets, tenant, **wish)
-    assert "good-enough" not in str(refused.value)
-    assert (valid(secrets, tenant, NOW_S), version(world, tenant)) == (["first-of-stripe"], begun)
+
+    def check(row: tuple[Mapping[str, Any], str]) -> None:
+        wish, sentence = row
+        with pytest.raises(NotProvisioned, match=sentence) as refused:
+            rotate(world, secrets, tenant, **wish)
+        assert "good-enough" not in str(refused.value)
+        assert (valid(secrets, tenant, NOW_S), version(world, tenant)) == (["first-of-stripe"], begun)
+
+    check_rows(rows, check)
 
 
-@pytest.mark.parametrize(
-    ("kind", "wish", "told"),
-    [
+def test_a_wish_that_means_nothing_is_refused(world: World) -> None:
+    """In words that name the field."""
+    rows = [
         (FlagWish, {"flag": "on"}, "gateway or tenant"),
         (FlagWish, {"gateway": "stripe", "flag": "maybe"}, "flag: "),
         (FlagWish, {"gateway": "stripe", "tenant": "nobody", "flag": "on"}, "nobody is no tenant"),
         (AllowWish, {"gateway": "stripe", "allow": ["10.0.0.1/8"]}, "host bits set"),
         (AllowWish, {"gateway": "stripe", "allow": ["example.com"]}, "allow"),
         (AllowWish, {"gateway": "stripe", "tenant": "nobody", "allow": []}, "nobody is no tenant"),
-    ],
-)
-def test_a_wish_that_means_nothing_is_refused(world: World, kind: Any, wish: Mapping[str, Any], told: str) -> None:
-    """In words that name the field."""
-    put = provisioning.put_flag if kind is FlagWish else provisioning.put_allowed
-    with pytest.raises(NotProvisioned, match=told):
-        put(world.db, provisioning.read(kind, wish))
+    ]
+
+    def check(row: tuple[Any, Mapping[str, Any], str]) -> None:
+        kind, wish, sentence = row
+        put = provisioning.put_flag if kind is FlagWish else provisioning.put_allowed
+        with pytest.raises(NotProvisioned, match=sentence):
+            put(world.db, provisioning.read(kind, wish))
+
+    check_rows(rows, check)
 
 
 def test_a_person_is_never_quoted() -> None:
@@ -145,28 +146,17 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture(params=["single commands", "operate"])
-def ask(
-    request: pytest.FixtureRequest,
-    operator_env: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Ask:
+def ask(request: pytest.FixtureRequest, operator_env: dict[str, str]) -> Ask:
     """Carries out actions by one of the two ways. The commands run in this process: a start of each would cost more."""
     if request.param == "operate":
         program: OperatorProgram = request.getfixturevalue("program")
         return program.ask
-    for name, value in operator_env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(logs, "set_up", lambda _: None)  # the test's own logging stays
 
     def run(action: str, **given: Any) -> Any:
-        monkeypatch.setattr(sys, "argv", ["reference_impl", *COMMANDS[action]])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(given)))
-        code = main()
-        written = capsys.readouterr()
-        assert EMAIL not in written.out + written.err
-        output = json.loads(written.out)
-        assert code == (1 if "error" in output else 0)
+        done = command_line.reference(*COMMANDS[action], given=json.dumps(given), env=operator_env)
+        assert EMAIL not in done.stdout + done.stderr
+        output = json.loads(done.stdout)
+        assert done.returncode == (1 if "error" in output else 0)
         return output.get("error", output)
 
     return run
