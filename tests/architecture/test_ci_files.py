@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github" / "workflows" / "golive.yml"
@@ -18,7 +19,7 @@ COMPOSE = ROOT / "compose.yaml"
 BIN = Path(sys.executable).parent
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("schema", "file"),
     [("vendor.github-workflows", GITHUB), ("vendor.gitlab-ci", GITLAB), ("vendor.compose-spec", COMPOSE)],
 )

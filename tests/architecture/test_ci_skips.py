@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ci", "reviewed", "code"),
     [("", "", 0), ("true", "", 1), ("true", "no moon tonight", 0), ("true", "no moon", 1)],
 )

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer
 
 import harness.cli as home
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -56,7 +56,7 @@ def wrong_in(line: str) -> str:
     return f"golive {words[0]} has no {', '.join(sorted(unknown))}" if unknown else ""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@each_row("page", PAGES)
 def test_what_a_page_says_can_be_typed(page: Path) -> None:
     assert [f"{line}: {wrong}" for line in said(page) if (wrong := wrong_in(line))] == []
 
@@ -66,7 +66,7 @@ def test_the_pages_say_something() -> None:
     assert sum(len(said(page)) for page in PAGES) > 80
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "wrong"),
     [
         ("golive rnu", "no command rnu"),

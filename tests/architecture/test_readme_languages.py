@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 PAIR = ("README.md", "README.pt-BR.md")
@@ -65,7 +65,7 @@ def test_each_leads_to_the_other_at_once() -> None:
         assert f"]({other})" in "".join(text.splitlines()[:4])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "kind"),
     [
         ("golive drill dlq", "golive drill queue", "typed"),

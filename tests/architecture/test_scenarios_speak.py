@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 HOME = Path(__file__).parents[2] / "scenarios"
 
@@ -13,7 +13,7 @@ def wordless(source: str) -> list[int]:
     return [one.lineno for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Assert) and one.msg is None]
 
 
-@pytest.mark.parametrize("path", sorted(HOME.rglob("test_*.py")), ids=lambda path: path.stem)
+@each_row("path", sorted(HOME.rglob("test_*.py")))
 def test_every_assert_has_its_words(path: Path) -> None:
     """`assert 152138.0 == 1521.38` tells nobody what to mend."""
     assert wordless(path.read_text()) == []

@@ -10,7 +10,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
-import pytest
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 #: What a run of golive imports from: load generators and benchmarks are set up by `make setup-dev`.
@@ -31,7 +31,7 @@ def settings_module() -> ModuleType:
 MODULE = settings_module()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("lines", "expected"),
     [
         (["global.index-url='https://mine.test/simple'"], ["export UV_DEFAULT_INDEX=https://mine.test/simple"]),

@@ -11,6 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.rows import each_row
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("harness", "simulators", "scenarios", "load", "reference_impl", "reports")
 
@@ -38,7 +40,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("place", "planted", "contract"),
     [
         ("reference_impl/domain/planted.py", "import simulators", "The reference is an island"),

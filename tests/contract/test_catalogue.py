@@ -41,6 +41,7 @@ from simulators.meta.nodes import LISTED
 from simulators.meta.tokens import ERROR_OF_STATE, STATES
 from simulators.pagerduty.errors import TABLE as PAGERDUTY_TABLE
 from simulators.pagerduty.faults import FAULTS as PAGERDUTY_FAULTS
+from tests.rows import each_row
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 LIMIT_S = 30.0
@@ -315,7 +316,7 @@ def receiver() -> Iterator[tuple[str, dict[str, Door]]]:
 
 
 Receiver = tuple[str, dict[str, Door]]
-every_scheme = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
+every_scheme = each_row(("name", "dialect"), SPOKEN)
 
 
 def a_door(receiver: Receiver, name: str, dialect: str) -> tuple[str, Door]:
@@ -354,7 +355,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 @every_scheme
-@pytest.mark.parametrize("kind", sorted(TAMPERINGS))
+@each_row("kind", sorted(TAMPERINGS))
 def test_every_tampering_is_applied_and_judged(
     kind: str, name: str, dialect: str, gateways: Fake, receiver: Receiver
 ) -> None:
@@ -402,7 +403,7 @@ def another(one: Switch) -> Any:
     return one.others[0] if one.others else ANOTHER.get(type(one.default), one.default)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "one"),
     [pytest.param(name, one, id=f"{name}-{one.name}") for name, one in SWITCHES if not one.is_secret],
 )
@@ -583,7 +584,7 @@ def expected_error(name: str) -> tuple[int, int, int | None, bool | None]:
     return row.status, row.code, row.subcode, row.is_transient
 
 
-@pytest.mark.parametrize("name", sorted({**REQUESTS, **STRICT_REQUESTS}))
+@each_row("name", sorted({**REQUESTS, **STRICT_REQUESTS}))
 def test_every_answer_of_meta_is_given_to_a_request(name: str, meta: Fake, strict_meta: Fake) -> None:
     """HTTP status, code, subcode and is_transient as the page says; the message is the row's with its blanks filled."""
     answer = REQUESTS[name](meta) if name in REQUESTS else STRICT_REQUESTS[name](strict_meta)
@@ -602,7 +603,7 @@ def test_a_right_proof_is_taken(strict_meta: Fake) -> None:
     assert send(strict_meta, pixel, appsecret_proof=proof(pixel.token)).status == 200
 
 
-@pytest.mark.parametrize("name", sorted(TABLE))
+@each_row("name", sorted(TABLE))
 def test_every_answer_of_meta_can_be_armed(name: str, meta: Fake) -> None:
     """By its name, once: then it has reverted; nothing was counted, and no blank is left open in it."""
     pixel, event = a_pixel(meta), an_event()
@@ -618,7 +619,7 @@ def verdicts(meta: Fake, pixel: Pixel) -> list[list[str]]:
     return [[event["verdict"] for event in call["events"]] for call in calls]
 
 
-@pytest.mark.parametrize("state", STATES)
+@each_row("state", STATES)
 def test_every_state_of_a_token_is_felt(state: str, meta: Fake) -> None:
     """Set on a living token it refuses with its own answer; set back, the token lives."""
     pixel = a_pixel(meta)
@@ -665,7 +666,7 @@ def in_words(answer: Answer, took_s: float) -> str:
     return f"{answer.status} {told['error']['code'] if 'error' in told else told['events_received']}{late}"
 
 
-@pytest.mark.parametrize("fault", sorted(FAULTS))
+@each_row("fault", sorted(FAULTS))
 def test_every_fault_of_meta_is_armed_felt_and_reverts(fault: str, meta: Fake) -> None:
     """Armed for one call with all its parameters; the next call is as if nothing had been."""
     parameters, wanted = FELT[fault]
@@ -678,7 +679,7 @@ def test_every_fault_of_meta_is_armed_felt_and_reverts(fault: str, meta: Fake) -
     assert send(meta, pixel).status == 200
 
 
-@pytest.mark.parametrize("code", LIMITS)
+@each_row("code", LIMITS)
 def test_every_limit_tells_when_to_come_again(code: int, meta: Fake) -> None:
     """Each code of `throttle`, with the usage headers that clients read."""
     pixel = a_pixel(meta)
@@ -706,7 +707,7 @@ DOUBTFUL: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(COMPLAINTS))
+@each_row("name", sorted(COMPLAINTS))
 def test_every_complaint_is_made_of_an_event_that_is_taken(name: str, meta: Fake) -> None:
     """Of that and of nothing else; of the event without the change there is none."""
     pixel = a_pixel(meta)
@@ -766,7 +767,7 @@ BESIDE: dict[str, tuple[Callable[[Fake], Answer], Callable[[Any], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(LISTED))
+@each_row("name", sorted(LISTED))
 def test_every_request_beside_the_events_is_answered(name: str, meta: Fake) -> None:
     """200, and the shape that clients read."""
     ask, is_right = BESIDE[name]
@@ -851,7 +852,7 @@ def test_every_refusal_of_pagerduty_has_its_request() -> None:
     assert set(PAGERDUTY_TABLE) == set(PAGERDUTY_REQUESTS) | set(SIGNED_REQUESTS) | ARMED
 
 
-@pytest.mark.parametrize("name", sorted({**PAGERDUTY_REQUESTS, **SIGNED_REQUESTS}))
+@each_row("name", sorted({**PAGERDUTY_REQUESTS, **SIGNED_REQUESTS}))
 def test_every_refusal_of_pagerduty_is_given_to_a_request(
     name: str, pagerduty: Fake, verifying_pagerduty: Fake
 ) -> None:
@@ -877,7 +878,7 @@ PAGERDUTY_FELT = {
 }
 
 
-@pytest.mark.parametrize("fault", sorted(PAGERDUTY_FAULTS))
+@each_row("fault", sorted(PAGERDUTY_FAULTS))
 def test_every_fault_of_pagerduty_is_armed_felt_and_reverts(fault: str, pagerduty: Fake) -> None:
     """Once; then the next alert is taken, and what was lost is lost."""
     wire, status, worked = PAGERDUTY_FELT[fault]

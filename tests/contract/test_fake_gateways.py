@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from simulators.gateways import FakeGateway, UnknownName, Webhook, gateway, known, webhook
 from simulators.gateways._tamper import Signing, expected, tamper
 from simulators.people import Order, order
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400
 URL = "http://127.0.0.1:8080/api/v1/webhooks/x/t-1"
@@ -36,8 +37,8 @@ SALES = [
     if gateway(name).events(dialect)[event].outcome == "purchase"
 ]
 
-every_dialect = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
-every_event = pytest.mark.parametrize(("name", "dialect", "event"), SAID)
+every_dialect = each_row(("name", "dialect"), SPOKEN)
+every_event = each_row(("name", "dialect", "event"), SAID)
 
 
 def say(name: str, dialect: str, event: str, sale: Order, *, now_s: int = NOW_S, url: str = URL) -> Webhook:
@@ -95,7 +96,7 @@ def test_every_dialect_tells_a_sale(name: str, dialect: str) -> None:
     assert gateway(name).does_not_imitate
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@each_row("name", sorted(known()))
 def test_vendor_dialects_tell_what_becomes_of_a_sale(name: str) -> None:
     """Pending, refused, abandoned are ignored; refunded and chargeback reverse."""
     outcomes = {event: told.outcome for event, told in gateway(name).events("vendor").items()}
@@ -115,7 +116,7 @@ def test_every_event_is_a_json_object_with_the_buyer_or_the_sale_in_it(name: str
     assert ours & set(leaves(body))
 
 
-@pytest.mark.parametrize(("name", "dialect", "event"), SALES)
+@each_row(("name", "dialect", "event"), SALES)
 def test_a_purchase_names_its_sale_its_buyer_and_its_click(name: str, dialect: str, event: str) -> None:
     """Sale id, e-mail as typed, click id and fbclid all come through unchanged."""
     sale = order("7/contract/2", now_s=NOW_S, tracking=TRACKING)
@@ -139,7 +140,7 @@ def digest_of_everything() -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "4242"])
+@each_row("hash_seed", ["1", "4242"])
 def test_same_bytes_in_a_fresh_process(hash_seed: str) -> None:
     """Every event of every gateway is the same in a process with another PYTHONHASHSEED, time zone and locale."""
     program = (
@@ -153,7 +154,7 @@ def test_same_bytes_in_a_fresh_process(hash_seed: str) -> None:
     assert answer.stdout.strip() == digest_of_everything()
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@each_row("name", sorted(known()))
 def test_a_sale_keeps_its_id_and_deliveries_have_their_own(name: str) -> None:
     """Approved and refunded name one sale; where the vendor numbers deliveries, each has its own number."""
     sale, fake = order("7/contract/5", now_s=NOW_S), gateway(name)
@@ -163,7 +164,7 @@ def test_a_sale_keeps_its_id_and_deliveries_have_their_own(name: str) -> None:
         assert bodies[0]["id"] != bodies[1]["id"]
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@each_row("name", sorted(known()))
 def test_sale_ids_do_not_collide(name: str) -> None:
     """20,000 orders have 20,000 sale ids: a collision would look like a lost conversion."""
     first = order("7/contract/6", now_s=NOW_S)
@@ -202,7 +203,7 @@ def test_amounts_and_texts_survive_exactly(name: str, dialect: str, sale: Order)
         assert sale.product_name in set(leaves(body))
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@each_row("name", sorted(known()))
 def test_secrets_have_one_shape_and_follow_their_seed(name: str) -> None:
     """Same seed, same secret; another seed, another; none is short."""
     fake: FakeGateway = gateway(name)
@@ -220,7 +221,7 @@ def test_unknown_names_say_what_is_known(name: str, dialect: str) -> None:
         say(name, "vendr", "approved", sale)
 
 
-@pytest.mark.parametrize("name", ["hotmart", "kiwify", "perfectpay"])
+@each_row("name", ["hotmart", "kiwify", "perfectpay"])
 def test_the_plan_dialect_signs_the_raw_body(name: str) -> None:
     """X-Signature is sha256= and the HMAC-SHA256 of exactly the bytes that are sent."""
     told, secret = say(name, "plan", "approved", order("7/contract/8", now_s=NOW_S)), gateway(name).new_secret("s")
@@ -228,7 +229,7 @@ def test_the_plan_dialect_signs_the_raw_body(name: str) -> None:
     assert told.headers["X-Signature"] == "sha256=" + hmac.digest(secret.encode(), told.body, "sha256").hex()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "fields"),
     [
         ("hotmart", ["order_id", "customer", "amount", "currency", "status", "event_time", "product_id"]),
@@ -279,8 +280,8 @@ def allowed_words(annotation: Any) -> set[str]:
     return set().union(*map(allowed_words, typing.get_args(annotation)))
 
 
-@pytest.mark.parametrize("method", [None, "card", "pix", "boleto"])
-@pytest.mark.parametrize("event", sorted(set(gateway("stripe").events("vendor")) - {"thin"}))
+@each_row("method", [None, "card", "pix", "boleto"])
+@each_row("event", sorted(set(gateway("stripe").events("vendor")) - {"thin"}))
 def test_the_official_sdk_accepts_the_fake_stripe(event: str, method: Any) -> None:
     """construct_event verifies the signature and reads the type; its types know every field and every word."""
     now_s = int(time.time())  # the SDK compares with the wall clock
@@ -317,7 +318,7 @@ def test_the_official_sdk_takes_one_right_signature_of_several() -> None:
     assert judged_by_stripe(tamper("several_signatures", sent, signing), signing.secret).type
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "reason"),
     [
         ("one_byte", "No signatures found matching"),

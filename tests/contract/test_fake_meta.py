@@ -28,6 +28,7 @@ from harness.stack.simulators import LocalSimulator
 from simulators.meta.errors import TABLE
 from simulators.meta.faults import FAULTS
 from simulators.meta.switches import Switches
+from tests.rows import each_row
 
 LIMIT_S = 30.0
 """How long anything may take; nothing here comes near it unless it is broken."""
@@ -240,7 +241,7 @@ LAWS = {
     "fewer_received": Law("200 received 0", 200, counted=True),
     "one_event_refused": Law("400 100/2804019", 400, counted=False, parameters={"order_id": "o-1"}),
 }
-every_fault = pytest.mark.parametrize("fault", sorted(FAULTS))
+every_fault = each_row("fault", sorted(FAULTS))
 
 
 def test_every_fault_has_its_law() -> None:
@@ -299,7 +300,7 @@ def test_a_fault_meets_calls_that_cannot_be_read(meta: Client, fault: str) -> No
     assert answer == (law.sees if fault == "one_event_refused" else "200 received 1")
 
 
-@pytest.mark.parametrize("fault", sorted(name for name, law in LAWS.items() if law.counted))
+@each_row("fault", sorted(name for name, law in LAWS.items() if law.counted))
 def test_a_fault_that_works_refuses_what_is_wrong(meta: Client, fault: str) -> None:
     """The honest work is done under it: a bad event is not counted because its answer is lost."""
     pixel = meta.pixel()
@@ -309,7 +310,7 @@ def test_a_fault_that_works_refuses_what_is_wrong(meta: Client, fault: str) -> N
     assert (call["fault"], call["subcode"], verdicts(call)) == (fault, 2804016, ["refused"])
 
 
-@pytest.mark.parametrize(("fault", "counted"), [("hang", False), ("hang_after_work", True)])
+@each_row(("fault", "counted"), [("hang", False), ("hang_after_work", True)])
 def test_a_hanging_call_is_in_the_inbox_before_its_answer(meta: Client, fault: str, counted: bool) -> None:
     """Who waits for the call is woken while its client still waits; the client may give up and come again."""
     pixel, event = meta.pixel(), meta.event()
@@ -488,7 +489,7 @@ def test_what_is_nested_deeply_can_be_looked_at(meta: Client) -> None:
         assert depth > 200 or call["events"][0]["custom_data"]["deep"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "code", "subcode"),
     [
         (b'{"data": [}', 100, None),
@@ -513,7 +514,7 @@ def test_a_body_that_is_no_batch(meta: Client, body: bytes, code: int, subcode: 
         assert read(connection).in_words() == "200 received 1"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "error"),
     [
         ("GET", "/v26.0/{pixel}/events", (400, 100, 33)),
@@ -539,7 +540,7 @@ def test_what_is_not_served(meta: Client, method: str, path: str, error: tuple[i
 # -- versions
 
 
-@pytest.mark.parametrize("number", range(21, 27))
+@each_row("number", range(21, 27))
 def test_a_version_that_lives_answers_as_itself(meta: Client, number: int) -> None:
     """Without a warning."""
     answer = meta.send(meta.pixel(), version=f"/v{number}.0")
@@ -547,7 +548,7 @@ def test_a_version_that_lives_answers_as_itself(meta: Client, number: int) -> No
     assert "x-ad-api-version-warning" not in answer.headers
 
 
-@pytest.mark.parametrize("version", ["/v16.0", "/v20.0"])
+@each_row("version", ["/v16.0", "/v20.0"])
 def test_a_version_that_is_gone(meta: Client, other: Client, version: str) -> None:
     """Served by v21 with a warning, or refused when strict; the refused call is not in the inbox."""
     answer = meta.send(meta.pixel(), version=version)
@@ -570,7 +571,7 @@ def test_other_versions(meta: Client, other: Client) -> None:
 # -- tokens
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("token", "error"),
     [
         ("EAAunknown", (401, 190, 463)),
@@ -595,7 +596,7 @@ def test_a_token_of_another_pixel(meta: Client) -> None:
     assert meta.send(Pixel(id="900000000000000", token=two.token)).error == (400, 100, 33)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "subcode"), [("expired", 463), ("password_changed", 460), ("logged_out", 467), ("app_removed", 458)]
 )
 def test_a_token_dies_and_is_renewed(meta: Client, other: Client, state: str, subcode: int) -> None:
@@ -617,7 +618,7 @@ def test_a_token_runs_out_on_the_fakes_clock(meta: Client, other: Client) -> Non
     assert other.send(other.pixel(expires_at_s=an_hour_ago)).in_words() == "200 received 1"
 
 
-@pytest.mark.parametrize("place", ["query", "body", "header", "form"])
+@each_row("place", ["query", "body", "header", "form"])
 def test_where_a_token_may_stand(meta: Client, place: str) -> None:
     """Query, JSON, Bearer header, form."""
     pixel, path = meta.pixel(), "/v26.0/{}/events"
@@ -655,7 +656,7 @@ def test_who_a_token_is(meta: Client) -> None:
     assert meta.ask("GET", f"/v26.0/oauth/access_token?{query}").error == (401, 190, 467)
 
 
-@pytest.mark.parametrize("missing", ["client_id", "client_secret", "grant_type", "fb_exchange_token"])
+@each_row("missing", ["client_id", "client_secret", "grant_type", "fb_exchange_token"])
 def test_an_exchange_that_lacks_something(meta: Client, missing: str) -> None:
     """Each is asked for by name."""
     whole = {"client_id": "1", "client_secret": "s", "grant_type": "fb_exchange_token", "fb_exchange_token": "EAAx"}
@@ -672,7 +673,7 @@ def test_a_user_may_read_the_pixel(meta: Client) -> None:
     assert meta.ask("GET", f"/v26.0/{writer.id}/?access_token={writer.token}").error == (400, 100, None)
 
 
-@pytest.mark.parametrize("app", ["2035997890260603", "123", "None"])
+@each_row("app", ["2035997890260603", "123", "None"])
 def test_an_sdk_may_report_its_crashes(meta: Client, app: str) -> None:
     """Of any app, and of none, which the Python SDK spells None; without a token."""
     body = urlencode({"bizsdk_crash_report": "{}"}).encode()
@@ -693,7 +694,7 @@ def test_limits_are_options(other: Client) -> None:
     assert other.send(pixel, other.event(event_time=now_s - 6 * DAY_S)).status == 200
 
 
-@pytest.mark.parametrize("chunked", [False, True])
+@each_row("chunked", [False, True])
 def test_a_body_too_large(other: Client, chunked: bool) -> None:
     """Refused, the connection ends, and the next client is served."""
     pixel, body = other.pixel(), json.dumps({"data": [], "pad": "x" * 5000}).encode()
@@ -751,7 +752,7 @@ def test_same_seed_same_traces(start: Start, meta: Client) -> None:
     assert first == again != another
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@each_row("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_at_once_when_told_to(start: Start, number: signal.Signals) -> None:
     """With exit code 0, though a client hangs and another waits in the inbox."""
     client = start()
@@ -924,7 +925,7 @@ BAD_CONTROL = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "body"), BAD_CONTROL)
+@each_row(("method", "path", "body"), BAD_CONTROL)
 def test_bad_input_is_told_without_quoting_it(meta: Client, method: str, path: str, body: object) -> None:
     """400 and a sentence; nothing that was sent as a value comes back."""
     meta.control("PUT", "pixels/7", {"tokens": [{"token": "EAAknown"}]})
@@ -935,7 +936,7 @@ def test_bad_input_is_told_without_quoting_it(meta: Client, method: str, path: s
     assert not [secret for secret in (SECRET, PERSON) if secret.encode() in answer.body]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path"),
     [
         ("GET", "nothing"),

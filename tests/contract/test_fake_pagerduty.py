@@ -25,6 +25,7 @@ from harness.stack.processes import Child, Nursery
 from harness.stack.simulators import LocalSimulator
 from simulators.pagerduty.faults import FAULTS
 from simulators.pagerduty.switches import Switches
+from tests.rows import each_row
 
 LIMIT_S = 30.0
 """How long anything may take; nothing here comes near it unless it is broken."""
@@ -262,7 +263,7 @@ def test_only_known_keys(start: Start) -> None:
     assert client.notify(key)[0] == 400
 
 
-@pytest.mark.parametrize("path", ["/integration/{}/enqueue", "/x-ere/{}"])
+@each_row("path", ["/integration/{}/enqueue", "/x-ere/{}"])
 def test_an_alarm_pages_and_its_end_resolves(pagerduty: Client, path: str) -> None:
     """At both addresses that PagerDuty has for SNS."""
     key, name = new_key(), f"alarm-{next(_NUMBERS)}"
@@ -398,8 +399,8 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("endpoint", ["sns", "events_v2"])
+@each_row("fault", FAULTS)
+@each_row("endpoint", ["sns", "events_v2"])
 def test_each_fault_strikes_and_reverts(start: Start, fault: str, endpoint: str) -> None:
     """Once, unless told otherwise; the other endpoint never meets it."""
     client, key = start(), new_key()
@@ -436,7 +437,7 @@ def test_faults_are_disarmed(pagerduty: Client) -> None:
     assert pagerduty.control("DELETE", "faults") == {"armed": []}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "body", "status"),
     [
         ("GET", "incidents?count=-1", None, 400),

@@ -20,6 +20,7 @@ from reference_impl.gateways import RawDelivery, adapter
 from simulators.gateways import FakeGateway, Webhook, gateway, known, webhook
 from simulators.gateways._switches import switches
 from simulators.people import Order, company, foreigner, order
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400
 SECRET = "whsec_of-both-halves-0123456789"
@@ -143,8 +144,8 @@ def test_every_switch_is_tried() -> None:
         assert tried | {"user_agent"} >= {field.name for field in dataclasses.fields(fake)}  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("who", BUYERS)
-@pytest.mark.parametrize(("name", "dialect", "thrown", "unknown"), SPOKEN)
+@each_row("who", BUYERS)
+@each_row(("name", "dialect", "thrown", "unknown"), SPOKEN)
 def test_the_reference_reads_what_the_fake_tells(
     name: str, dialect: str, thrown: dict[str, Any], unknown: set[str], who: str
 ) -> None:

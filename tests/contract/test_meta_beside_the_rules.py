@@ -16,6 +16,7 @@ from simulators.meta.app import create_app
 from simulators.meta.errors import TABLE
 from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
+from tests.rows import each_row
 
 NOW_S = 1_780_000_000
 PIXEL, TOKEN, SECRET = "900000000000001", "EAAtoken1", "app-secret"
@@ -119,7 +120,7 @@ def seen(client: Asgi) -> list[dict[str, Any]]:
 # -- appsecret_proof
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("proof", "required", "message"),
     [
         (GOOD, True, None),
@@ -176,7 +177,7 @@ def test_a_browser_event_and_the_servers_count_once_together(meta: Asgi) -> None
     assert seen(meta)[0]["events"][0]["custom_data"] == {"value": "1", "currency": "BRL"}
 
 
-@pytest.mark.parametrize("asked", [{}, {"id": PIXEL}, {"id": "1", "ev": "Purchase"}, {"ev": "Purchase"}])
+@each_row("asked", [{}, {"id": PIXEL}, {"id": "1", "ev": "Purchase"}, {"ev": "Purchase"}])
 def test_a_page_never_breaks_because_of_the_picture(meta: Asgi, asked: dict[str, str]) -> None:
     """Whatever is asked; and nothing is filed that has no pixel or no name."""
     assert meta.get("/tr", params=asked).content.startswith(b"GIF8")
@@ -186,7 +187,7 @@ def test_a_page_never_breaks_because_of_the_picture(meta: Asgi, asked: dict[str,
 # -- complaints that are no refusals
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "complaint"),
     [
         ({"event_id": None}, "no_event_id"),
@@ -210,7 +211,7 @@ def test_what_is_doubtful_is_taken_and_told(meta: Asgi, changes: dict[str, Any],
     assert (told["verdict"], told["complaints"]) == ("counted", [complaint])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "user",
     [
         {
@@ -267,7 +268,7 @@ def test_limited_data_use_is_shown(meta: Asgi) -> None:
 # -- every answer
 
 
-@pytest.mark.parametrize("name", sorted(TABLE))
+@each_row("name", sorted(TABLE))
 def test_every_answer_of_the_table_can_be_armed(meta: Asgi, name: str) -> None:
     """Status, code and subcode as the table has them, in Graph's envelope, once; then Meta is well again."""
     row = TABLE[name]

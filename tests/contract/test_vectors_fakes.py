@@ -24,6 +24,7 @@ import pytest
 import stripe
 
 from simulators.gateways import FakeGateway, gateway
+from tests.rows import each_row
 
 URL = "http://127.0.0.1:8080/hook"
 NOW_S = 1_772_366_400
@@ -38,7 +39,7 @@ KIWIFY_BODY = (
 STRIPE_BODY = b'{\n  "id": "evt_1",\n  "object": "event",\n  "type": "payment_intent.succeeded"\n}'
 
 
-@pytest.mark.parametrize("name", ["hotmart", "kiwify", "perfectpay"])
+@each_row("name", ["hotmart", "kiwify", "perfectpay"])
 def test_plan_signatures_are_openssls(name: str) -> None:
     """HMAC-SHA256 over the raw bytes, accents and 99.90 included, with a secret that is not ASCII."""
     sent = gateway(name).sign(PLAN_BODY, dialect="plan", secret="plan-secret-ção", url=URL, now_s=NOW_S)
@@ -88,8 +89,8 @@ def speaker(case: str, said: dict[str, Any]) -> FakeGateway:
     return fake  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("case", ALL)
-@pytest.mark.parametrize("url", [URL, f"{URL}?tenant=1"], ids=["bare", "query"])
+@each_row("case", ALL)
+@each_row("url", [URL, f"{URL}?tenant=1"], ids=["bare", "query"])
 def test_the_fakes_prove_themselves_as_the_vectors_do(case: str, url: str) -> None:
     """The same bytes, secret and time give the same header or query, beside which nothing else of the URL changes."""
     said, body = vector(case)
@@ -103,7 +104,7 @@ def test_the_fakes_prove_themselves_as_the_vectors_do(case: str, url: str) -> No
     assert said["headers"] or said["query"] or json.loads(body)["token"] == said["secret"]
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if case.split("/")[1] == "plan" or case[:3] in ("kiw", "str")])
+@each_row("case", [case for case in ALL if case.split("/")[1] == "plan" or case[:3] in ("kiw", "str")])
 def test_the_fakes_signature_depends_on_each_byte_and_on_the_secret(case: str) -> None:
     """Another last byte, or another secret, and it is another signature."""
     said, body = vector(case)
@@ -120,7 +121,7 @@ def test_the_fakes_signature_depends_on_each_byte_and_on_the_secret(case: str) -
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the commands want openssl")
-@pytest.mark.parametrize(("case", "command"), COMMANDS, ids=[f"{case}-{command[:7]}" for case, command in COMMANDS])
+@each_row(("case", "command"), COMMANDS, ids=[f"{case}-{command[:7]}" for case, command in COMMANDS])
 def test_the_readmes_commands_still_give_what_was_written_down(case: str, command: str) -> None:
     """Word for word, in a shell: what they print is the proof in the json."""
     said, _ = vector(case)
@@ -142,7 +143,7 @@ def test_every_computed_signature_has_its_command() -> None:
     assert by_sdk == {case for case in ALL if case.startswith("stripe/")}
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if case.startswith("stripe/")])
+@each_row("case", [case for case in ALL if case.startswith("stripe/")])
 def test_stripes_own_sdk_accepts_the_vectors(case: str) -> None:
     """The official receiver takes body and header, and not a changed body; a thin event has a receiver of its own."""
     said, body = vector(case)

@@ -16,6 +16,7 @@ import pytest
 from harness.readiness.plan import load
 from reference_impl.domain.conversion import Buyer, Ignored, Meaning, Purchase, Reinstatement, Reversal, Trail
 from reference_impl.gateways import BadSignature, MalformedBody, RawDelivery, SchemaMismatch, adapter, known
+from tests.rows import each_row
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 ALL = sorted(path.relative_to(VECTORS).with_suffix("").as_posix() for path in VECTORS.glob("*/*/*.json"))
@@ -128,7 +129,7 @@ def test_it_means_what_is_written_beside_it(vector: Vector) -> None:
 
 
 @every_vector
-@pytest.mark.parametrize(
+@each_row(
     ("secrets", "why"),
     [(["somebody-elses"], "match|agreed"), ([], "No secret"), ([""], "No secret"), ([" \t"], "No secret")],
     ids=["wrong", "none", "empty", "blank"],
@@ -194,7 +195,7 @@ def test_a_token_gives_no_integrity(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", [name for name in ALL if name.startswith("perfectpay/vendor")], indirect=True)
-@pytest.mark.parametrize("second", [b'"token":"x"', b'"\\u0074oken":"x"'], ids=["plain", "escaped"])
+@each_row("second", [b'"token":"x"', b'"\\u0074oken":"x"'], ids=["plain", "escaped"])
 def test_a_second_token_is_refused(vector: Vector, second: bytes) -> None:
     """Which of the two would count is the parser's whim; so neither does."""
     with pytest.raises(MalformedBody, match="twice"):

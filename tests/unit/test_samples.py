@@ -6,12 +6,11 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from harness import samples
 from harness.readiness.observable import has, needs_of, of_variant, what_to_add
 from harness.target import Target
 from simulators import gateways as fakes
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 EVERY = samples.pairs({name: fake.dialects for name, fake in fakes.known().items()})
@@ -43,7 +42,7 @@ def test_who_cannot_tell_what_is_needed_is_not_taken_liked_or_not() -> None:
     assert samples.choose(NODE, like=("stripe",), can=("dispute_won",)) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spoken", "can", "cannot"),
     [
         (("stripe", "vendor"), {"approved", "refunded", "email", "click", "payment_time", "integrity"}, {"address"}),

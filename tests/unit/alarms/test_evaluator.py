@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harness.alarms import evaluator
 from harness.alarms.evaluator import Alarm, BadAlarm, Math, Missing, Point, StatQuery, Watched
 from harness.alarms.metrics import MetricId, Metrics, Summary
+from tests.rows import each_row
 
 METRIC = MetricId.of("golive", "depth", {"Queue": "dlq"})
 RULES: tuple[Missing, ...] = ("missing", "ignore", "breaching", "notBreaching")
@@ -69,13 +70,13 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("m", "text", "answers"), [(m, text, answers) for m, text, *answers in TABLE])
+@each_row(("m", "text", "answers"), [(m, text, answers) for m, text, *answers in TABLE])
 def test_the_documented_examples(m: int, text: str, answers: list[str | None]) -> None:
     found = [evaluator.judge(alarm(datapoints_to_alarm=m, treat_missing=rule), line(text)).state for rule in RULES]
     assert found == answers
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("comparison", "below", "at", "above"),
     [
         ("GreaterThanThreshold", False, False, True),
@@ -185,7 +186,7 @@ def test_math_is_watched_instead_of_its_metrics() -> None:
     ]
 
 
-@pytest.mark.parametrize(("stat", "few", "enough"), [("p99", 999, 1000), ("p95", 199, 200), ("p50", 19, 20)])
+@each_row(("stat", "few", "enough"), [("p99", 999, 1000), ("p95", 199, 200), ("p50", 19, 20)])
 def test_few_samples_hold_the_state_of_a_percentile(stat: str, few: int, enough: int) -> None:
     def state(samples: int, low: Any) -> str:
         metrics = Metrics()
@@ -238,7 +239,7 @@ def test_a_long_reason_fits() -> None:
     assert len(change.reason) == evaluator.MAX_REASON
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changed", "named"),
     [
         ({"period_s": 45}, "Period"),

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from harness.alarms import maths
 from harness.alarms.maths import BadExpression
+from tests.rows import each_row
 
 A: Sequence[float | None] = [10.0, None, 30.0, None]
 B: Sequence[float | None] = [2.0, 4.0, 0.0, None]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("expression", "expected"),
     [
         ("a", [10, None, 30, None]),
@@ -44,7 +45,7 @@ def test_what_it_yields(expression: str, expected: list[float | None]) -> None:
     assert list(maths.evaluate(expression, {"a": A, "b": B}, slots=4)) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("expression", "named"),
     [
         ("", "ends too early"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.alarms.metrics import BadMetric, MetricId, Metrics, Summary, is_percentile
+from tests.rows import each_row
 
 METRIC = MetricId.of("golive", "latency_ms", {"a": "1", "b": "2"})
 
@@ -54,7 +55,7 @@ def test_a_period_begins_with_its_start_and_ends_before_its_end() -> None:
     assert metrics.period(METRIC, 180, 60) is None
 
 
-@pytest.mark.parametrize("values", [[], [math.nan], [math.inf], [2.0**361]])
+@each_row("values", [[], [math.nan], [math.inf], [2.0**361]])
 def test_what_is_no_number_is_refused(values: list[float]) -> None:
     with pytest.raises(BadMetric):
         Summary.of_values(values)
@@ -66,7 +67,7 @@ def test_counts_belong_to_values() -> None:
             Summary.of_values([1.0, 2.0], counts)
 
 
-@pytest.mark.parametrize("name", ["p0", "p101", "tm99", "average", "p", ""])
+@each_row("name", ["p0", "p101", "tm99", "average", "p", ""])
 def test_an_unknown_statistic_is_named(name: str) -> None:
     with pytest.raises(BadMetric, match="statistic"):
         is_percentile(name)

@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from harness.alarms import loop, notification
 from harness.alarms.evaluator import Alarm, Math, StatQuery, Watched
 from harness.alarms.loop import AlarmLoop, Topic
 from harness.alarms.metrics import MetricId, Metrics
 from harness.alarms.notification import Place
+from tests.rows import each_row
 
 T0 = 1_772_352_000  # 2026-03-01 08:00:00 UTC
 PLACE = Place(account="111122223333", region="sa-east-1", configured_at_s=T0)
@@ -145,7 +144,7 @@ def test_a_topic_that_is_not_there_is_told_nobody() -> None:
     assert post.came == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answers", "tries", "dropped"),
     [
         ([202], 1, 0),

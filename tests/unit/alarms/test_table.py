@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import reference_impl
 from harness.alarms import signals, table, template
 from harness.alarms.evaluator import Alarm, Missing
 from harness.alarms.metrics import Metrics, Summary
 from harness.alarms.notification import Place
 from harness.alarms.table import CALM, PLAN_LIMIT_MIN
+from tests.rows import each_row
 
 PATH = Path(reference_impl.__file__).parent / "infra" / "pipeline.yaml"
 TOPIC = Place().topic_arn("golive-staging-page")
@@ -32,7 +31,7 @@ def test_every_alarm_has_its_row() -> None:
     assert len(ALARMS) >= 10
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@each_row("name", ALARMS)
 def test_it_fires_is_silent_pages_once_and_resolves(name: str) -> None:
     case = signals.CASES[name]
     row = cells(ALARMS[name], case)
@@ -71,7 +70,7 @@ def mutants(alarm: Alarm) -> Iterator[tuple[str, Alarm]]:
     yield "another metric", replace(alarm, metrics=(replace(alarm.metrics[0], metric=other), *alarm.metrics[1:]))
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@each_row("name", ALARMS)
 def test_no_change_of_an_alarm_goes_unseen(name: str) -> None:
     """The table turns red for every mutant; a mutant that lives is a hole in the table."""
     case = signals.CASES[name]
@@ -93,7 +92,7 @@ def breaker(states: str, every_s: int = 10) -> Iterator[tuple[int, float, float]
         yield at_s // 60, at_s - closed_s, at_s - open_s
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("states", "pages", "naive"),
     [
         ("C" * 6 + "OOH" * 40, 1, 0),  # flickers for 20 min without ever being CLOSED
@@ -114,7 +113,7 @@ def test_a_flickering_breaker_pages(states: str, pages: int, naive: int) -> None
     assert found == [pages, naive]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@each_row("seed", [1, 2])
 def test_a_quiet_launch_day_pages_nobody(seed: int) -> None:
     """1,440 minutes with noise from a seed, one odd minute in a hundred, and one datapoint in 200 lost on its way.
 
@@ -164,7 +163,7 @@ def test_a_dead_pipeline_pages_within_five_minutes() -> None:
     assert max(paged.values()) <= PLAN_LIMIT_MIN
 
 
-@pytest.mark.parametrize("name", ["dlq-depth", "webhook-success", "heartbeat-web"])
+@each_row("name", ["dlq-depth", "webhook-success", "heartbeat-web"])
 def test_the_reports_row_is_red_where_the_table_is(name: str) -> None:
     """What a run tells of an alarm: all of it fine, or the column that is not."""
     alarm = ALARMS[name]

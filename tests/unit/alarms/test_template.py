@@ -21,6 +21,7 @@ from harness.readiness import plan
 from reference_impl import queues
 from reference_impl.secrets import GatewaySecret, SecretStore
 from reference_impl.settings import Settings
+from tests.rows import each_row
 
 PATH = Path(reference_impl.__file__).parent / "infra" / "pipeline.yaml"
 
@@ -188,7 +189,7 @@ def test_functions_and_defaults() -> None:
     assert (one.alarm.name, one.alarm.metrics[0].unit) == ("other", "Count")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "named"),
     [
         ("Namespace: n", "Namespace: !FindInMap [a, b, c]", "FindInMap"),

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "micro"))
 import micro_judge
 from micro_judge import Judged, Repeat
+
+from tests.rows import each_row
 
 
 def measured(ratio: float, *, noise: float, seed: int, repeats: int = 5, blocks: int = 8) -> Sequence[Repeat]:
@@ -25,13 +25,13 @@ def judged(change: float, *, noise: float, seed: int, repeats: int = 5) -> Judge
     return micro_judge.judge("verify stripe", now, measured(5.0, noise=noise, seed=seed + 10_000, repeats=10))
 
 
-@pytest.mark.parametrize("repeats", [3, 5])
+@each_row("repeats", [3, 5])
 def test_the_same_code_is_never_called_slower_under_the_noise_that_was_measured_here(repeats: int) -> None:
     states = {judged(1.0, noise=0.02, seed=seed, repeats=repeats).state for seed in range(30)}
     assert states == {"same"}
 
 
-@pytest.mark.parametrize("repeats", [3, 5])
+@each_row("repeats", [3, 5])
 def test_thirty_percent_more_is_always_called(repeats: int) -> None:
     states = {judged(1.3, noise=0.02, seed=seed, repeats=repeats).state for seed in range(30)}
     assert states == {"slower"}
@@ -92,7 +92,7 @@ def test_an_update_says_what_changed() -> None:
     assert told == ["a: ratio 1 -> 1.5", "c: new, ratio 3", "b: no longer measured"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("states", "code"),
     [
         (["same"] * 3 + ["undecided"], 0),

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from harness.checks.compare import compare
 from harness.records import (
     Ledger,
@@ -17,6 +15,7 @@ from harness.records import (
     TargetInfo,
     Verdict,
 )
+from tests.rows import each_row
 
 KEPT = ScenarioResult(
     id="S-01",
@@ -97,7 +96,7 @@ WORSE = [
 ]
 
 
-@pytest.mark.parametrize(("changed", "words"), WORSE)
+@each_row(("changed", "words"), WORSE)
 def test_worse_one_way_is_better_the_other(changed: RunRecord, words: str) -> None:
     found = compare(RUN, changed)
     assert len(found.worse) == len(found.regressions) == 1
@@ -106,7 +105,7 @@ def test_worse_one_way_is_better_the_other(changed: RunRecord, words: str) -> No
     assert (len(back.better), back.worse, back.regressions) == (1, (), ())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changed",
     [
         number(P95, 165, 159.9, 170),  # the intervals overlap
@@ -147,7 +146,7 @@ def test_a_harness_error_says_nothing_of_the_target() -> None:
     assert compare(RUN, failed).notes == ("The newer run ended in a harness error, so its verdict says nothing.",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changed", "note"),
     [
         (replace(RUN, target=TargetInfo(name="other", commit="c")), "different targets: mine and other"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness.checks import knee, load, slo
 from harness.records import LoadKnee, LoadStep, SloResult
+from tests.rows import each_row
 
 DAY = 1_000_000 / 86_400
 
@@ -81,7 +82,7 @@ def test_searches_take_turns_and_all_end() -> None:
         assert max(one for one in rates if one <= 300) > 300 / 1.1, "each has found it"
 
 
-@pytest.mark.parametrize("resolution", [0.1, 0.08, 0.06, 0.02])
+@each_row("resolution", [0.1, 0.08, 0.06, 0.02])
 def test_searches_ask_for_rates_of_their_own(resolution: float) -> None:
     """They are repeats and no echoes: the same rates would give the same knee by arithmetic alone."""
     _, asked = taken(300.0, resolution=resolution)
@@ -91,7 +92,7 @@ def test_searches_ask_for_rates_of_their_own(resolution: float) -> None:
     assert apart > 1 + resolution / 8, "a sixth of what a search can tell apart, or so"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("times", "limited_by"),
     [(["unclear", "target"], "target"), (["generator", "target"], "target"), (["target", "generator"], "generator")],
 )
@@ -100,7 +101,7 @@ def test_what_stood_in_the_way_is_what_all_its_steps_together_say(times: list[st
     assert knee.conclude(steps, repeats=3, average_day_per_s=DAY, finished={1}).limited_by == limited_by
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("times", "sure"),
     [(["target"], False), (["target", "held"], False), (["target", "target"], True), (["unclear"] * 3, False)],
 )
@@ -138,7 +139,7 @@ def test_searches_that_the_time_has_ended_are_not_finished() -> None:
     assert turns.finished() == {1, 2, 3} - {last}
 
 
-@pytest.mark.parametrize("gateways", [1, 2, 4, 5, 9])
+@each_row("gateways", [1, 2, 4, 5, 9])
 def test_the_last_step_decides_every_gateways_own_number(gateways: int) -> None:
     """A fifth gateway once left each with 880 samples of the thousand that are needed."""
     webhooks = knee.confirmed_by(gateways=gateways)
@@ -165,7 +166,7 @@ def test_three_searches_that_agree_claim_what_held_in_all_of_them() -> None:
     assert "generator" not in found.sentence
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("knees", "said"),
     [
         ((300.0, 310.0, 250.0), "20 % apart, and 15 % are allowed"),
@@ -196,7 +197,7 @@ def test_a_rate_that_held_above_one_that_did_not_is_not_claimed() -> None:
     assert found.knees_per_s == (100,)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("times", "said"),
     [
         (["held"], True),
@@ -267,7 +268,7 @@ def test_a_step_holds_when_everything_decisive_is_met() -> None:
     assert slo.AVAILABILITY in refuted.why
 
 
-@pytest.mark.parametrize("name", [slo.WEBHOOK_P95, slo.DISPATCH_P95, slo.SUCCESS_RATE])
+@each_row("name", [slo.WEBHOOK_P95, slo.DISPATCH_P95, slo.SUCCESS_RATE])
 def test_a_step_that_is_undecided_has_not_held(name: str) -> None:
     """Unknown is never a pass."""
     found = told(*(one for one in GOOD if one.name != name), result(name, None))

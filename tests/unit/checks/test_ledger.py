@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.checks.ledger import close
 from harness.records import Arrival, Conversion, ConversionState, Delivery, Ledger
+from tests.rows import each_row
 
 SENT = Delivery(
     scenario="S",
@@ -99,7 +99,7 @@ def test_an_unanswered_sale_that_meta_counts_twice_is_doubled() -> None:
     assert closing.ledger.doubled == 1
 
 
-@pytest.mark.parametrize("state", ["dead_lettered", "expired", "suppressed", "held"])
+@each_row("state", ["dead_lettered", "expired", "suppressed", "held"])
 def test_every_known_end_closes_the_ledger(state: ConversionState) -> None:
     """A conversion may end elsewhere than at Meta, if the target can say where."""
     closing = close([SENT], [], [replace(STORED, state=state)])

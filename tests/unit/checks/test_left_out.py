@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from harness.checks.verdict import decide, required_of
 from harness.readiness import rows
 from harness.records import (
@@ -21,7 +19,7 @@ from harness.records import (
     Verdict,
 )
 from reports import annotations, html, junit, markdown
-from tests.rows import check_rows
+from tests.rows import check_rows, each_row
 
 RETRY = "011.3/retry"
 KEPT = ScenarioResult(
@@ -97,9 +95,7 @@ def test_headline_names_what_was_left_out() -> None:
     assert found.headline.endswith("; 3 scenarios were not run: recovery (2), monitoring (1)")
 
 
-@pytest.mark.parametrize(
-    "changes", [{"broken": ("web died",)}, {"required": ("011.3/dlq",)}, {"harness_errors": ("a fake died",)}]
-)
+@each_row("changes", [{"broken": ("web died",)}, {"required": ("011.3/dlq",)}, {"harness_errors": ("a fake died",)}])
 def test_headline_names_it_beside_every_verdict_about_the_target(changes: dict[str, Any]) -> None:
     assert ("not run: recovery (2)" in decided(**changes).headline) == ("harness_errors" not in changes)
 

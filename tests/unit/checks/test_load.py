@@ -10,6 +10,7 @@ import pytest
 from harness.checks import load, slo
 from harness.errors import HarnessError
 from harness.records import Arrival, Ledger, SloResult
+from tests.rows import each_row
 
 GATEWAYS = ("hotmart", "kiwify", "perfectpay", "stripe")
 
@@ -79,7 +80,7 @@ def test_a_frozen_target_is_seen_although_the_generator_waited_for_it() -> None:
     assert corrected > load.WEBHOOK_MS > uncorrected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "run"),
     [
         (slo.WEBHOOK_P95, seen([sample(n, due_s=n / 20, took_s=0.3 if n % 10 == 0 else 0.01) for n in range(4_000)])),
@@ -128,7 +129,7 @@ def test_what_rightly_ends_without_meta_is_not_waited_for() -> None:
     assert judged(excused)[slo.DISPATCH_P95].met is True
 
 
-@pytest.mark.parametrize("took_s", [0.02, 0.5])
+@each_row("took_s", [0.02, 0.5])
 def test_a_late_generator_decides_nothing(took_s: float) -> None:
     """Two in a hundred sent 50 ms late: neither met nor refuted, and the reason is said."""
     samples = [sample(n, due_s=n / 20, lag_s=0.05 if n % 50 == 0 else 0.001, took_s=took_s) for n in range(4_000)]
@@ -155,7 +156,7 @@ def test_samples_of_several_generators_are_one_series() -> None:
     assert [(one.number, one.status) for one in found] == [(0, None), (1, 202)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         HEAD + "0,0.1,0.1,0.2,202,stripe,vendor,t,a\n",
@@ -269,7 +270,7 @@ def test_who_reads_the_dashboard_is_judged_apart() -> None:
     assert slo.DASHBOARD_P95 not in judged(run)
 
 
-@pytest.mark.parametrize(("matched", "measured"), [(None, None), (3_300, 75.0), (9_999, 100.0)])
+@each_row(("matched", "measured"), [(None, None), (3_300, 75.0), (9_999, 100.0)])
 def test_the_match_rate_is_shown_and_never_met(matched: int | None, measured: float | None) -> None:
     """Our own journeys decide it, so it would prove itself."""
     found = judged(replace(seen(quiet()), matched=matched))[slo.MATCH_RATE]

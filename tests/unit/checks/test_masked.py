@@ -1,8 +1,7 @@
 """A mask that leaves too much is a leak; one that leaves nothing, or another's, is none."""
 
-import pytest
-
 from harness.checks.privacy import Canary, Hunt, leaks
+from tests.rows import each_row
 
 HUNT = Hunt(
     [
@@ -14,7 +13,7 @@ HUNT = Hunt(
 )
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "to jo***@mail.example.com now",
@@ -31,7 +30,7 @@ def test_a_masked_email_is_found(text: str) -> None:
     assert leaks(HUNT, {"log web": [text]}) == ("log web: a masked email",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "j***@mail.example.com",  # one letter is half the world
@@ -49,7 +48,7 @@ def test_another_email_is_not_found(text: str) -> None:
     assert leaks(HUNT, {"log web": [text]}) == ()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "(11) 9****-4321",
@@ -65,7 +64,7 @@ def test_a_masked_phone_is_found(text: str) -> None:
     assert leaks(HUNT, {"log web": [text]}) == ("log web: a masked phone",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "****4321",  # a card on a receipt
@@ -82,16 +81,16 @@ def test_another_number_is_no_masked_phone(text: str) -> None:
     assert leaks(HUNT, {"log web": [text]}) == ()
 
 
-@pytest.mark.parametrize("text", ["***.982.247-**", "529.982.***-**", "XXX.982.247-XX", "11.222.***/0001-81"])
+@each_row("text", ["***.982.247-**", "529.982.***-**", "XXX.982.247-XX", "11.222.***/0001-81"])
 def test_a_masked_document_is_found(text: str) -> None:
     assert leaks(HUNT, {"table t": [text]}) == ("table t: a masked document",)
 
 
-@pytest.mark.parametrize("text", ["***.982.248-**", "***.***.*47-25", "529.***.***-**", "***.982.247-*", "0x529982"])
+@each_row("text", ["***.982.248-**", "***.***.*47-25", "529.***.***-**", "***.982.247-*", "0x529982"])
 def test_another_number_is_no_masked_document(text: str) -> None:
     assert leaks(HUNT, {"table t": [text]}) == ()
 
 
-@pytest.mark.parametrize("text", ["*" * 100_000, "a*" * 50_000, "1*" * 50_000, "*@" * 50_000, "x#x#X" * 20_000])
+@each_row("text", ["*" * 100_000, "a*" * 50_000, "1*" * 50_000, "*@" * 50_000, "x#x#X" * 20_000])
 def test_many_masks_take_no_long_time(text: str) -> None:
     assert HUNT.kinds_in(text) == set()

@@ -22,6 +22,7 @@ from harness.records import (
     TargetInfo,
     Verdict,
 )
+from tests.rows import each_row
 
 ROW = "011.4a/hmac"
 PLANNED = tuple(
@@ -89,7 +90,7 @@ def test_all_parts_are_the_whole_run() -> None:
     assert verdict_of(part(2), part(1)) is Verdict.GO
 
 
-@pytest.mark.parametrize("index", [1, 2])
+@each_row("index", [1, 2])
 def test_a_missing_part_was_not_observed(index: int) -> None:
     """Half a run is never GO: what it should have seen stands in it as skipped, with the reason."""
     merged = merge([part(index)])
@@ -111,7 +112,7 @@ def test_what_meant_nothing_for_its_vendor_is_not_missed() -> None:
     assert verdict_of(part(1), replace(short, shard=told)) is Verdict.GO
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "verdict"),
     [
         ({"broken": ("web died",)}, Verdict.NO_GO),
@@ -129,7 +130,7 @@ def test_it_says_whose_part_it_was() -> None:
     assert merge([part(1), part(2, broken=("web died.",))]).broken == ("web died (part 2)",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("records", "told"),
     [
         ([], "Nothing to merge"),

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-import pytest
-
 from harness.checks import load, outage
+from tests.rows import each_row
 
 FROM_S, UNTIL_S = 60.0, 120.0
 TENANTS = ("t-1", "t-2")
@@ -66,7 +65,7 @@ def test_a_target_that_does_as_it_should_is_told_with_its_times() -> None:
     assert "closed for all 6 s after Meta was back" in told
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "said"),
     [
         ({"drain_s": 61.0}, "It took 61.0 s after an outage of 60.0 s"),

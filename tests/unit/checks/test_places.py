@@ -10,6 +10,7 @@ from harness.checks.privacy import Canary, Hunt, leaks
 from harness.probes import places
 from harness.tenants import Tenant
 from simulators.meta.inbox import Call, Inbox
+from tests.rows import each_row
 
 HUNT = Hunt(
     [Canary(kind="email", text="Joana.q7f3k2x9@Mail.Example.com"), Canary(kind="ip_address", text="192.0.2.17")]
@@ -17,7 +18,7 @@ HUNT = Hunt(
 NEAR = "Joana.q7f3k2x8@Mail.Example.com"
 
 
-@pytest.mark.parametrize("name", ["export.csv", "deep/down/export.csv", ".hidden"])
+@each_row("name", ["export.csv", "deep/down/export.csv", ".hidden"])
 def test_a_file_that_the_target_leaves_is_searched(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ def test_what_was_there_before_the_run_is_not_the_targets(tmp_path: Path) -> Non
     assert list(places.files(tmp_path, since_s=2000)) == ["file new"]
 
 
-@pytest.mark.parametrize("name", [".git/x", ".venv/x", "reports/out/run/report.json", "mine/x", "a/__pycache__/x"])
+@each_row("name", [".git/x", ".venv/x", "reports/out/run/report.json", "mine/x", "a/__pycache__/x"])
 def test_what_is_nobodys_export_is_not_read(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True)
@@ -50,7 +51,7 @@ def test_bytes_that_are_no_text_and_links_break_nothing(tmp_path: Path) -> None:
     assert leaks(HUNT, places.files(tmp_path, since_s=0)) == ("file blob: a plain email",)
 
 
-@pytest.mark.parametrize("name", ["report.json", "index.html", "junit.xml", "summary.md", "found/found-1.toml"])
+@each_row("name", ["report.json", "index.html", "junit.xml", "summary.md", "found/found-1.toml"])
 def test_our_own_reports_are_searched_as_logs_are(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
@@ -61,7 +62,7 @@ def test_our_own_reports_are_searched_as_logs_are(tmp_path: Path, name: str) -> 
     assert leaks(HUNT, places.reports(tmp_path)) == ()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "event",
     [
         {"event_name": "Purchase", "buyer_email": "joana.q7f3k2x9@mail.example.com"},

@@ -8,9 +8,8 @@ import unicodedata
 from collections.abc import Callable
 from urllib.parse import quote
 
-import pytest
-
 from harness.checks.privacy import SECRETS, Canary, Hunt, hashes, leaks
+from tests.rows import each_row
 
 EMAIL = Canary(kind="email", text="Conceição.q7f3k2x9@compras.example")
 PHONE = Canary(kind="phone", text="+5511987654321")
@@ -62,22 +61,22 @@ def padding(count: int) -> list[Canary]:
 FEW, MANY = (), tuple(padding(3_000))
 
 
-@pytest.mark.parametrize("others", [FEW, MANY], ids=["few", "many"])
-@pytest.mark.parametrize("disguise", DISGUISES)
-@pytest.mark.parametrize("canary", [EMAIL, NAME, SECRET], ids=lambda one: one.kind)
+@each_row("others", [FEW, MANY], ids=["few", "many"])
+@each_row("disguise", DISGUISES)
+@each_row("canary", [EMAIL, NAME, SECRET])
 def test_a_disguised_canary_is_found(canary: Canary, disguise: str, others: tuple[Canary, ...]) -> None:
     """Other case, escapes, encodings; alone or among thousands."""
     text = f"2026-11-24T10:00:00Z sent {DISGUISES[disguise](canary.text)} today"
     assert leaks(Hunt([canary, *others]), {"log": [text]}) == (f"log: a plain {canary.kind}",)
 
 
-@pytest.mark.parametrize("disguise", ["hex", "base64", "base64, second alignment", "bytea", "URL", "JSON in JSON"])
+@each_row("disguise", ["hex", "base64", "base64, second alignment", "bytea", "URL", "JSON in JSON"])
 def test_a_whole_body_is_found_in_disguise(disguise: str) -> None:
     """The raw webhook, kept: both of what it tells."""
     assert Hunt([EMAIL, NAME]).kinds_in(DISGUISES[disguise](BODY)) == {"email", "name"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "phone=5511987654321",
@@ -93,20 +92,20 @@ def test_a_whole_body_is_found_in_disguise(disguise: str) -> None:
         base64.b64encode(b'{"phone": "+5511987654321"}').decode(),
     ],
 )
-@pytest.mark.parametrize("canary", [PHONE, BARE_PHONE], ids=["international", "national"])
+@each_row("canary", [PHONE, BARE_PHONE], ids=["international", "national"])
 def test_a_phone_is_found_however_it_is_written(canary: Canary, text: str) -> None:
     """With and without country code, brackets, blanks, dashes."""
     assert Hunt([canary]).kinds_in(text) == {"phone"}
 
 
-@pytest.mark.parametrize("text", ["cpf 52998224725", "529.982.247-25", "529 982 247 25", "529982247-25"])
-@pytest.mark.parametrize("canary", [CPF, BARE_CPF], ids=["with dots", "bare"])
+@each_row("text", ["cpf 52998224725", "529.982.247-25", "529 982 247 25", "529982247-25"])
+@each_row("canary", [CPF, BARE_CPF], ids=["with dots", "bare"])
 def test_a_document_is_found_however_it_is_written(canary: Canary, text: str) -> None:
     """With and without dots."""
     assert Hunt([canary]).kinds_in(text) == {"document"}
 
 
-@pytest.mark.parametrize("text", ["id 152998224725", "529982247251", "52998-22472\n5", "529.982.247:25"])
+@each_row("text", ["id 152998224725", "529982247251", "52998-22472\n5", "529.982.247:25"])
 def test_part_of_a_longer_number_is_no_document(text: str) -> None:
     """Ids and times are full of digits; a hit must not be chance."""
     assert Hunt([CPF]).kinds_in(text) == set()
@@ -141,13 +140,13 @@ def test_a_secret_is_kept_only_where_the_target_says_so() -> None:
     assert found == ("table public.raws: a plain secret", "log web: a plain secret")
 
 
-@pytest.mark.parametrize("text", ["", "phone", "12", "+55"])
+@each_row("text", ["", "phone", "12", "+55"])
 def test_what_is_no_number_is_not_hunted(text: str) -> None:
     """Or every row with two groups of digits would be a leak of a phone that somebody left empty."""
     assert not Canary(kind="phone", text=text).stands_in("row 12, 0055 0 and 55, at 2026-11-25")
 
 
-@pytest.mark.parametrize("others", [FEW, MANY], ids=["few", "many"])
+@each_row("others", [FEW, MANY], ids=["few", "many"])
 def test_a_hash_is_no_leak(others: tuple[Canary, ...]) -> None:
     """What must be stored is not mistaken for what must not."""
     stored = ["62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f", hashes([EMAIL])[0].text]
@@ -159,7 +158,7 @@ def test_the_report_of_a_leak_does_not_leak() -> None:
     assert "q7f3k2x9" not in leaks(Hunt([EMAIL]), {"table users": [EMAIL.text]})[0]
 
 
-@pytest.mark.parametrize("text", ["", "a", "anything", "%", "\\u12", "\\", "=" * 40, "A" * 13, "\udcff\ud800 %ff%00"])
+@each_row("text", ["", "a", "anything", "%", "\\u12", "\\", "=" * 40, "A" * 13, "\udcff\ud800 %ff%00"])
 def test_no_text_breaks_the_hunt_and_no_canaries_find_nothing(text: str) -> None:
     """An empty hunt is no match-everything, and a haystack may be anything."""
     assert leaks(Hunt([]), {"log": [text]}) == ()
@@ -167,7 +166,7 @@ def test_no_text_breaks_the_hunt_and_no_canaries_find_nothing(text: str) -> None
     assert leaks(Hunt([EMAIL, *MANY]), {"log": [text]}) == ()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "found"),
     [
         ("1192.0.2.17", False),  # something longer before it

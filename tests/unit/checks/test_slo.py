@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.checks import slo
 from harness.records import SloResult
+from tests.rows import each_row
 
 
 def latencies(count: int, *, middle: float = 100.0, seed: int = 1) -> list[float]:
@@ -28,7 +29,7 @@ def true_p95(middle: float = 100.0) -> float:
 # -- p95 -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("target", "met"), [(250.0, True), (150.0, False), (true_p95(), None)])
+@each_row(("target", "met"), [(250.0, True), (150.0, False), (true_p95(), None)])
 def test_a_p95_is_met_refuted_or_undecided(target: float, met: bool | None) -> None:
     """The whole interval has to be on one side; a target inside it decides nothing, and the note says so."""
     result = slo.p95(slo.WEBHOOK_P95, latencies(4_000), target=target)
@@ -72,7 +73,7 @@ def test_more_samples_narrow_the_interval() -> None:
     assert many[1] - many[0] < (few[1] - few[0]) / 2
 
 
-@pytest.mark.parametrize("count", [1, slo.MIN_SAMPLES - 1])
+@each_row("count", [1, slo.MIN_SAMPLES - 1])
 def test_too_few_samples_decide_nothing(count: int) -> None:
     """However quick they are; the number is shown all the same."""
     result = slo.p95("x", [1.0] * count, target=200)
@@ -115,7 +116,7 @@ def test_all_slow_answers_in_one_stall_give_no_upper_bound() -> None:
     assert "too few bursts" in result.note
 
 
-@pytest.mark.parametrize("wrong", [-1.0, math.nan])
+@each_row("wrong", [-1.0, math.nan])
 def test_what_is_no_latency_is_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match="negative or not a number"):
         slo.p95("x", [1.0, wrong], target=1)
@@ -143,7 +144,7 @@ def test_met_and_refuted_follow_from_the_interval(seed: int, target: float, unan
 # -- proportions ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("good", "total", "low", "high"),
     [
         # One-sided 95 % bounds where the formula is closed: 0.05^(1/n) below n of n, its mirror above 0 of n.
@@ -166,7 +167,7 @@ def test_the_bounds_hold_the_share_and_mirror_each_other(total: int, data: st.Da
     assert slo.clopper_pearson(total - good, total) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("good", "total", "met"),
     [
         (1_400, 1_400, True),
@@ -188,7 +189,7 @@ def test_too_few_good_ones_say_how_many_are_needed() -> None:
     assert f"{slo.MIN_SAMPLES:,} are needed" in result.note
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("requests", "failures", "met"),
     [(3_000, 0, True), (2_999, 0, None), (2_994, 0, None), (3_000, 1, None), (10_000, 100, False)],
 )
@@ -196,7 +197,7 @@ def test_3_000_requests_without_a_failure_are_just_enough(requests: int, failure
     assert slo.availability(requests=requests, failures=failures).met is met
 
 
-@pytest.mark.parametrize(("good", "total"), [(2, 1), (-1, 1)])
+@each_row(("good", "total"), [(2, 1), (-1, 1)])
 def test_what_is_no_proportion_is_refused(good: int, total: int) -> None:
     with pytest.raises(ValueError, match="is no proportion"):
         slo.proportion("x", good=good, total=total, target=99, of="a / b")
@@ -205,20 +206,20 @@ def test_what_is_no_proportion_is_refused(good: int, total: int) -> None:
 # -- gauges, match rate, and nothing at all ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("readings", "met"), [([0, 3, 49], True), ([0, 50, 1], False), ([51.0], False)])
+@each_row(("readings", "met"), [([0, 3, 49], True), ([0, 50, 1], False), ([51.0], False)])
 def test_the_highest_reading_of_a_gauge_counts(readings: list[float], met: bool) -> None:
     result = slo.ceiling(slo.DLQ_DEPTH, readings, target=50, unit="events")
     assert (result.met, result.measured, result.samples) == (met, max(readings), len(readings))
 
 
-@pytest.mark.parametrize("matched", [0, 699, 1_000])
+@each_row("matched", [0, 699, 1_000])
 def test_a_match_rate_is_shown_and_never_judged(matched: int) -> None:
     """Our own simulated journeys decide it: it would prove itself."""
     result = slo.match_rate(matched=matched, conversions=1_000)
     assert (result.met, result.measured) == (None, matched / 10)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "measure",
     [
         lambda: slo.p95("x", [], target=200),

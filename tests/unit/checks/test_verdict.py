@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness.checks.verdict import Judgement, decide
 from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict
+from tests.rows import each_row
 
 KEPT = ScenarioResult(
     id="S-01",
@@ -129,14 +130,14 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("seen", "verdict", "code"), CASES)
+@each_row(("seen", "verdict", "code"), CASES)
 def test_the_verdict_and_its_exit_code(seen: Seen, verdict: Verdict | None, code: int) -> None:
     """Harness error before red before missing before waived before go."""
     judged = seen.judged()
     assert (judged.verdict, judged.exit_code) == (verdict, code)
 
 
-@pytest.mark.parametrize(("seen", "verdict", "code"), CASES)
+@each_row(("seen", "verdict", "code"), CASES)
 def test_every_verdict_gives_its_reasons(seen: Seen, verdict: Verdict | None, code: int) -> None:
     """The headline begins with the word, there is a reason, and something to do next; nothing is said twice."""
     judged = seen.judged()
@@ -149,7 +150,7 @@ def test_every_verdict_gives_its_reasons(seen: Seen, verdict: Verdict | None, co
 # -- words ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seen", "told"),
     [
         (RED["a scenario"], "Broken: “A purchase reaches Meta once.” In S-02: wanted 1, got 2"),
@@ -220,7 +221,7 @@ def test_variants_of_one_promise_are_one_reason() -> None:
     assert "” In S-01[hotmart] and 2 more cases: " in judged.reasons[0]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("how", "command"),
     [("scenario", "golive run --all"), ("load", "golive load baseline"), ("readiness", "golive readiness")],
 )
@@ -333,7 +334,7 @@ def test_what_a_run_had_to_see_and_could_not_is_inconclusive() -> None:
     assert judged(["x"], ["it died"]).verdict is Verdict.NO_GO
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seen", "told"),
     [
         (Seen(scenarios=(BROKEN,)), "NO GO: 1 promise is broken; "),

@@ -8,13 +8,12 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
 import typer
 from typer.testing import CliRunner
 
 import harness.cli as home
 from harness.cli.main import COMMANDS, application, called_command
-from tests.rows import check_rows
+from tests.rows import check_rows, each_row
 
 #: None of these is needed to say what there is.
 HEAVY = ("pytest", "boto3", "botocore", "locust", "faker", "requests", "psycopg", "pydantic", "hypothesis", "jinja2")
@@ -48,7 +47,7 @@ def test_order_is_the_same_whichever_command_is_called() -> None:
     check_rows([None, *COMMANDS], check)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("arguments", "called"),
     [(["run", "--suite", "smoke"], "run"), (["--version"], None), ([], None), (["-h", "list"], "list")],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from harness.clock import RESTAMP_EVERY_S, RunClock
 from harness.errors import UsageError
+from tests.rows import each_row
 
 
 def test_a_travelling_run_lives_at_its_origin() -> None:
@@ -23,7 +24,7 @@ def test_a_travelling_child_gets_the_offset() -> None:
     assert int(env["FAKETIME"]) == pytest.approx(1772366400 - time.time(), abs=5)
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01T00:00:00Z", ""])
+@each_row("text", ["yesterday", "2026-13-01T00:00:00Z", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """The message shows how to write one."""
     with pytest.raises(UsageError, match="is not a time"):

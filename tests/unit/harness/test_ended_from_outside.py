@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import pytest
+from tests.rows import each_row
 
 WITHIN_S = 60
 
@@ -40,7 +40,7 @@ IN_FRONT = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # whereve
 IN_THE_BACKGROUND = "signal.signal(signal.SIGINT, signal.SIG_IGN)"  # as a shell starts a job with `&`
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("sign", "run", "before"),
     [
         ("SIGTERM", IN_A_LOOP, IN_FRONT),

@@ -7,6 +7,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.faults.experiment import parse, seen_in_order
+from tests.rows import each_row
 
 GOOD = """\
 title = "Meta browns out"
@@ -53,7 +54,7 @@ def test_a_good_file_is_read_and_its_time_compressed() -> None:
     assert one.fault[0].sentence() == "meta.brown_out (probability 0.3)"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "said"),
     [
         ("meta.brown_out", "meta.brownout", "line 7: fault 1: No fault.*Did you mean 'meta.brown_out'"),
@@ -91,7 +92,7 @@ def test_an_endless_file_is_refused() -> None:
     assert "longer than" in told("#" * 200_000)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wanted", "seen", "right"),
     [
         (["open", "closed"], ["closed", "open", "half_open", "closed"], True),

@@ -7,6 +7,7 @@ import pytest
 from harness.errors import HarnessError, UsageError
 from harness.faults import names
 from harness.faults.base import NothingToBreak, Reach, in_place
+from tests.rows import each_row
 
 
 class Owner:
@@ -48,7 +49,7 @@ def reach(owner: Owner, meta: Meta | None = None, **changes: Any) -> Reach:
     return Reach(control=owner, meta=meta or Meta(), **given)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "parameters", "begins", "ends"),
     [
         ("process.kill", {"role": "web"}, ["kill web"], ["start web"]),
@@ -80,7 +81,7 @@ def test_a_fault_begins_and_ends(name: str, parameters: dict[str, Any], begins: 
     assert owner.asked == begins + ends
 
 
-@pytest.mark.parametrize("name", ["database.down", "database.read_only", "aws.gone", "aws.cut"])
+@each_row("name", ["database.down", "database.read_only", "aws.gone", "aws.cut"])
 def test_what_is_not_ours_is_not_broken(name: str) -> None:
     with pytest.raises(NothingToBreak, match="not one that the harness started"):
         names.make(name, {}).begin(reach(Owner(nothing=True)))
@@ -132,7 +133,7 @@ def test_a_fault_that_never_struck_proves_nothing() -> None:
     assert placed.must_have_struck() == 3
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "parameters", "said"),
     [
         ("aws.throtling", {}, "Did you mean 'aws.throttling'"),

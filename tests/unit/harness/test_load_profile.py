@@ -9,6 +9,7 @@ from harness.cli.load_profile import AVERAGE_DAY_PER_S, Profile, profile_named, 
 from harness.errors import UsageError
 from load.plan import LoadPlan
 from load.schedule import slots
+from tests.rows import each_row
 
 
 def plan_of(profile: Profile) -> LoadPlan:
@@ -33,7 +34,7 @@ def plan_of(profile: Profile) -> LoadPlan:
     return LoadPlan(**values)
 
 
-@pytest.mark.parametrize("name", sorted(profiles()))
+@each_row("name", sorted(profiles()))
 def test_harness_and_generators_count_the_same(name: str) -> None:
     """A sample that is missing is noticed only where both know how many there must be."""
     profile = profiles()[name]

@@ -16,6 +16,8 @@ from harness.probes.database import DatabaseProbe
 sys.path.insert(0, str(Path(__file__).parents[2]))
 import doc_runner
 
+from tests.rows import each_row
+
 PAGE = Path(__file__).parents[3] / "docs" / "bring-your-own.md"
 TABLES = """
 CREATE TABLE shops (id int PRIMARY KEY, slug text);
@@ -55,7 +57,7 @@ def test_the_pages_query_reads_tables_of_other_names(url: str) -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("query", "told"),
     [
         (

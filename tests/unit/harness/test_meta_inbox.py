@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import NotSeenInTime
 from harness.probes.meta import MetaProbe
+from tests.rows import each_row
 
 
 class Inbox(MetaProbe):
@@ -48,7 +49,7 @@ def test_only_what_is_new_is_asked_for() -> None:
     assert inbox.asked == [(0, 0), (8, 0)]
 
 
-@pytest.mark.parametrize(("after", "found"), [(0, [3, 8, 9]), (3, [8, 9]), (5, [8, 9]), (8, [9]), (9, [])])
+@each_row(("after", "found"), [(0, [3, 8, 9]), (3, [8, 9]), (5, [8, 9]), (8, [9]), (9, [])])
 def test_what_is_known_is_given_from_any_number_on(after: int, found: list[int]) -> None:
     """As the fake itself would."""
     inbox = Inbox(3, 8, 9)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from harness.probes.database import DatabaseProbe
+from tests.rows import each_row
 
 TABLES = """
 CREATE TABLE sales (id int, told jsonb);
@@ -31,7 +32,7 @@ def probe(postgres: Any) -> Iterator[DatabaseProbe]:
     probe.close()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("words", "places"),
     [
         (["x500@example.com"], ["public.sales"]),

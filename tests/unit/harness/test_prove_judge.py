@@ -8,6 +8,7 @@ from harness.errors import HarnessError
 from harness.runs.mutation_run import BITES, crashes, sabotaged, seed_for
 from harness.runs.saboteurs import HUNT, Saboteur, Trial, exit_code, last_proof, registry, unknown_claims
 from harness.target import Target, Tenants
+from tests.rows import each_row
 
 ONE = Saboteur(name="flag-ignored", story="The flag is not read.", caught_by=("G-40", "G-41"))
 WANTED = 'CAUGHT_BY = ("G-40", "G-41")\n'
@@ -81,9 +82,7 @@ def test_traffic_is_run_and_claims_nothing(tmp_path: Path) -> None:
     assert leak.scenarios == ("S-01",)
 
 
-@pytest.mark.parametrize(
-    "text", ['"""No claim."""\n', WANTED, '"""Empty."""\nCAUGHT_BY = ()\n', '"""Text."""\nCAUGHT_BY = "G-40"\n']
-)
+@each_row("text", ['"""No claim."""\n', WANTED, '"""Empty."""\nCAUGHT_BY = ()\n', '"""Text."""\nCAUGHT_BY = "G-40"\n'])
 def test_a_file_without_story_or_claim_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "half.py").write_text(text)
     with pytest.raises(HarnessError, match=r"half\.py is no saboteur"):

@@ -9,6 +9,7 @@ import pytest
 
 from harness.pytest_workers import DETAILS, RED, Reporter, summary
 from harness.records import Ledger
+from tests.rows import each_row
 
 
 def phase(when: str, outcome: str = "passed", *, longrepr: Any = None, **properties: Any) -> pytest.TestReport:
@@ -42,7 +43,7 @@ def test_first_red_phase_decides() -> None:
     assert summary("G-01", phases).message == "first"
 
 
-@pytest.mark.parametrize("when", ["setup", "teardown"])
+@each_row("when", ["setup", "teardown"])
 def test_error_of_a_fixture_is_ours(when: str) -> None:
     phases = [
         phase(one, "failed" if one == when else "passed", longrepr="Boom") for one in ("setup", "call", "teardown")
@@ -73,7 +74,7 @@ def test_details_of_the_call_are_kept() -> None:
     assert (found.counted, found.told["pixel"]) == ({"pixel": 2}, ("p",))
 
 
-@pytest.mark.parametrize("outcome", ["passed", "failed"])
+@each_row("outcome", ["passed", "failed"])
 def test_scenario_whose_ledger_cannot_be_read_is_an_error_of_ours(outcome: str) -> None:
     properties: dict[str, Any] = {DETAILS: {"harness_error": "the fake Meta does not answer"}}
     if outcome == "failed":

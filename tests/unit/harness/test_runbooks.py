@@ -10,6 +10,7 @@ import pytest
 from harness import runbooks
 from harness.alarms import template
 from harness.errors import HarnessError
+from tests.rows import each_row
 
 HOME = Path(__file__).parents[3]
 TEMPLATE = HOME / "reference_impl" / "infra" / "pipeline.yaml"
@@ -78,7 +79,7 @@ def test_a_block_that_is_not_there_is_named_with_those_that_are() -> None:
         parse().part("do")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "complaint"),
     [
         ("sh know", "sh knows", "has a block `sh knows`"),
@@ -111,7 +112,7 @@ def test_the_index_names_every_alarm_and_links_every_page() -> None:
         assert f"`{short}`" in index or f"`-{short.removeprefix('heartbeat-')}`" in index, short
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda one: one.stem)
+@each_row("path", PAGES)
 def test_a_page_says_everything_that_on_call_asks(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for wanted in (
@@ -135,7 +136,7 @@ def test_a_page_says_everything_that_on_call_asks(path: Path) -> None:
         assert (path.parent / link).is_file(), f"{path.name} links {link}, which is not there"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda one: one.stem)
+@each_row("path", PAGES)
 def test_a_page_uses_only_what_on_call_has(path: Path) -> None:
     """AWS's CLI, psql, and the pipeline's own commands."""
     for part in runbooks.read(path).parts:

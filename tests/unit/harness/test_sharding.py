@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.sharding import Shard, shard_of
+from tests.rows import each_row
 
 
 @given(key=st.text(min_size=1, max_size=40), count=st.integers(1, 50))
@@ -22,7 +23,7 @@ def test_a_name_keeps_its_shard_for_ever() -> None:
 PLACES = [2, 3, 2]
 
 
-@pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/3", "1/1001"])
+@each_row("text", ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/3", "1/1001"])
 def test_what_is_no_shard_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--shard"):
         Shard.parse(text)

@@ -10,6 +10,7 @@ import pytest
 from harness.errors import PromiseBroken
 from harness.probes.database import DatabaseProbe
 from harness.testing.database import DatabaseView
+from tests.rows import each_row
 
 
 class Tables:
@@ -43,7 +44,7 @@ def test_nothing_is_fine() -> None:
         view({"sale-c"}).stored_nothing_of(*orders)
 
 
-@pytest.mark.parametrize("word", ["sale-b", "em-b", "b@example.com", "+551199"])
+@each_row("word", ["sale-b", "em-b", "b@example.com", "+551199"])
 def test_the_one_that_is_stored_is_named(word: str) -> None:
     """By whatever it is recognised."""
     with pytest.raises(PromiseBroken, match=r"sale sale-b was refused .* in public\.sales"):

@@ -16,6 +16,7 @@ from harness.errors import HarnessError, UsageError
 from harness.stack.travelling import Witness, unproved, why_not
 from harness.target import Target
 from harness.testing.travelling import Period, overlapping
+from tests.rows import each_row
 
 DAY_S = 86_400
 NOW_S = 1_800_000_000.0
@@ -38,7 +39,7 @@ def test_a_jump_lands_where_it_was_asked_to(clock: TravellingClock) -> None:
     assert clock.present.stamp_s() == to_s
 
 
-@pytest.mark.parametrize("by_s", [-DAY_S, -1, 0, SHORTEST_JUMP_S - 1])
+@each_row("by_s", [-DAY_S, -1, 0, SHORTEST_JUMP_S - 1])
 def test_it_refuses_to_go_back_or_hardly_anywhere(clock: TravellingClock, tmp_path: Path, by_s: int) -> None:
     """Backwards, and so near that it could be mere waiting: refused with what to do, and nothing has moved."""
     clock.jump(int(time.time()) + DAY_S)
@@ -152,7 +153,7 @@ def test_a_jump_that_all_witnesses_show_is_proved() -> None:
     assert unproved([_witness("a", NOW_S + 1), _witness("b", NOW_S - 1)], lambda: NOW_S, within_s=0) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("witnesses", "complaint"),
     [
         ([_witness("a", NOW_S), _witness("b", NOW_S - DAY_S)], "b is -86400 s off"),
@@ -190,7 +191,7 @@ def test_without_shared_memory_nobody_travels(tmp_path: Path, monkeypatch: pytes
         faketime.Followed(tmp_path / "faketime", began_s=0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "reason"),
     [
         ({"start": {}}, "does not start the target"),
@@ -233,7 +234,7 @@ def test_periods_that_meet_are_named() -> None:
     assert overlapping([*apart, ("c", Period(day=10, days=1))]) == ["a takes the days 1 to 10, and c begins on day 10"]
 
 
-@pytest.mark.parametrize("period", [{"day": 0, "days": 1}, {"day": 1, "days": 0}])
+@each_row("period", [{"day": 0, "days": 1}, {"day": 1, "days": 0}])
 def test_a_period_begins_after_the_origin_and_lasts(period: dict[str, int]) -> None:
     """Day 0 would be a jump to where one is."""
     with pytest.raises(HarnessError, match="the first day is 1"):

@@ -12,6 +12,7 @@ from load.plan import LoadPlan, NoPlan
 from load.schedule import due_times, slots
 from load.webhooks import READER, SITE, prepare, render
 from simulators import gateways as fakes
+from tests.rows import each_row
 
 
 def a_plan(**changes: object) -> LoadPlan:
@@ -88,7 +89,7 @@ def test_a_signature_is_as_old_as_its_request_not_as_the_run() -> None:
     assert f"t={plan.origin_s + 3_600}," in signature
 
 
-@pytest.mark.parametrize("environment", [{}, {"GOLIVE_LOAD_PLAN": "/nowhere", "GOLIVE_LOAD_NUMBER": "0"}])
+@each_row("environment", [{}, {"GOLIVE_LOAD_PLAN": "/nowhere", "GOLIVE_LOAD_NUMBER": "0"}])
 def test_a_generator_without_a_plan_says_what_to_do(environment: dict[str, str]) -> None:
     """Nothing is sent by guess."""
     with pytest.raises(NoPlan, match="golive load baseline"):

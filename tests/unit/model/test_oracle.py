@@ -1,8 +1,7 @@
 """What must come of a sale: exactly one state where facts do not race, more where they do."""
 
-import pytest
-
 from harness.model.oracle import Oracle, Sale, Seen
+from tests.rows import each_row
 
 
 def oracle(**changes: object) -> Oracle:
@@ -22,7 +21,7 @@ def test_nobody_told_nothing_may_be_there() -> None:
     assert oracle().judge("s1", Seen(stored="pending", counted=0)).verdict == "wrong"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "state"),
     [({}, "counted"), ({"old": True}, "expired"), ({"poisoned": True}, "dead_lettered")],
 )
@@ -58,7 +57,7 @@ def test_a_refund_that_races_the_dispatch_may_come_too_late() -> None:
     assert one.allowed("s1") == {"suppressed", "counted"}
 
 
-@pytest.mark.parametrize("block", [("relay", ""), ("consumer", ""), ("ill", "0"), ("token", "0"), ("hold", "0/stripe")])
+@each_row("block", [("relay", ""), ("consumer", ""), ("ill", "0"), ("token", "0"), ("hold", "0/stripe")])
 def test_a_refund_while_nothing_gets_through_suppresses(block: tuple[str, str]) -> None:
     one = oracle()
     one.block(*block)  # type: ignore[arg-type]
@@ -69,7 +68,7 @@ def test_a_refund_while_nothing_gets_through_suppresses(block: tuple[str, str]) 
     assert one.allowed("s1") == {"suppressed"}
 
 
-@pytest.mark.parametrize("block", [("ill", "1"), ("token", "1"), ("hold", "0/kiwify")])
+@each_row("block", [("ill", "1"), ("token", "1"), ("hold", "0/kiwify")])
 def test_another_tenants_trouble_holds_nothing_back(block: tuple[str, str]) -> None:
     one = oracle()
     one.block(*block)  # type: ignore[arg-type]
@@ -113,7 +112,7 @@ def test_an_end_is_the_end() -> None:
     assert one.judge("s1", Seen(stored="suppressed", counted=0)).verdict == "wrong"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seen", "verdict"),
     [
         (Seen(stored="delivered", counted=1), "right"),
@@ -180,7 +179,7 @@ def test_a_flag_on_hold_holds_what_comes_under_it_whatever_else_is_wrong() -> No
     assert one.allowed("s1") == {"held"}
 
 
-@pytest.mark.parametrize("later", [("hold", "0/stripe"), ("ill", "1")])
+@each_row("later", [("hold", "0/stripe"), ("ill", "1")])
 def test_what_begins_while_a_sale_is_held_back_and_does_not_concern_it_holds_nothing(later: tuple[str, str]) -> None:
     one = oracle()
     one.block("relay")
@@ -227,7 +226,7 @@ def test_a_refund_of_what_may_not_have_been_taken_stops_nothing_for_certain() ->
     assert one.allowed("s1") == {"absent", "counted", "suppressed"}
 
 
-@pytest.mark.parametrize("told_in_vain", [False, True])
+@each_row("told_in_vain", [False, True])
 def test_a_refund_that_was_taken_first_counts_whatever_follows(*, told_in_vain: bool) -> None:
     one = oracle()
     one.stopped("s1", answered=True)

@@ -7,6 +7,7 @@ import pytest
 from harness.errors import UsageError
 from harness.model import steps, world
 from harness.model.steps import KINDS, MOST_BYTES, MOST_STEPS, Step, Story
+from tests.rows import each_row
 
 STORY = Story(
     name="found-1",
@@ -30,7 +31,7 @@ def test_a_story_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert steps.read(written(tmp_path, STORY.to_toml())) == STORY
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("", "holds no story"),
@@ -57,7 +58,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         steps.read(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("do", KINDS)
+@each_row("do", KINDS)
 def test_the_world_can_do_every_step(do: str) -> None:
     assert callable(getattr(world.World, f"_{do}"))
 

@@ -15,6 +15,7 @@ from harness.model import world as worlds
 from harness.model.explore import Explorer, Options
 from harness.model.steps import KINDS, Step
 from harness.model.world import TENANTS, World
+from tests.rows import each_row
 
 PURCHASE = SimpleNamespace(outcome="purchase", partial=False)
 EVENTS = {
@@ -327,7 +328,7 @@ WRONG: dict[str, tuple[list[Step], str]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@each_row("wrong", WRONG)
 def test_a_wrong_target_is_found_out(wrong: str) -> None:
     steps, told = WRONG[wrong]
     toy = Toy(wrong)
@@ -338,7 +339,7 @@ def test_a_wrong_target_is_found_out(wrong: str) -> None:
     assert toy.done[-2:] == ["restored", "closed"], "others share its processes"
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@each_row("wrong", WRONG)
 def test_the_same_story_is_true_of_a_right_target(wrong: str) -> None:
     toy = Toy()
     worlds.tell(toy, WRONG[wrong][0])  # type: ignore[arg-type]
@@ -373,7 +374,7 @@ def test_stories_that_are_drawn_are_true_of_a_right_target() -> None:
     assert explorer.sales > 100
 
 
-@pytest.mark.parametrize("wrong", ["forgets refunds", "has an id for each try", "loses all with its consumer"])
+@each_row("wrong", ["forgets refunds", "has an id for each try", "loses all with its consumer"])
 def test_a_wrong_target_is_found_by_drawing_and_its_story_is_short(wrong: str) -> None:
     explorer = ToyExplorer(wrong)
     found = explorer.explore(Options(examples=150, steps=12, seed=3, shrink_s=20))
@@ -391,7 +392,7 @@ def told_to(toy: Toy, steps: Sequence[Step]) -> World:
     return world
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "fact"),
     [
         ([ill()], lambda toy: toy.arms[0] == []),

@@ -15,6 +15,7 @@ from harness.readiness import attestations, missing, plan
 from harness.readiness.attestations import parse, template
 from harness.readiness.evidence import Found
 from harness.records import RowState, RunRecord, TargetInfo, Verdict
+from tests.rows import each_row
 
 TODAY = date(2026, 3, 1)
 COMMIT = "0123456789ab"
@@ -77,7 +78,7 @@ def test_what_to_run_next_is_about_the_same_target() -> None:
     assert record.next_steps[-1] == f"{wanted}; 191 rows were not looked at yet"
 
 
-@pytest.mark.parametrize("seen", [[], MEASURED])
+@each_row("seen", [[], MEASURED])
 def test_an_empty_file_is_no_go_and_lists_what_is_missing_and_who_has_it(seen: list[Found]) -> None:
     record = judged("", seen)
     assert (record.verdict, record.exit_code) == (Verdict.NO_GO, 1)
@@ -101,7 +102,7 @@ def test_with_everything_supplied_it_is_go() -> None:
     assert (record.verdict, record.exit_code, record.not_observed) == (Verdict.GO, 0, ())
 
 
-@pytest.mark.parametrize("name", PEOPLE)
+@each_row("name", PEOPLE)
 def test_one_attestation_less_is_no_go(name: str) -> None:
     text = "\n".join(entry(one) for one in PEOPLE if one != name)
     assert judged(text, [*MEASURED, *STORY_009]).verdict is Verdict.NO_GO
@@ -110,7 +111,7 @@ def test_one_attestation_less_is_no_go(name: str) -> None:
 WAIVABLE = "checklist/infrastructure/rds"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("expires", "verdict"),
     [
         ("2026-03-02", Verdict.GO_WITH_CONCERNS),
@@ -127,7 +128,7 @@ def test_a_waiver_holds_until_it_expires(expires: str, verdict: Verdict) -> None
     assert record.verdict is not Verdict.GO
 
 
-@pytest.mark.parametrize("given", ["2026-03-02", "2026-03-19"])
+@each_row("given", ["2026-03-02", "2026-03-19"])
 def test_what_is_dated_in_the_future_does_not_count_yet(given: str) -> None:
     state, said = row(judged(entry("011.6/on-call", date=given)), "011.6/on-call")
     assert state is RowState.NOT_MET
@@ -164,7 +165,7 @@ def test_the_report_says_who_until_when_and_why() -> None:
 # -- the file ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("[[attest", "not TOML"),
@@ -196,7 +197,7 @@ def test_a_file_that_cannot_be_used_says_why_and_what_to_do(text: str, told: str
         parse(text, PLAN, TODAY)
 
 
-@pytest.mark.parametrize("one", [one for one in PLAN.rows.values() if one.how in ("scenario", "load")])
+@each_row("one", [one for one in PLAN.rows.values() if one.how in ("scenario", "load")])
 def test_what_is_measured_is_never_attestable(one: plan.Row) -> None:
     assert not attestations.attestable(one)
 

@@ -12,6 +12,7 @@ from moto import mock_aws
 from harness.readiness import aws_checks as checks
 from harness.readiness import plan
 from harness.records import RowState
+from tests.rows import each_row
 
 COMMIT = "0123456789abcdef"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -80,7 +81,7 @@ def alarms(client: Any, count: int = 8, *, subscribed: bool = True, enabled: boo
         )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "reach", "eight", "topic"),
     [
         ({}, RowState.MET, RowState.MET, RowState.MET),
@@ -97,7 +98,7 @@ def test_alarms_reach_somebody(
     assert [state(client, row) for row in (checks.ALARMS, checks.ALARMS_8, checks.SNS)] == [reach, eight, topic]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("title", "any_", "webhooks"),
     [("Latency and success", RowState.MET, RowState.MET), ("Costs", RowState.MET, RowState.NOT_MET),
      ("", RowState.NOT_MET, RowState.NOT_MET)],
@@ -127,7 +128,7 @@ def test_an_image_of_the_commit(client: Any) -> None:
     assert state(client, checks.IMAGE, commit="") is RowState.NOT_MET
 
 
-@pytest.mark.parametrize(("days", "engine", "expected"), [
+@each_row(("days", "engine", "expected"), [
     (7, "postgres", RowState.MET), (0, "postgres", RowState.NOT_MET), (7, "mysql", RowState.NOT_MET),
 ])  # fmt: skip
 def test_database_backups(client: Any, days: int, engine: str, expected: RowState) -> None:
@@ -138,7 +139,7 @@ def test_database_backups(client: Any, days: int, engine: str, expected: RowStat
     assert state(client, checks.RDS) is expected
 
 
-@pytest.mark.parametrize(("addresses", "expected"), [(["192.0.2.0/24"], RowState.MET), ([], RowState.NOT_MET)])
+@each_row(("addresses", "expected"), [(["192.0.2.0/24"], RowState.MET), ([], RowState.NOT_MET)])
 def test_the_waf_blocks_and_uses_the_allowlist(client: Any, addresses: list[str], expected: RowState) -> None:
     waf = client("wafv2")
     arn = waf.create_ip_set(Name="allow", Scope="REGIONAL", IPAddressVersion="IPV4", Addresses=addresses)["Summary"][
@@ -153,7 +154,7 @@ def test_the_waf_blocks_and_uses_the_allowlist(client: Any, addresses: list[str]
     assert state(client, checks.ALLOWLIST) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("running", "least", "tasks", "scaled"),
     [
         (2, 2, RowState.MET, RowState.MET),
@@ -246,7 +247,7 @@ def service(client: Any, *images: str, name: str = "golive-web") -> None:
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("images", "commits"),
     [
         ((f"{REGISTRY}/web:{COMMIT}",), (COMMIT,)),
@@ -271,7 +272,7 @@ def test_no_deployed_commit_where_nothing_can_be_asked() -> None:
     assert checks.deployed(refuse) == ()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("namespace", "name", "flowing", "throughput"),
     [
         ("golive", "webhooks_accepted", RowState.MET, RowState.MET),

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from harness.readiness import basis, plan
 from harness.readiness.rows import Observation
 from harness.records import Ledger, PrivacyResult, RowState, RunRecord, ScenarioResult, SloResult, TargetInfo, Verdict
+from tests.rows import each_row
 
 COMMIT = "0123456789ab"
 WHOLE = "0123456789abcdef0123456789abcdef01234567"
@@ -53,7 +52,7 @@ def began(ago: timedelta) -> RunRecord:
     return replace(RUN, started_at=f"{NOW - ago:%Y-%m-%dT%H:%M:%SZ}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("run", "commit", "why"),
     [
         (RUN, "", ""),
@@ -115,7 +114,7 @@ def test_the_leaks_of_both_are_kept() -> None:
     assert basis.together((RUN, leaking)).privacy.leaks == ("b: an email",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("row", "state", "first"),
     [
         ("011.1/202", RowState.NOT_OBSERVED, "why"),  # only a run can see it

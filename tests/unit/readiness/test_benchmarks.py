@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness.checks import slo
 from harness.readiness import benchmarks, rows
 from harness.records import PlanRow, RowState
+from tests.rows import each_row
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COMMIT = "0123456789ab"
@@ -36,7 +35,7 @@ def row(folder: Path, **of: str) -> PlanRow:
     return next(one for one in stories if one.id == ROW)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("took_ms", "count", "state"),
     [(0.2, 1000, RowState.MET), (11.0, 1000, RowState.NOT_MET), (0.2, 999, RowState.UNDECIDED)],
 )
@@ -50,7 +49,7 @@ def test_a_result_decides_its_row(tmp_path: Path, took_ms: float, count: int, st
     assert found.reproduce == "make bench-raw-body"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "asked", "why"),
     [
         ({"commit": "ba9876543210"}, {}, "it measured commit ba9876543210, and this is 0123456789ab"),
@@ -78,7 +77,7 @@ def test_without_a_result_nothing_is_observed(tmp_path: Path) -> None:
     assert (found.state, found.evidence[0]) == (RowState.NOT_OBSERVED, "Its benchmark has not run here.")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "spoil",
     [
         lambda told: {**told, "measured": None},

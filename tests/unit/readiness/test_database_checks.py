@@ -17,6 +17,7 @@ from harness.readiness.evidence import Found
 from harness.readiness.rows import Observation
 from harness.records import RowState
 from harness.target import Target
+from tests.rows import each_row
 
 HEAD = Schema(head="0004")
 
@@ -60,7 +61,7 @@ def test_migrations_and_indexes_of_the_reference(url: str) -> None:
     assert found[checks.MIGRATIONS].evidence == f"The schema is at {at_head().head}, the newest migration."
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("statement", "told"),
     [
         ("UPDATE alembic_version SET version_num = '0001'", "is at 0001, and the newest migration is 0004"),
@@ -115,7 +116,7 @@ def test_it_does_not_wait_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) ->
     assert "timeout" in row.evidence
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("row", "index"),
     [
         ("011.5b/index-attempts", "dispatch_attempts_tenant_status_created"),
@@ -142,7 +143,7 @@ def test_a_connection_without_tls(url: str) -> None:
     assert "not encrypted" in row.evidence
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("options", "state", "told"),
     [
         ({}, RowState.MET, "encrypted and the server's name verified"),

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pytest
-
 from harness.readiness import evidence, plan, rows, story_file
 from harness.readiness.evidence import Found
 from harness.readiness.rows import Observation
 from harness.records import PlanRow, RowState
+from tests.rows import each_row
 
 STORIES = Path(__file__).parent / "stories"
 ROW = plan.load().rows["011.3/coverage"]
@@ -61,7 +60,7 @@ def test_another_story_speaks_for_no_row(tmp_path: Path) -> None:
     assert story(tmp_path / "s.md", "# Story 123: something else is done") == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("run", "found", "state"),
     [
         (RowState.NOT_OBSERVED, [RowState.MET], RowState.MET),

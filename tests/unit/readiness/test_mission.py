@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from harness.readiness import plan
 from harness.readiness.plan import Row
+from tests.rows import each_row
 
 HERE = Path(__file__).parent
 ROWS = plan.load().rows
@@ -71,7 +70,7 @@ def test_the_list_leaves_no_line_of_the_plan_out() -> None:
     assert left_over((HERE / "mission.md").read_text(encoding="utf-8"), lines()) == set()
 
 
-@pytest.mark.parametrize("name", ["011.1/waf", "011.4a/hash", "checklist/data/migrations", "constraint/store"])
+@each_row("name", ["011.1/waf", "011.4a/hash", "checklist/data/migrations", "constraint/store"])
 def test_the_test_can_fail(name: str) -> None:
     """A row that is gone, that says something else, that stands for another line; a line that is forgotten."""
     row = ROWS[name]

@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import harness.testing
 from harness.readiness import observable
 from harness.readiness.observable import Variant, has, needs_of, view, what_to_add
 from harness.target import Paths, Probes, Target
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[3]
 NEEDS = needs_of(ROOT / "scenarios")
@@ -33,7 +32,7 @@ def test_the_reference_lets_everything_be_seen() -> None:
     assert {name: some for name, some in lacking.items() if some} == {}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("scenario", "needs"),
     [
         ("G-01", set()),
@@ -68,7 +67,7 @@ def test_every_word_that_can_leave_a_scenario_out_is_read() -> None:
                 assert known, f"{path.name}: {function.name}"
 
 
-@pytest.mark.parametrize("name", [*Probes.model_fields])
+@each_row("name", [*Probes.model_fields])
 def test_a_probe_that_is_named_is_had(name: str) -> None:
     value: Any = ["public.t"] if name == "may_hold_secrets" else "x"
     assert not has(target(), f"probes.{name}")

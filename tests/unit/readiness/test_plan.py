@@ -8,6 +8,7 @@ from harness.checks import slo
 from harness.errors import HarnessError
 from harness.readiness import plan
 from harness.readiness.plan import Plan, Row
+from tests.rows import each_row
 
 SHIPPED = plan.load()
 ROWS = list(SHIPPED.rows.values())
@@ -43,7 +44,7 @@ def test_the_shipped_plan_holds_stories_and_checklist() -> None:
     assert set(is_listed) == {False, True}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@each_row("row", ROWS)
 def test_every_shipped_row_can_be_seen_somehow(row: Row) -> None:
     """Each has words, and who, why or which number where its kind needs one; nobody waits for what nobody can see."""
     assert row.id.startswith(f"{row.story}/")
@@ -71,7 +72,7 @@ def test_every_number_that_load_measures_decides_a_row() -> None:
 # -- what is refused -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rows", "told"),
     [
         ((GOOD, GOOD), "the row 1/a twice"),
@@ -115,7 +116,7 @@ def test_a_star_stands_for_all_rows_that_begin_so() -> None:
     assert read.rows["1/all"].all_of == ("checklist/code/ci", "1/a")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "quotes"),
     [("", ("it answers",)), (', plan = "one"', ("one",)), (', plan = ["one", "two"]', ("one", "two"))],
 )
@@ -123,7 +124,7 @@ def test_a_row_quotes_the_plan_or_itself(given: str, quotes: tuple[str, ...]) ->
     assert parsed(GOOD + given).rows["1/a"].quotes == quotes
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("extra", "claimable"),
     [("", True), (", at_least = 2", False), (', all_of = ["checklist/code/ci"]', False)],
 )

@@ -18,6 +18,7 @@ from harness.readiness import plan, qa_gate, qa_sources
 from harness.readiness.benchmarks import Evidence
 from harness.readiness.qa_gate import CHECKS, judge
 from harness.records import Outcome, PlanRow, RowState, ScenarioResult, SloResult, TargetInfo
+from tests.rows import each_row
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -69,7 +70,7 @@ def test_all_is_well(folder: Path) -> None:
     assert set(states(folder)) == {"unit-tests", "coverage", "scan", "di", "documentation", "pipeline/contract-tests"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "text", "row", "state"),
     [
         ("junit.xml", junit(72), "unit-tests", RowState.NOT_MET),
@@ -127,14 +128,14 @@ def test_two_coverages_have_to_agree(folder: Path) -> None:
     assert next(row for row in record.stories if row.id == "011.3/coverage").state is RowState.NOT_MET
 
 
-@pytest.mark.parametrize("said", [OTHER, "", "012345", f"{COMMIT[:12]}-dirty", "unknown"])
+@each_row("said", [OTHER, "", "012345", f"{COMMIT[:12]}-dirty", "unknown"])
 def test_another_commit_says_nothing(folder: Path, said: str) -> None:
     (folder / "commit").write_text(said)
     seen = states(folder)
     assert {seen[name] for name in ("unit-tests", "coverage", "di")} == {RowState.NOT_OBSERVED}
 
 
-@pytest.mark.parametrize("wanted", [f"{COMMIT}-dirty", "unknown", ""])
+@each_row("wanted", [f"{COMMIT}-dirty", "unknown", ""])
 def test_a_tree_with_changes_is_no_commit(folder: Path, wanted: str) -> None:
     assert set(states(folder, wanted).values()) <= {RowState.NOT_OBSERVED, RowState.MET}
     assert states(folder, wanted)["coverage"] is RowState.NOT_OBSERVED
@@ -177,7 +178,7 @@ def rows_in(state: RowState, **others: RowState) -> list[PlanRow]:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("others", "verdict", "row"),
     [
         ({}, "PASS", RowState.MET),
@@ -201,7 +202,7 @@ def test_a_warning_is_a_concern(folder: Path) -> None:
     assert judge(rows_in(RowState.MET), sources.concerns).verdict == "CONCERNS"
 
 
-@pytest.mark.parametrize("name", [name for of_check in CHECKS.values() for name in of_check])
+@each_row("name", [name for of_check in CHECKS.values() for name in of_check])
 def test_each_row_of_each_check_counts(name: str) -> None:
     rows = rows_in(RowState.MET)
     assert judge([one for one in rows if one.id != name]).verdict == "FAIL"
@@ -219,7 +220,7 @@ def scenario(outcome: Outcome, suite: str = "analytics", proves: str = "011.5b/f
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("scenarios", "state"),
     [
         ([scenario("passed")], RowState.MET),
@@ -234,9 +235,7 @@ def test_regressions_are_seen_by_the_analytics_suite(scenarios: list[ScenarioRes
     assert (found.state if found else None) is state
 
 
-@pytest.mark.parametrize(
-    ("ran", "state"), [(COMMIT, "met"), (OTHER, "not observed"), (f"{COMMIT}-dirty", "not observed")]
-)
+@each_row(("ran", "state"), [(COMMIT, "met"), (OTHER, "not observed"), (f"{COMMIT}-dirty", "not observed")])
 def test_a_run_of_another_commit_says_nothing(folder: Path, ran: str, state: str) -> None:
     run = replace(
         rest_on([], commit="", now=NOW, max_age_days=14).record,
@@ -253,7 +252,7 @@ def test_a_run_of_another_commit_says_nothing(folder: Path, ran: str, state: str
 P95 = SloResult(name="dispatch", target=2_000, unit="ms", measured=900.0, samples=2_000, ci95=(800, 950), met=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("number", "known", "state", "told"),
     [
         (P95, RowState.MET, RowState.MET, "benchmark dispatch: dispatch: 900 ms"),
@@ -280,7 +279,7 @@ def test_benchmarks_stand_beside_the_performance_check(
 CASE = '<testcase classname="tests.contract.test_gateways" name="a">{}</testcase>'
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cases", "state"),
     [
         (CASE.format(""), RowState.MET),

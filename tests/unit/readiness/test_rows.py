@@ -12,6 +12,7 @@ from harness.errors import HarnessError
 from harness.readiness import plan, rows
 from harness.readiness.plan import Plan
 from harness.records import Outcome, PlanRow, RowState, ScenarioResult, SloResult
+from tests.rows import each_row
 
 TEXT = """
 [gateways]
@@ -85,7 +86,7 @@ def judged(
 # -- claims --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gateway", ["perfectpay", "hotmart", "kiwify", "stripe"])
+@each_row("gateway", ["perfectpay", "hotmart", "kiwify", "stripe"])
 def test_a_template_means_the_gateways_own_row(gateway: str) -> None:
     assert rows.expand("gateway/hmac", gateway) == (f"{rows.load().gateways[gateway]}/hmac",)
 
@@ -100,7 +101,7 @@ def test_a_full_name_means_itself_with_and_without_a_gateway() -> None:
     assert rows.expand("011.3/retry", None) == rows.expand("011.3/retry", "stripe") == ("011.3/retry",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("claim", "gateway", "told"),
     [
         ("011.3/retri", None, "No row of the launch plan is called '011.3/retri'. Did you mean '011.3/retry'?"),
@@ -119,7 +120,7 @@ def test_a_claim_that_cannot_be_kept_is_refused(claim: str, gateway: str | None,
         rows.expand(claim, gateway)
 
 
-@pytest.mark.parametrize("name", [row.id for row in rows.load().rows.values() if row.how == "out_of_scope"])
+@each_row("name", [row.id for row in rows.load().rows.values() if row.how == "out_of_scope"])
 def test_what_is_out_of_scope_cannot_be_claimed(name: str) -> None:
     with pytest.raises(HarnessError, match="out of scope"):
         rows.expand(name, None)
@@ -128,7 +129,7 @@ def test_what_is_out_of_scope_cannot_be_claimed(name: str) -> None:
 # -- by scenarios --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("outcomes", "state"),
     [
         ((), RowState.NOT_OBSERVED),
@@ -178,7 +179,7 @@ def test_long_evidence_is_cut() -> None:
 # -- by count ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("scenarios", "state"),
     [
         ((), RowState.NOT_OBSERVED),
@@ -200,7 +201,7 @@ def test_different_scenarios_are_counted(scenarios: tuple[ScenarioResult, ...], 
 TRACED = ("checklist/code/traced",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("scenarios", "state"),
     [
         ((), RowState.NOT_OBSERVED),
@@ -211,7 +212,7 @@ TRACED = ("checklist/code/traced",)
         ((seen("failed"),), RowState.NOT_MET),
     ],
 )
-@pytest.mark.parametrize("name", ["1/both", "1/above"])
+@each_row("name", ["1/both", "1/above"])
 def test_a_row_follows_from_its_members(scenarios: tuple[ScenarioResult, ...], state: RowState, name: str) -> None:
     """Directly, and through a row that follows itself."""
     assert judged(name, *scenarios).state is state
@@ -233,7 +234,7 @@ def test_a_plan_that_goes_round_in_a_circle_is_refused() -> None:
 OF_STRIPE = slo.of_gateway(slo.WEBHOOK_P95, "stripe")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "slos", "state"),
     [
         ("1/latency", [], RowState.NOT_OBSERVED),
@@ -263,7 +264,7 @@ def test_the_evidence_of_a_number_tells_all_that_decided_it() -> None:
     assert told == f"{OF_STRIPE}: 150 ms, 95 % interval 145 to 155 ms, over 9 samples, target 200 ms (raw)."
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("names", "required"),
     [
         ([], set()),
@@ -326,7 +327,7 @@ def test_met_is_never_unseen(scenarios: list[ScenarioResult], name: str) -> None
         assert {one.outcome for one in of_row} == {"passed"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "option"),
     [
         ("checklist/infrastructure/sqs", "--aws-profile PROFILE"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.readiness import story_file
 from harness.readiness.story_file import BEGIN, END, load, save
+from tests.rows import each_row
 
 GOOD = (Path(__file__).parent / "stories" / "good_pt.md").read_bytes()
 DRAFT = GOOD.replace(b"## 7. Riscos", b"## 7. Perigos")
@@ -22,7 +23,7 @@ def written(path: Path, content: bytes) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize(("content", "said"), [(GOOD, "Ready (10 of 10"), (DRAFT, "Draft (9 of 10")])
+@each_row(("content", "said"), [(GOOD, "Ready (10 of 10"), (DRAFT, "Draft (9 of 10")])
 def test_status_and_findings_are_recorded_behind_the_authors_text(tmp_path: Path, content: bytes, said: str) -> None:
     after = written(tmp_path / "s.md", content)
     assert after.startswith(content)
@@ -57,8 +58,8 @@ def test_what_the_author_adds_below_the_record_stays(tmp_path: Path) -> None:
     assert written(path, twice) == twice
 
 
-@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+@each_row("newline", ["\n", "\r\n", "\r"])
+@each_row("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 def test_newlines_and_encoding_are_kept(tmp_path: Path, newline: str, encoding: str) -> None:
     text = DRAFT.decode().replace("–", "-").replace("\n", newline)
     content = text.encode(encoding)
@@ -73,7 +74,7 @@ def test_newlines_and_encoding_are_kept(tmp_path: Path, newline: str, encoding: 
     assert written(path, after) == after
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [
         b"",
@@ -120,7 +121,7 @@ def test_a_write_that_fails_leaves_the_file_whole(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "said"),
     [(b"\x89PNG\0\0", "is no text"), (b"\xff\xfe\x00\xd8", "is no text"), (b"a" * 2_000_001, "more than 2,000,000")],
 )

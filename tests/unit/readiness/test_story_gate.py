@@ -4,12 +4,12 @@ import re
 import time
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.readiness import markdown_text, plan
 from harness.readiness.story_gate import POINT_IDS, Point, StoryReport, check
+from tests.rows import each_row
 
 STORIES = Path(__file__).parent / "stories"
 GOOD = {path.stem: path.read_text(encoding="utf-8") for path in sorted(STORIES.glob("good_*.md"))}
@@ -39,7 +39,7 @@ def replaced(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-@pytest.mark.parametrize("name", GOOD)
+@each_row("name", GOOD)
 def test_a_whole_story_is_ready(name: str) -> None:
     report = check(GOOD[name], name=f"{name}.md")
     assert unmet(report) == {}
@@ -71,8 +71,8 @@ SECTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-@pytest.mark.parametrize("language", [0, 1])
+@each_row("name", SECTIONS)
+@each_row("language", [0, 1])
 def test_a_section_that_is_absent_is_named_and_only_it(name: str, language: int) -> None:
     report = check(without((EN, PT)[language], SECTIONS[name][language]))
     assert list(unmet(report)) == [name]
@@ -81,18 +81,16 @@ def test_a_section_that_is_absent_is_named_and_only_it(name: str, language: int)
     assert all(one.missing and one.fix and one.line >= 1 for one in found.findings)
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-@pytest.mark.parametrize("language", [0, 1])
-@pytest.mark.parametrize(
-    "filler", ["TODO", "- TBD", "A definir", "<describe it here>", "...", "<!-- write here -->", ""]
-)
+@each_row("name", SECTIONS)
+@each_row("language", [0, 1])
+@each_row("filler", ["TODO", "- TBD", "A definir", "<describe it here>", "...", "<!-- write here -->", ""])
 def test_a_placeholder_is_not_content(name: str, language: int, filler: str) -> None:
     heading = SECTIONS[name][language]
     text = re.sub(rf"(?ms)^(## [^\n]*{heading}[^\n]*\n).*?(?=^## |\Z)", rf"\1{filler}\n\n", (EN, PT)[language])
     assert list(unmet(check(text))) == [name]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "name", "said"),
     [
         ("# Story 006: Page views and checkouts are tracked for every visitor", "", "title", "there is no title"),
@@ -130,7 +128,7 @@ def test_each_criterion_is_known_with_its_line() -> None:
     assert len(check(PT).criteria) == 2
 
 
-@pytest.mark.parametrize("fence", ["```", "~~~~"])
+@each_row("fence", ["```", "~~~~"])
 def test_what_stands_in_code_does_not_count(fence: str) -> None:
     inside = f"{fence}\n## Risks\nBrowsers block cookies often\n{fence}\n"
     assert list(unmet(check(without(EN, "Risks") + inside))) == ["risks"]
@@ -152,7 +150,7 @@ def test_front_matter_is_no_prose_but_may_name_the_epic_and_the_size() -> None:
     assert list(unmet(check(replaced(without(EN, "Risks"), "id: 006", "id: 006\nrisks: many of them")))) == ["risks"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "name", "number"),
     [
         ("# Story 006: a", "", "006"),
@@ -187,7 +185,7 @@ def test_no_text_makes_it_fall_over(text: str) -> None:
     assert all(1 <= found.line <= last and found.fix for one in report.points for found in one.findings)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "unit",
     ["a", "# ", "#\n", "- Given ", "|", "`", "```a\n", "<!--", "**a", "\n", "a: ", "| a | b |\n", "## Risks\n", "===\n",
      "## Acceptance criteria\n- Given a\n", "## Acceptance criteria\nx\n", "# a\n## b\n### c\n#### d\n", "`" * 9 + "\n",

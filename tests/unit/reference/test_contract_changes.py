@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from reference_impl.contract.changes import breaking
+from tests.rows import each_row
 
 OLD: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -184,7 +183,7 @@ def changed(change: Change) -> dict[str, Any]:
     return new
 
 
-@pytest.mark.parametrize("name", BREAKS)
+@each_row("name", BREAKS)
 def test_a_breaking_change_is_named(name: str) -> None:
     """Once, in words that say where."""
     change, sentence = BREAKS[name]
@@ -193,7 +192,7 @@ def test_a_breaking_change_is_named(name: str) -> None:
     assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize("name", KEEPS)
+@each_row("name", KEEPS)
 def test_what_is_only_added_breaks_nobody(name: str) -> None:
     """Whoever was written against the old document is served as before."""
     assert breaking(OLD, changed(KEEPS[name])) == []

@@ -13,6 +13,7 @@ from reference_impl.dispatch import commands
 from reference_impl.settings import BadSettings, Settings
 from reference_impl.web import charts
 from reference_impl.web.overview import ago, overview
+from tests.rows import each_row
 
 LAST = date(2026, 3, 10)
 
@@ -54,7 +55,7 @@ def test_other_kinds_are_beside_the_purchases_not_among_them() -> None:
     assert [(one.name, one.counts.total) for one in view.gateways] == [("Stripe", 2)]
 
 
-@pytest.mark.parametrize(("age_s", "stale"), [(299.0, False), (301.0, True), (None, True)])
+@each_row(("age_s", "stale"), [(299.0, False), (301.0, True), (None, True)])
 def test_old_or_never_is_stale(age_s: float | None, stale: bool) -> None:
     """Five minutes are the promise."""
     assert overview(numbers(age_s=age_s)).stale is stale
@@ -67,7 +68,7 @@ def test_ages_in_words() -> None:
     ]
 
 
-@pytest.mark.parametrize(("highest", "top"), [(1, 1), (3, 5), (10, 10), (11, 20), (999, 1000), (500_001, 1_000_000)])
+@each_row(("highest", "top"), [(1, 1), (3, 5), (10, 10), (11, 20), (999, 1000), (500_001, 1_000_000)])
 def test_scales_end_at_round_numbers(highest: int, top: int) -> None:
     """One, two or five, and zeros."""
     assert charts.nice_top(highest) == top

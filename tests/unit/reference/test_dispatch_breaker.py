@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.dispatch.breaker import Breaker, Pass, Refusal, Rules, after_failure, after_life_sign, may_send
+from tests.rows import each_row
 
 RULES = Rules(threshold=3, reset_s=10)
 
@@ -44,7 +45,7 @@ def test_the_probe_decides() -> None:
     assert after_failure(half_open, RULES, is_probe=True).state == "open"
 
 
-@pytest.mark.parametrize("state", ["open", "half_open"])
+@each_row("state", ["open", "half_open"])
 def test_late_news_changes_nothing(state: str) -> None:
     """A batch sent before the breaker opened neither closes it nor pushes its reset time back."""
     breaker = Breaker(state=state, failures=3, open_for_s=4)  # type: ignore[arg-type]  # parametrised literal
@@ -52,7 +53,7 @@ def test_late_news_changes_nothing(state: str) -> None:
     assert after_life_sign(breaker, is_probe=False) is breaker
 
 
-@pytest.mark.parametrize(("threshold", "reset_s"), [(0, 1), (1, 0)])
+@each_row(("threshold", "reset_s"), [(0, 1), (1, 0)])
 def test_senseless_rules_are_refused(threshold: int, reset_s: float) -> None:
     """A breaker that could never close or never open is a mistake in the settings."""
     with pytest.raises(ValueError, match="threshold of 1 or more"):

@@ -14,6 +14,7 @@ from reference_impl.dispatch.loops import Session, run_until_stopped
 from reference_impl.dispatch.queue import Queue
 from reference_impl.dispatch.scheduler import Duty, Scheduler
 from reference_impl.dispatch.stopping import Stop, stop_on_signals
+from tests.rows import each_row
 
 
 def _session() -> Session:
@@ -43,7 +44,7 @@ def test_a_failing_step_is_tried_again_and_tells_no_detail(caplog: pytest.LogCap
     assert "ana@" not in caplog.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@each_row("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_every_wait(number: signal.Signals) -> None:
     """A wait on a socket and a wait on the stop itself both end at once, and the handlers are given back."""
     before = signal.getsignal(number)

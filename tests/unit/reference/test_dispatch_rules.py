@@ -9,6 +9,7 @@ import pytest
 from reference_impl.dispatch.backoff import full_jitter_s
 from reference_impl.dispatch.batches import SUSPECT_AFTER, halve, plan
 from reference_impl.dispatch.classify import Answer, Kind, NoAnswer, classify
+from tests.rows import each_row
 
 
 def _answer(status: int, document: object, **headers: str) -> Answer:
@@ -28,7 +29,7 @@ def test_only_a_full_count_is_a_success() -> None:
     assert classify(_answer(200, full), sent=3).kind is Kind.SENT
 
 
-@pytest.mark.parametrize(
+@each_row(
     "reply",
     [
         _answer(200, {"events_received": 2, "messages": [], "fbtrace_id": "A"}),
@@ -67,7 +68,7 @@ def test_one_received_is_not_the_same_as_true() -> None:
     assert classify(_answer(200, {"events_received": True}), sent=1).kind is Kind.UNKNOWN
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "subcode", "kind"),
     [
         (190, 463, Kind.TOKEN),
@@ -91,7 +92,7 @@ def test_one_received_is_not_the_same_as_true() -> None:
         (80004, 2446079, Kind.THROTTLED),
     ],
 )
-@pytest.mark.parametrize("status", [200, 400, 401, 500])
+@each_row("status", [200, 400, 401, 500])
 def test_the_code_decides_whatever_the_http_status(code: int, subcode: int | None, kind: Kind, status: int) -> None:
     """A code means the same under every HTTP status, a 200 included."""
     outcome = classify(_error(code, subcode, status=status), sent=1)
@@ -121,7 +122,7 @@ _CASES = {
 }
 
 
-@pytest.mark.parametrize("kind", Kind)
+@each_row("kind", Kind)
 def test_every_kind_can_happen(kind: Kind) -> None:
     """The example of each kind is read as that kind, and its reason says something."""
     outcome = classify(_CASES[kind], sent=1)
@@ -140,7 +141,7 @@ def test_a_throttle_says_how_long() -> None:
     assert classify(Answer(429, {"retry-after": "7"}, b"slow down"), sent=1).wait_s == 7
 
 
-@pytest.mark.parametrize(
+@each_row(
     "header", ["", "[]", "nonsense", '{"1": 5}', '{"1": [5]}', '{"1": [{"estimated_time_to_regain_access": -1}]}']
 )
 def test_a_throttle_header_that_says_nothing_is_survived(header: str) -> None:
@@ -185,14 +186,14 @@ def test_a_suspect_travels_alone() -> None:
     assert plan([suspect, *calm], size=50) == [calm, [suspect]]
 
 
-@pytest.mark.parametrize("size", [0, 1001])
+@each_row("size", [0, 1001])
 def test_a_batch_has_metas_limits(size: int) -> None:
     """Sizes that Meta would refuse are refused here, by name."""
     with pytest.raises(ValueError, match="1 to 1000"):
         plan([_Tried("a")], size=size)
 
 
-@pytest.mark.parametrize("size", [2, 3, 50, 1000])
+@each_row("size", [2, 3, 50, 1000])
 def test_halving_loses_nothing(size: int) -> None:
     """Two halves make the whole again, and neither is empty."""
     whole = list(range(size))

@@ -6,13 +6,14 @@ import pytest
 
 from reference_impl.domain.door import may_enter, network, stricter
 from reference_impl.web.addresses import client_address
+from tests.rows import each_row
 
 PROXY = "10.0.0.1"
 CALLER = "203.0.113.9"
 FORGED = "198.51.100.7"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("forwarded", "hops", "found"),
     [
         ([], 0, PROXY),
@@ -34,7 +35,7 @@ def test_only_our_own_proxies_are_believed(forwarded: list[str], hops: int, foun
     assert client_address(PROXY, forwarded, trusted_hops=hops) == found
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "read"),
     [
         ("::ffff:203.0.113.9", CALLER),
@@ -57,7 +58,7 @@ def test_an_address_has_one_spelling(written: str | None, read: str | None) -> N
     assert client_address(written, [], trusted_hops=0) == read
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("address", "allowed", "enters"),
     [
         (CALLER, [], True),
@@ -76,7 +77,7 @@ def test_a_list_lets_in_what_is_in_it(address: str | None, allowed: list[str], e
     assert may_enter(address, allowed) is enters
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "kept"),
     [
         ("203.0.113.9", "203.0.113.9/32"),
@@ -90,7 +91,7 @@ def test_a_range_has_one_spelling(written: str, kept: str) -> None:
     assert network(written) == kept
 
 
-@pytest.mark.parametrize("written", ["10.0.0.1/8", "10.0.0.0/33", "example.com", "", "10.0.0.0-10.0.0.9"])
+@each_row("written", ["10.0.0.1/8", "10.0.0.0/33", "example.com", "", "10.0.0.0-10.0.0.9"])
 def test_what_is_no_range_is_said(written: str) -> None:
     """Before it is stored, not when a webhook comes."""
     with pytest.raises(ValueError, match=r"."):

@@ -25,13 +25,14 @@ from reference_impl.gateways import (
     known,
 )
 from reference_impl.gateways._json import MAX_BYTES, MAX_INTEGER_DIGITS, parse
+from tests.rows import each_row
 
 SPOKEN = [(name, dialect) for name, one in sorted(known().items()) for dialect in one.dialects]
 VECTORS = Path(__file__).parents[2] / "vectors"
 BODIES = {path.relative_to(VECTORS).as_posix(): path.read_bytes() for path in sorted(VECTORS.glob("*/*/*.body"))}
 BIG = b"9" * (MAX_INTEGER_DIGITS + 1)
 
-every_dialect = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
+every_dialect = each_row(("name", "dialect"), SPOKEN)
 
 
 def ends_well(name: str, dialect: str, body: bytes) -> None:
@@ -53,7 +54,7 @@ def ends_well(name: str, dialect: str, body: bytes) -> None:
         assert not any("\x00" in one or "\ud800" in one for one in stored if one)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "why"),
     [
         (b"", "no JSON"),
@@ -86,7 +87,6 @@ def ends_well(name: str, dialect: str, body: bytes) -> None:
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "no JSON"),
         (b'{"a":"' + b"x" * MAX_BYTES + b'"}', "too large"),
     ],
-    ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else None,
 )
 def test_what_cannot_be_read_is_malformed(body: bytes, why: str) -> None:
     """One error, which says what is wrong and repeats nothing."""
@@ -97,7 +97,7 @@ def test_what_cannot_be_read_is_malformed(body: bytes, why: str) -> None:
             adapter(name).read(body, dialect=dialect)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "value"),
     [
         (b'{"a":99.90}', {"a": Decimal("99.90")}),
@@ -151,7 +151,7 @@ def members(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from members(inner)
 
 
-@pytest.mark.parametrize("file", BODIES)
+@each_row("file", BODIES)
 @settings(deadline=None)
 @given(data=st.data())
 def test_a_genuine_body_with_anything_in_any_field_ends_well(file: str, data: st.DataObject) -> None:
@@ -167,7 +167,7 @@ def test_a_genuine_body_with_anything_in_any_field_ends_well(file: str, data: st
     ends_well(name, dialect, json.dumps(root).encode())
 
 
-@pytest.mark.parametrize("file", BODIES)
+@each_row("file", BODIES)
 def test_a_body_cut_anywhere_is_malformed(file: str) -> None:
     """At each byte before its closing brace."""
     name, dialect, _ = file.split("/")
@@ -221,11 +221,10 @@ def read_with(case: str, path: str, value: Any) -> Purchase:
     return found
 
 
-@pytest.mark.parametrize(("case", "path"), [(case, path) for case, needed in NEEDED.items() for path in needed])
-@pytest.mark.parametrize(
+@each_row(("case", "path"), [(case, path) for case, needed in NEEDED.items() for path in needed])
+@each_row(
     "junk",
     ["top-secret", "x" * 5000, -1, True, {"top-secret": 1}, ["top-secret"]],
-    ids=lambda junk: type(junk).__name__,
 )
 def test_a_wrong_field_is_named_and_its_value_is_not(case: str, path: str, junk: Any) -> None:
     """SchemaMismatch for amount, currency and time; no value comes back to who sent it."""
@@ -235,22 +234,22 @@ def test_a_wrong_field_is_named_and_its_value_is_not(case: str, path: str, junk:
     assert "top-secret" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(("case", "path"), IDS.items())
-@pytest.mark.parametrize("junk", [None, "", "  ", True, {}, [], 1.5, "x" * 256, "a\x00b"], ids=repr)
+@each_row(("case", "path"), IDS.items())
+@each_row("junk", [None, "", "  ", True, {}, [], 1.5, "x" * 256, "a\x00b"])
 def test_a_sale_without_a_usable_id_is_refused(case: str, path: str, junk: Any) -> None:
     """Two such sales would be taken for one."""
     with pytest.raises(SchemaMismatch, match=path.rpartition(".")[2]):
         read_with(case, path, junk)
 
 
-@pytest.mark.parametrize(("case", "path"), IDS.items())
-@pytest.mark.parametrize(("written", "sale_id"), [("x" * 255, "x" * 255), (12345, "12345"), (" é ", "é")])
+@each_row(("case", "path"), IDS.items())
+@each_row(("written", "sale_id"), [("x" * 255, "x" * 255), (12345, "12345"), (" é ", "é")])
 def test_a_sale_id_is_text_or_digits(case: str, path: str, written: Any, sale_id: str) -> None:
     """Trimmed, and a number taken as its digits."""
     assert read_with(case, path, written).sale_id == sale_id
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "paid_at_s"),
     [
         (None, None),
@@ -265,7 +264,7 @@ def test_a_written_time_keeps_its_zone(written: str | None, paid_at_s: int | Non
     assert read_with("hotmart/plan/approved", "event_time", written).paid_at_s == paid_at_s
 
 
-@pytest.mark.parametrize(
+@each_row(
     "written",
     ["yesterday", "2026-02-30T10:00:00Z", "1969-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59"],
 )

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from reference_impl.domain.event import has_match_keys
 from reference_impl.domain.event_id import event_id
 from reference_impl.domain.fbc import fbc_of
 from reference_impl.domain.hashing import hash_buyer, sha256
+from tests.rows import each_row
 
 HEX = re.compile(r"[0-9a-f]{64}")
 FULL = Buyer(
@@ -39,7 +39,7 @@ def test_a_buyer_is_hashed_key_by_key_as_openssl_hashes() -> None:
     assert hash_buyer(FULL).as_user_data() == {key: [value] for key, value in OPENSSL.items()}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("buyer", "keys"),
     [
         (Buyer(), set()),
@@ -67,7 +67,7 @@ def test_nothing_that_was_typed_comes_out(buyer: Buyer) -> None:
     assert buyer.email not in repr(buyer)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("keys", "enough"),
     [
         (set(), False),
@@ -98,7 +98,7 @@ def test_two_sales_never_share_an_event_id(one: dict[str, str], other: dict[str,
     assert event_id(**one) != event_id(**other)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other"),
     [
         ({"tenant": "t1", "gateway": "x", "sale_id": "23"}, {"tenant": "t12", "gateway": "x", "sale_id": "3"}),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from reference_impl import logs
+from tests.rows import each_row
 
 CANARY = "ana@canary.example"
 
@@ -49,7 +50,7 @@ def test_an_exception_is_told_by_type_and_place(said: io.StringIO) -> None:
     assert line["exception"].startswith("ValueError at test_an_exception")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("message", "arguments", "told"),
     [
         ("error connecting in %r: %s", ("pool-1", ValueError(CANARY)), "error connecting in 'str': ValueError"),
@@ -68,7 +69,7 @@ def test_of_a_librarys_message_only_its_own_words(
     assert line["message"].startswith(told)
 
 
-@pytest.mark.parametrize("where", ["main", "thread", "finaliser"])
+@each_row("where", ["main", "thread", "finaliser"])
 def test_what_nobody_caught_is_told_the_same_way(where: str) -> None:
     """Python's own traceback ends with the text."""
     code = f"""

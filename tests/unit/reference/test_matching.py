@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.conversion import Trail
 from reference_impl.domain.matching import Candidate, Contact, Match, best_match, contact_after, denied
+from tests.rows import each_row
 
 PAID_S = 1_772_366_400
 DAY_S = 86_400
@@ -36,7 +36,7 @@ BY_PHONE, BY_MAIL = click("phone", ago_s=10, ph=PH), click("mail", ago_s=100, em
 BY_FBCLID, BY_ID = click("fb", ago_s=1000, fbclid=FBCLID), click("named", ago_s=10_000)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("candidates", "found"),
     [
         ((BY_PHONE, BY_MAIL, BY_FBCLID, BY_ID), ("named", "click_id")),
@@ -57,7 +57,7 @@ def test_of_several_clicks_the_last_one_wins() -> None:
     assert match(*clicks) == match(*reversed(clicks)) == ("5", "email")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ago_s", "within_s", "found"),
     [
         (WINDOW_S, 1, True),
@@ -81,7 +81,7 @@ def test_outside_the_window_a_weaker_identifier_may_still_tell() -> None:
     assert match(replace(BY_ID, clicked_at_s=PAID_S - WINDOW_S - 1), BY_MAIL) == ("mail", "email")
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
+@each_row("nothing", [None, ""])
 def test_an_absent_identifier_matches_nobody(nothing: Any) -> None:
     """None is not None's likeness, nor one empty text another's."""
     nobody = Candidate(click_id="c", clicked_at_s=PAID_S - 1, fbclid=nothing, em=nothing, ph=nothing)
@@ -133,7 +133,7 @@ def test_whatever_is_found_shares_the_identifier_and_lies_in_the_window(candidat
 OWN = click("own", ago_s=5000, em=EM, ph=PH)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("named", "candidates", "found"),
     [
         ({"em": "other", "ph": "other"}, (), None),
@@ -161,7 +161,7 @@ def test_who_is_outside_the_window_proves_nothing() -> None:
     assert match(click("named", ago_s=60, em="other"), old) == ("named", "click_id")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("known", "told", "after"),
     [
         ((None, None), ("a", None), ("a", None)),
@@ -184,7 +184,7 @@ OTHER_REFUSED = click("other", em=EM, consent="denied")
 AGREED = click("mail", em=EM, consent="granted")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("candidates", "trail", "found", "answer"),
     [
         ([REFUSED, AGREED], Trail(click_id="named"), Match(candidate=AGREED, method="email"), True),

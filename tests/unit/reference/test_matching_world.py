@@ -12,6 +12,8 @@ import matching
 import matching_world
 from matching_world import Click, Contact, Sale, World
 
+from tests.rows import each_row
+
 BUYERS = 20_000
 
 
@@ -65,7 +67,7 @@ def test_the_product_meets_both_targets(world: World, truths: list[matching_worl
     assert found.recall.of > 0.7 * BUYERS
 
 
-@pytest.mark.parametrize("rule", [name for name in matching.RULES if name != "the product's"])
+@each_row("rule", [name for name in matching.RULES if name != "the product's"])
 def test_a_worse_rule_falls(rule: str, world: World, truths: list[matching_world.Truth]) -> None:
     """A world in which every rule is good would prove nothing."""
     assert not matching.score(truths, matching.RULES[rule](world)).met

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reference_impl.domain import normalise
+from tests.rows import each_row
 
 national = st.from_regex(r"[1-9][0-9]{9,10}", fullmatch=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "found"),
     [
         ("ana@example.com", "ana@example.com"),
@@ -28,7 +28,7 @@ def test_emails(typed: str | None, found: str | None) -> None:
     assert normalise.email(typed) == found
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "country", "found"),
     [
         # national: 10 (landline) or 11 digits (mobile) get 55
@@ -68,7 +68,7 @@ def test_phones(typed: str | None, country: str | None, found: str | None) -> No
     assert normalise.phone(typed, country=country) == found
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "typed", "found"),
     [
         (normalise.name, "  D'Ávila  e   Souza-Lima ", "dávila e souzalima"),
@@ -96,7 +96,7 @@ def test_the_rest(rule: object, typed: str | None, found: str | None) -> None:
     assert rule(typed) == found
 
 
-@pytest.mark.parametrize(
+@each_row(
     "rule",
     [
         normalise.email,

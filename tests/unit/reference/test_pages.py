@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.domain.fbc import fbc_for
 from reference_impl.domain.pages import harmless_campaign, harmless_url
+from tests.rows import each_row
 
 HOST = "https://shop.example"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "kept"),
     [
         (f"{HOST}/oferta?utm_source=fb&utm_content=120210000000000000", None),
@@ -32,7 +32,7 @@ def test_a_page_is_told_without_its_visitor(url: str, kept: str | None) -> None:
     assert harmless_url(url) == (kept or url)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url", [None, "", "shop.example/a", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://[::1", "x:y@z",
             "https://shop.example:99999/", "https://ana@x.example@/"]
 )  # fmt: skip
@@ -54,7 +54,7 @@ def test_a_campaign_loses_what_looks_like_a_person() -> None:
     assert harmless_campaign(told) == {"utm_source": "fb", "utm_campaign": "1" * 17}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fbclid", "cookie", "fbc"),
     [
         ("aBc.d", None, "fb.1.5.aBc.d"),

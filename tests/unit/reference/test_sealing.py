@@ -7,6 +7,7 @@ import pytest
 
 from reference_impl.sealing import Keyring, NoDataKey, Sealer, new_key
 from reference_impl.secrets import SecretStore
+from tests.rows import each_row
 
 
 def test_what_is_sealed_opens_and_shows_nothing() -> None:
@@ -30,14 +31,14 @@ def test_an_older_key_still_opens_and_the_newest_seals() -> None:
     assert Sealer([new]).open(Sealer([new, old]).seal("x")) == "x"
 
 
-@pytest.mark.parametrize("damaged", ["", "nonsense", "é", "gAAAA"])
+@each_row("damaged", ["", "nonsense", "é", "gAAAA"])
 def test_what_no_key_opens_is_none(damaged: str) -> None:
     """A lost key or a damaged row is no error: the buyer's address is a help, not a need."""
     assert Sealer([new_key()]).open(damaged) is None
     assert Sealer([new_key()]).open(Sealer([new_key()]).seal("x")) is None
 
 
-@pytest.mark.parametrize("keys", [[], ["too short"]])
+@each_row("keys", [[], ["too short"]])
 def test_no_key_or_a_bad_one_is_said(keys: list[str]) -> None:
     """Nothing is ever sealed with nothing."""
     with pytest.raises(ValueError, match=r"key"):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reference_impl.dispatch.side_by_side import Helpers, run
+from tests.rows import each_row
 
 Round = Generator[str, str, None]
 
@@ -56,7 +57,7 @@ def test_between_two_questions_only_the_caller_works(helpers: Helpers) -> None:
     assert workers == {threading.current_thread().name}
 
 
-@pytest.mark.parametrize("where", ["before", "after"])
+@each_row("where", ["before", "after"])
 def test_a_round_that_fails_ends_alone(helpers: Helpers, where: str) -> None:
     heard: list[str] = []
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from harness.cli import terminal
 from harness.records import RunRecord, ScenarioResult, Verdict
 from reports import annotations, words
+from tests.rows import each_row
 
 _COMMAND = re.compile(r"::(notice|warning|error) (?:file=([^,:]*),)?title=([^,:]*)::(.*)")
 
@@ -59,7 +60,7 @@ def test_the_verdict_stands_first(any_record: RunRecord) -> None:
     assert first[3].startswith(words.headline(any_record))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("verdict", "level"),
     [
         (Verdict.GO, "notice"),
@@ -92,7 +93,7 @@ def test_what_github_does_not_show_is_counted(any_record: RunRecord) -> None:
     assert "3 more red scenarios" in found[0][3]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "hostile",
     [
         "one\n::error::made up",
@@ -127,7 +128,7 @@ def test_a_targets_words_are_no_command_on_the_terminal() -> None:
     assert "A::b" in said
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("actions", "anchor", "file"),
     [("true", "shop/golive.toml", "shop/golive.toml"), ("true", "/etc/x.toml", ""), ("", "golive.toml", None)],
 )

@@ -4,10 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from harness.records import RunRecord
 from reports import history, html
+from tests.rows import each_row
 
 
 def test_a_line_is_read_again(tmp_path: Path, any_record: RunRecord) -> None:
@@ -25,7 +24,7 @@ def test_the_last_line_of_a_run_is_the_one_that_counts(tmp_path: Path, go: RunRe
     ]
 
 
-@pytest.mark.parametrize("bad", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"run_id": "x"}', b'{"kind": 1, "slo": []}'])
+@each_row("bad", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"run_id": "x"}', b'{"kind": 1, "slo": []}'])
 def test_what_is_no_line_is_passed_over(tmp_path: Path, go: RunRecord, bad: bytes) -> None:
     (tmp_path / history.FILE).write_bytes(bad + b"\n")
     history.add(tmp_path, go)

@@ -9,6 +9,7 @@ import pytest
 
 from harness.records import PlanRow, RowState, RunRecord, Verdict
 from reports import html, view, words
+from tests.rows import each_row
 
 VOID = {"meta", "input", "br", "link", "img", "hr"}
 
@@ -118,7 +119,7 @@ def test_it_fetches_nothing_and_runs_nothing(any_record: RunRecord) -> None:
     assert "script-src" not in policy
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "<script>alert('x')</script>",
@@ -165,7 +166,7 @@ def test_it_shows_all_that_was_recorded(any_record: RunRecord) -> None:
     assert any_record.command in said
 
 
-@pytest.mark.parametrize("state", list(RowState))
+@each_row("state", list(RowState))
 def test_every_state_has_its_word_and_its_filter(go: RunRecord, state: RowState) -> None:
     """Colour is never alone, and each state that is there can be picked."""
     rows = tuple(replace(row, state=state) for row in go.stories[:3])
@@ -221,7 +222,7 @@ def test_sections_that_have_nothing_to_say_say_so(empty: RunRecord) -> None:
         assert told in said
 
 
-@pytest.mark.parametrize(("kind", "checked"), [("no_go", "only-not_met"), ("go", None), ("empty", None)])
+@each_row(("kind", "checked"), [("no_go", "only-not_met"), ("go", None), ("empty", None)])
 def test_what_is_not_met_is_picked_first(request: pytest.FixtureRequest, kind: str, checked: str | None) -> None:
     """Nobody reads 187 rows to find eight; where none is red, all are shown."""
     read = page(request.getfixturevalue(kind))
@@ -282,8 +283,8 @@ TEXT = [
 BARS = [(bar, "none-tint") for bar in ("good", "bad", "amber", "link")]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize(("ink", "ground", "least"), [*((*one, 4.5) for one in TEXT), *((*one, 3.0) for one in BARS)])
+@each_row("theme", ["light", "dark"])
+@each_row(("ink", "ground", "least"), [*((*one, 4.5) for one in TEXT), *((*one, 3.0) for one in BARS)])
 def test_every_colour_can_be_read(theme: str, ink: str, ground: str, least: float) -> None:
     """WCAG AA: 4.5 for text, 3 for what is drawn."""
     colours = themes()[theme]

@@ -10,6 +10,7 @@ import xmlschema
 
 from harness.records import Ledger, RunRecord
 from reports import junit
+from tests.rows import each_row
 
 TAGS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
@@ -57,7 +58,7 @@ def test_only_go_is_green(any_record: RunRecord) -> None:
     assert (red == 0) is (any_record.exit_code == 0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "tag", "word"),
     [
         ("no_go", "failure", "NO_GO"),
@@ -124,7 +125,7 @@ def test_it_is_valid_against_its_schema(any_record: RunRecord) -> None:
     schema.validate(junit.render(any_record))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new"),
     [
         ("<testcase ", "<test "),

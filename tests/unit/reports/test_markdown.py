@@ -8,6 +8,7 @@ import pytest
 
 from harness.records import RunRecord
 from reports import markdown, words
+from tests.rows import each_row
 
 #: Two rows' worth of cells are counted at bars that are no text.
 _BAR = re.compile(r"(?<!\\)\|")
@@ -39,7 +40,7 @@ def test_every_table_is_rectangular(any_record: RunRecord) -> None:
         assert len({len(_BAR.findall(line)) for line in table}) == 1, table
 
 
-@pytest.mark.parametrize(
+@each_row(
     "hostile",
     [
         "<script>alert(1)</script>",
@@ -101,7 +102,7 @@ def test_a_flood_of_red_is_cut_and_counted(go: RunRecord) -> None:
     assert len(text) < 40_000
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "heading", "there"),
     [
         ("go", "### What is red", False),

@@ -11,6 +11,7 @@ import pytest
 
 from harness.records import LoadDistribution, LoadMark, LoadResult, LoadSeries, RunRecord
 from reports import html, plots
+from tests.rows import each_row
 
 
 def load_of(record: RunRecord) -> LoadResult:
@@ -149,7 +150,7 @@ def test_an_hour_of_load_stays_a_small_page(no_go: RunRecord) -> None:
     assert len(html.render(record).encode()) < 2_000_000
 
 
-@pytest.mark.parametrize("p95", [(0.0,) * 10, (None,) * 10, (1e9,) * 10])
+@each_row("p95", [(0.0,) * 10, (None,) * 10, (1e9,) * 10])
 def test_no_number_breaks_the_page(no_go: RunRecord, p95: tuple[float | None, ...]) -> None:
     """Nothing, nought, and far too much."""
     odd = series(p50_ms=p95, p95_ms=p95, max_ms=p95, backlog=(0,) * 10)

@@ -24,6 +24,7 @@ from harness.records import (
     Verdict,
 )
 from reports import write
+from tests.rows import each_row
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -56,7 +57,7 @@ def test_the_kinds_of_run_are_what_they_are_called(
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("part", "kind"),
     [
         (None, RunRecord),
@@ -66,7 +67,6 @@ def test_the_kinds_of_run_are_what_they_are_called(
         ("load", LoadResult),
         ("row", PlanRow),
     ],
-    ids=lambda one: getattr(one, "__name__", None),
 )
 def test_the_schema_names_every_field_and_no_other(part: str | None, kind: type) -> None:
     """A field that is added to a record has to be added here too."""
@@ -90,7 +90,7 @@ def _scenario(record: RunRecord, **changes: Any) -> RunRecord:
     return replace(record, scenarios=(replace(record.scenarios[0], **changes), *record.scenarios[1:]))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spoil", "place"),
     [
         (lambda one: replace(one, exit_code=7), "exit_code"),
@@ -116,7 +116,7 @@ def test_a_record_that_does_not_fit_is_refused_with_its_place(
         write.report_json(spoil(go))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@each_row("value", [float("nan"), float("inf")])
 def test_what_json_cannot_hold_is_refused(go: RunRecord, value: float) -> None:
     with pytest.raises(HarnessError, match="cannot be written as JSON"):
         write.report_json(replace(go, timings={"postgres": value}))
@@ -206,7 +206,7 @@ def test_what_is_no_link_is_not_replaced(tmp_path: Path) -> None:
 MANUAL = (Path(__file__).parents[3] / "docs" / "report.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "word",
     [
         *(one.name for one in fields(RunRecord)),
@@ -222,6 +222,6 @@ def test_the_manual_explains_every_word(word: str) -> None:
     assert f"`{word}`" in MANUAL
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
+@each_row("verdict", list(Verdict))
 def test_the_manual_tells_the_exit_codes(verdict: Verdict) -> None:
     assert re.search(rf"\| `{verdict}` \| {verdict.exit_code} \|", MANUAL)

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from xml.etree import ElementTree
 
-import pytest
-
 from harness.records import RunRecord, TimelineEvent
 from reports import html, timeline
+from tests.rows import each_row
 
 EVENTS = (
     TimelineEvent(t_s=0.0, kind="fact", what="sales begin"),
@@ -34,7 +33,7 @@ def test_the_backlog_is_a_line_of_steps_with_its_peak_at_the_top() -> None:
     assert drawing.line == "8,78 184,78 184,46 272,46 272,14 624,14 624,78 712,78"
 
 
-@pytest.mark.parametrize(("begin_s", "end_s", "anchor"), [(0.0, 1.0, "start"), (7.0, 8.0, "end"), (0.5, 7.5, "middle")])
+@each_row(("begin_s", "end_s", "anchor"), [(0.0, 1.0, "start"), (7.0, 8.0, "end"), (0.5, 7.5, "middle")])
 def test_a_label_is_never_cut_off_by_the_edge(begin_s: float, end_s: float, anchor: str) -> None:
     """To the right of its bar where there is room, else to the left, else in it."""
     fault = TimelineEvent(t_s=begin_s, kind="fault", what="meta.throttle (regain_minutes 0, code 80004)", until_s=end_s)

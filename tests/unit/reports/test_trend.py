@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import pytest
-
 from harness.records import LoadCost, LoadCostPart, LoadResult, RunRecord
 from reports import html, trend
+from tests.rows import each_row
 
 
 def line(number: int, value: float, **changes: Any) -> dict[str, Any]:
@@ -77,7 +76,7 @@ def test_not_more_than_so_many_are_shown() -> None:
     assert shown[-1] == lines[-1]
 
 
-@pytest.mark.parametrize(("last", "word"), [(5.05, "; inside the noise"), (6.5, "; outside the noise")])
+@each_row(("last", "word"), [(5.05, "; inside the noise"), (6.5, "; outside the noise")])
 def test_noise_is_told_from_news(last: float, word: str) -> None:
     runs = [line(day, 5.0 + 0.1 * (-1) ** day) for day in range(1, 9)] + [line(9, last)]
     (drawn,) = trend.pictures(runs)

@@ -4,18 +4,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import RowState, RunRecord, SloResult, Verdict
 from reports import html, junit, markdown, view, words
+from tests.rows import each_row
 
 NUMBER = SloResult(name="p95", target=200, unit="ms", measured=150.0, samples=9, ci95=(140.0, 160.0), met=True)
 
 
-@pytest.mark.parametrize("render", [html.render, markdown.render, junit.render], ids=["html", "markdown", "junit"])
-@pytest.mark.parametrize("bad", ["\x00", "\x1b", "\x9b", "\u202e", "\u2066", "\ufffe"])
+@each_row("render", [html.render, markdown.render, junit.render], ids=["html", "markdown", "junit"])
+@each_row("bad", ["\x00", "\x1b", "\x9b", "\u202e", "\u2066", "\ufffe"])
 def test_what_nobody_can_see_is_marked(no_go: RunRecord, render: Callable[[RunRecord], str], bad: str) -> None:
     """A NUL makes the file binary, an escape colours the terminal, an override turns the text round."""
     text = f"before{bad}after"
@@ -25,12 +25,12 @@ def test_what_nobody_can_see_is_marked(no_go: RunRecord, render: Callable[[RunRe
     assert "before�after" in rendered
 
 
-@pytest.mark.parametrize("text", ["São Paulo, R$ 10,00\tok\n", "€ 日本語 🚀", "a\u00a0b"])
+@each_row("text", ["São Paulo, R$ 10,00\tok\n", "€ 日本語 🚀", "a\u00a0b"])
 def test_what_people_write_is_left_alone(text: str) -> None:
     assert words.printable(text) == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "target", "shown"),
     [
         (199.996, 200, "199.996"),  # four digits would read 200, which is not under 200
@@ -52,7 +52,7 @@ def test_no_figure_is_rounded_onto_its_target(value: float, target: float) -> No
     assert (float(shown) == target) is (value == target)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "shown"),
     [(0.0, "0.00 s"), (0.04, "0.04 s"), (1.23, "1.2 s"), (58.4, "58 s"), (100, "1 min 40 s"), (124, "2 min 4 s")],
 )
@@ -60,7 +60,7 @@ def test_seconds_are_put_into_words(value: float, shown: str) -> None:
     assert words.seconds(value) == shown
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "target", "measured", "interval", "state"),
     [
         (replace(NUMBER, target=99.999), "< 99.999 ms", "150 ms", "140 to 160 ms", RowState.MET),

@@ -10,6 +10,7 @@ import pytest
 from harness.records import ScenarioResult
 from harness.runs.durations import GUESS_OVERHEAD_S, GUESS_S, Durations
 from harness.scenario_events import CollectedScenario
+from tests.rows import each_row
 
 
 def scenario(key: str, **changes: Any) -> CollectedScenario:
@@ -64,7 +65,7 @@ def test_written_file_is_read_again(tmp_path: Path) -> None:
     assert Durations.read(path) == written
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"scenarios": 3}', "not json"])
+@each_row("content", ["", "[]", '{"scenarios": 3}', "not json"])
 def test_unreadable_file_is_no_help_and_no_error(tmp_path: Path, content: str) -> None:
     path = tmp_path / "durations.json"
     path.write_text(content)

@@ -8,12 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from harness.errors import PromiseBroken
 from harness.runs.scenario_pool import BusyCores, Fixed, Place, ScenarioPool
 from harness.runs.schedule import Schedule
 from harness.scenario_events import CollectedScenario, ScenarioFinished, to_json
+from tests.rows import each_row
 
 LIMIT_S = 20.0
 
@@ -237,7 +236,7 @@ def test_aborted_run_starts_no_worker(tmp_path: Path) -> None:
     assert runner.forked == []
 
 
-@pytest.mark.parametrize(("busy", "limits"), [(50.0, [5, 6, 7]), (99.0, [4, 4, 4])])
+@each_row(("busy", "limits"), [(50.0, [5, 6, 7]), (99.0, [4, 4, 4])])
 def test_workers_are_added_while_the_cores_are_not_busy(busy: float, limits: list[int]) -> None:
     capacity = BusyCores(2, busy_percent=lambda: busy)
     seen: list[int] = []

@@ -7,12 +7,13 @@ import pytest
 from simulators.gateways import gateway, known, webhook
 from simulators.gateways._delivery import UNKNOWN, Configuration, Schedule, plan, schedule
 from simulators.people import order
+from tests.rows import each_row
 
 THREE_DAYS_S = 3 * 86_400
 NOW_S = 1_772_366_400
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@each_row("name", sorted(known()))
 def test_every_gateway_says_what_is_known_of_its_retries(name: str) -> None:
     """Each figure has a mark and a source; a figure without a source would pass for a fact."""
     facts = schedule(name).facts
@@ -21,7 +22,7 @@ def test_every_gateway_says_what_is_known_of_its_retries(name: str) -> None:
     assert all(delay > 0 for delay in schedule(name).delays_s)
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@each_row("name", sorted(known()))
 def test_what_changes_between_attempts_is_what_the_schedule_says(name: str) -> None:
     """Signed a minute later, Stripe's request is another one around the same body, and the others' the very same."""
     fake, sale = gateway(name), order("7/delivery", now_s=NOW_S)
@@ -119,7 +120,7 @@ def test_the_seed_decides() -> None:
     assert plans[0] == plans[1] != plans[2]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wrong", "said"),
     [
         ({"sales": 0}, "sales"),

@@ -12,6 +12,7 @@ import pytest
 from faker.providers.company.pt_BR import company_id_checksum
 
 from simulators.people import canaries, company, foreigner, order
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400
 MANY = [order(f"7/people/{number}", now_s=NOW_S) for number in range(3_000)]
@@ -110,7 +111,7 @@ def test_changes_replace_exactly_what_they_name() -> None:
     assert order("7/d", now_s=NOW_S, buyer=plain.buyer).buyer == plain.buyer
 
 
-@pytest.mark.parametrize("change", [{"price": 1}, {"buyer": {"mail": "x"}}])
+@each_row("change", [{"price": 1}, {"buyer": {"mail": "x"}}])
 def test_a_change_of_no_field_is_refused(change: dict[str, object]) -> None:
     """A misspelt field is an error, not a change that nobody notices."""
     with pytest.raises(TypeError, match="unexpected keyword argument"):

@@ -11,6 +11,7 @@ import pytest
 from simulators.arming import BadFault
 from simulators.aws_faults.calls import Call, Reply
 from simulators.aws_faults.faults import FAULTS, Arsenal, Context, Copies, make
+from tests.rows import each_row
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260301/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=00"
 QUEUE = "http://127.0.0.1:1/000000000000/golive-dispatch"
@@ -59,7 +60,7 @@ def test_a_call_in_the_query_protocol_tells_its_operation() -> None:
     assert b"<Code>ThrottlingException</Code>" in one.error(400, "ThrottlingException", "no").body
 
 
-@pytest.mark.parametrize("body", [b"", b"[1]", b"\xff", b"{" * 100_000])
+@each_row("body", [b"", b"[1]", b"\xff", b"{" * 100_000])
 def test_a_body_that_is_no_object_is_an_empty_document(body: bytes) -> None:
     assert Call.read({"X-Amz-Target": "AmazonSQS.SendMessage"}, body).document == {}
 
@@ -67,7 +68,7 @@ def test_a_body_that_is_no_object_is_an_empty_document(body: bytes) -> None:
 # -- what each fault does ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["partial_send", "partial_delete"])
+@each_row("name", ["partial_send", "partial_delete"])
 def test_a_part_of_a_batch_fails_and_only_the_rest_is_done(name: str) -> None:
     operation = {"partial_send": "SendMessageBatch", "partial_delete": "DeleteMessageBatch"}[name]
     aws = Aws()
@@ -109,7 +110,7 @@ def test_visibility_is_what_the_fault_says() -> None:
     assert aws.asked[0]["VisibilityTimeout"] == 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "status", "code"),
     [
         ("throttling", 400, "ThrottlingException"),
@@ -149,14 +150,14 @@ def met_by(name: str) -> Call:
     return MATCHING.get(name, lambda: call("ReceiveMessage"))()
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@each_row("name", FAULTS)
 def test_a_fault_is_inert_at_probability_0(name: str) -> None:
     arsenal = Arsenal()
     arsenal.arm(make(name, {}), probability=0.0, strikes=None, seed=1)
     assert not any(arsenal.strike(met_by(name)) for _ in range(50))
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@each_row("name", FAULTS)
 def test_a_fault_is_over_after_its_strikes_and_tells_how_often_it_struck(name: str) -> None:
     arsenal = Arsenal()
     armed = arsenal.arm(make(name, {}), probability=1.0, strikes=2, seed=1)
@@ -165,7 +166,7 @@ def test_a_fault_is_over_after_its_strikes_and_tells_how_often_it_struck(name: s
     assert arsenal.disarm(armed) is None
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@each_row("name", FAULTS)
 def test_a_fault_is_gone_when_it_is_taken_away(name: str) -> None:
     arsenal = Arsenal()
     arsenal.disarm(arsenal.arm(make(name, {}), probability=1.0, strikes=None, seed=1))
@@ -196,7 +197,7 @@ def test_copies_do_not_outlive_their_fault() -> None:
     assert arsenal.copies.take("q", 10) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "parameters", "told"),
     [
         ("partial_sent", {}, "did you mean 'partial_send'"),

@@ -19,6 +19,7 @@ import stripe
 from simulators.gateways import gateway, known
 from simulators.loopback import NotLoopback, check_loopback
 from simulators.people import order
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400
 
@@ -84,7 +85,7 @@ def send(base_url: str, to: str, **changes: Any) -> requests.Response:
     return requests.post(f"{base_url}/_golive/send", json=wish(to, **changes), timeout=10)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@each_row("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_where_it_listens_and_ends_when_told(how: signal.Signals) -> None:
     """One JSON line with name, url, pid once it answers; a signal ends it with exit 0, an open connection or not."""
     with start() as child:
@@ -184,7 +185,7 @@ def test_tampering_reaches_the_wire(base_url: str, receiver: Receiver) -> None:
         stripe.WebhookSignature.verify_header(body.decode(), headers["Stripe-Signature"], "whsec_x", tolerance=0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "code", "says"),
     [
         ({"gateway": "strpe"}, "unknown_name", "Did you mean 'stripe'"),
@@ -230,7 +231,7 @@ def test_a_route_that_is_not_there_names_the_page_that_lists_them(base_url: str)
         assert "docs/contracts.md" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url",
     [
         "http://example.com/hook",

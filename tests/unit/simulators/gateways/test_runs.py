@@ -19,6 +19,8 @@ import pytest
 import requests
 import stripe
 
+from tests.rows import each_row
+
 LIMIT_S = 30.0
 SECRET, OLD = "whsec_Run4Jq8wTz1Rb7Yc3K", "whsec_RunOldQx7Vn2Hs5Wf8T"
 
@@ -221,7 +223,7 @@ def test_not_more_runs_than_the_machine_bears(gateways: Gateways, receiver: Rece
     assert gateways.run(receiver.url, count=2)["accepted"] == 2
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "code", "says"),
     [
         ({"count": 0}, "bad_request", "count"),
@@ -253,7 +255,7 @@ def test_what_makes_no_sense_is_refused_at_once(
     assert receiver.got == []
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "runs/999"), ("POST", "configurations/999/on")])
+@each_row(("method", "path"), [("GET", "runs/999"), ("POST", "configurations/999/on")])
 def test_what_is_not_there_is_said(gateways: Gateways, method: str, path: str) -> None:
     """404 with where to look."""
     answer = gateways.ask(method, path)

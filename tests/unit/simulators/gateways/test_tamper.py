@@ -24,6 +24,7 @@ from simulators.gateways._tamper import (
     without_framing,
 )
 from simulators.people import order
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400
 URL = "http://127.0.0.1:8080/hook?tenant=t-1"
@@ -36,7 +37,7 @@ STRIPE, KIWIFY = {("stripe", "vendor")}, {KIWI}
 ONLY_OF = {"several_signatures": STRIPE, "only_old_scheme": STRIPE, "forged_wrapper": KIWIFY}
 STALE = {"stale_timestamp": STALE_S, "just_stale_timestamp": JUST_STALE_S}
 SAME_VALUE = ("reserialised", "key_order", "escapes", "trailing_newline")
-every_dialect = pytest.mark.parametrize(("name", "dialect"), SPOKEN)
+every_dialect = each_row(("name", "dialect"), SPOKEN)
 
 
 def signing(name: str, dialect: str) -> Signing:
@@ -73,8 +74,8 @@ def _token_in(body: bytes) -> object:
         return body.partition(b'"token":"')[2].partition(b'"')[0].decode()
 
 
-@pytest.mark.parametrize(("name", "dialect", "event"), EVENTS)
-@pytest.mark.parametrize("kind", sorted(TAMPERINGS))
+@each_row(("name", "dialect", "event"), EVENTS)
+@each_row("kind", sorted(TAMPERINGS))
 def test_every_tampering_bites_on_every_event(name: str, dialect: str, event: str, kind: str) -> None:
     """The request differs from the genuine one, unless `expected` says that the vendor signs nothing of the kind."""
     before, how = genuine(name, dialect, event), signing(name, dialect)
@@ -88,7 +89,7 @@ def test_every_tampering_bites_on_every_event(name: str, dialect: str, event: st
 
 
 @every_dialect
-@pytest.mark.parametrize(
+@each_row(
     "kind",
     [
         *("one_byte", *SAME_VALUE, "missing_signature", "truncated_signature", "uppercase_signature"),
@@ -119,7 +120,7 @@ def test_one_byte_is_one_byte_of_valid_json(name: str, dialect: str) -> None:
 
 
 @every_dialect
-@pytest.mark.parametrize("kind", SAME_VALUE)
+@each_row("kind", SAME_VALUE)
 def test_the_same_value_in_other_bytes(name: str, dialect: str, kind: str) -> None:
     """Equal as JSON, to the last decimal, and unequal as bytes."""
     before, after = genuine(name, dialect), tamper(kind, genuine(name, dialect), signing(name, dialect))
@@ -153,7 +154,7 @@ def test_malformed_json_is_rightly_signed(name: str, dialect: str) -> None:
         json.loads(after.body)
 
 
-@pytest.mark.parametrize(("kind", "age_s"), STALE.items())
+@each_row(("kind", "age_s"), STALE.items())
 def test_stale_is_signed_that_long_ago(kind: str, age_s: int) -> None:
     """Stripe's t is so old and the signature right for that time."""
     sent, how = genuine("stripe", "vendor"), signing("stripe", "vendor")

@@ -16,6 +16,7 @@ from simulators.gateways.kiwify import Gateway as Kiwify
 from simulators.gateways.perfectpay import Gateway as PerfectPay
 from simulators.gateways.stripe import Gateway as Stripe
 from simulators.people import Order, company, foreigner, order
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400  # 2026-03-01T12:00:00Z
 CYCLE_S = 30 * 86_400
@@ -43,7 +44,7 @@ def two_cycles() -> tuple[Order, Order]:
     return first, sale("7/cycle/2", cycle=2, buyer=first.buyer, product_id=first.product_id, **later)
 
 
-@pytest.mark.parametrize("fake", VENDORS, ids=lambda fake: fake.name)
+@each_row("fake", VENDORS)
 def test_an_event_that_is_partial_is_a_reversal(fake: Any) -> None:
     """Only a reversal can be one of a part; one that is not certain says so, and each vendor has one that is whole."""
     events = fake.events("vendor").values()
@@ -156,7 +157,7 @@ def test_hotmart_switches_of_spelling_and_place() -> None:
     assert purchase_of("approved", linked)["origin"] == {"src": "newsletter", "sck": "a|b|c", "xcod": "x-1"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("buyer", "document_type", "country"),
     [({}, "CPF", "BR"), (company("7"), "CNPJ", "BR"), (foreigner("7"), "", foreigner("7")["country"])],
 )
@@ -182,7 +183,7 @@ def test_kiwify_tells_every_trigger() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("renewal", "told"),
     [
         ("both", {"renewed", "renewed_approved"}),
@@ -282,7 +283,7 @@ def test_perfectpay_normalises_every_status() -> None:
     assert mapped["authorised"].outcome == "purchase"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("event", "changes", "method", "kind"),
     [
         ("approved", {}, (1, "visa"), (1, "credit_card")),
@@ -391,7 +392,7 @@ def test_stripe_partial_refunds_add_up() -> None:
     assert part["id"] != whole["id"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("currency", "amount", "refunded"),
     [("JPY", "500", 166), ("ISK", "500", 16_600), ("UGX", "5000", 166_600), ("KWD", "5.25", 1_750), ("BRL", "1", 33)],
 )
@@ -407,7 +408,7 @@ def test_stripe_cannot_refund_a_part_of_nearly_nothing() -> None:
         object_of("partly_refunded", sale(amount=Decimal("0.02")))
 
 
-@pytest.mark.parametrize("currency", ["ISK", "UGX"])
+@each_row("currency", ["ISK", "UGX"])
 def test_stripe_writes_two_zeros_and_takes_nothing_else(currency: str) -> None:
     """500 stands for 5 ISK, and half a króna is refused."""
     assert object_of("approved", sale(currency=currency, amount=Decimal(5)))["amount"] == 500
@@ -510,7 +511,7 @@ def test_stripe_thin_events_hold_no_sale() -> None:
     assert "data" not in thin
 
 
-@pytest.mark.parametrize("fake", VENDORS, ids=lambda fake: fake.name)
+@each_row("fake", VENDORS)
 def test_nobodys_switch_is_without_a_word(fake: Any) -> None:
     """docs/catalogue.md has a row for every switch of every gateway."""
     page = (Path(__file__).parents[4] / "docs" / "catalogue.md").read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from simulators.gateways.kiwify import Gateway as Kiwify
 from simulators.gateways.perfectpay import Gateway as PerfectPay
 from simulators.gateways.stripe import Gateway as Stripe
 from simulators.people import Order, order
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400  # 2026-03-01T12:00:00Z
 URL = "http://127.0.0.1:8080/hook"
@@ -93,7 +94,7 @@ def test_hotmart_fills_sck_itself_and_can_lose_origin() -> None:
     assert "origin" not in body_of(Hotmart(own_sck=""), "approved")["data"]["purchase"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("phone_code", "phone", "fields"),
     [
         ("country", "+5511987654321", {"checkout_phone_code": "55", "checkout_phone": "11987654321"}),
@@ -109,7 +110,7 @@ def test_hotmart_phones(phone_code: Any, phone: str | None, fields: dict[str, st
     assert {key: value for key, value in buyer.items() if "phone" in key} == fields
 
 
-@pytest.mark.parametrize(("url", "joint"), [(URL, "?"), (URL + "?tenant=t-1", "&"), (URL + "?a=1&b=2", "&")])
+@each_row(("url", "joint"), [(URL, "?"), (URL + "?tenant=t-1", "&"), (URL + "?a=1&b=2", "&")])
 def test_kiwify_appends_its_signature_to_the_query(url: str, joint: str) -> None:
     """HMAC-SHA1 over the bytes sent, 40 lower-case hex digits, joined by & when there is a query already."""
     sent = told(Kiwify(), "approved", url=url)
@@ -188,7 +189,7 @@ def test_perfectpay_switches_change_the_writing_only() -> None:
     assert json.loads(escaped.body) == json.loads(told(PerfectPay(), "approved").body)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "signed"),
     [
         (b'{"code":"x"}', b'{"token":"%s","code":"x"}'),
@@ -213,7 +214,7 @@ def test_perfectpay_has_no_number_for_yen() -> None:
         told(PerfectPay(), "approved", sale(currency="JPY"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("currency", "amount", "minor"),
     [
         ("BRL", "10.00", 1000),
@@ -230,7 +231,7 @@ def test_stripe_counts_minor_units_by_its_own_list(currency: str, amount: str, m
     assert (intent["amount"], intent["amount_received"], intent["currency"]) == (minor, minor, currency.lower())
 
 
-@pytest.mark.parametrize(("currency", "amount"), [("JPY", "1.50"), ("KWD", "1.234"), ("BRL", "0.001")])
+@each_row(("currency", "amount"), [("JPY", "1.50"), ("KWD", "1.234"), ("BRL", "0.001")])
 def test_stripe_refuses_amounts_that_it_cannot_write(currency: str, amount: str) -> None:
     """No yen has decimals and no dinar a third one at Stripe: an error, not a rounded amount."""
     with pytest.raises(ValueError, match="decimals"):
@@ -262,7 +263,7 @@ def test_stripe_metadata_keeps_stripes_limits() -> None:
     assert intent["metadata"] == {"k" * 40: "v" * 500}
 
 
-@pytest.mark.parametrize("fake", [Hotmart(), Kiwify(), PerfectPay()])
+@each_row("fake", [Hotmart(), Kiwify(), PerfectPay()])
 def test_a_buyer_without_a_phone_can_be_told(fake: Any) -> None:
     """Where the checkout asked for no phone no phone is made up, in either dialect."""
     quiet = sale(buyer={"phone_e164": None})

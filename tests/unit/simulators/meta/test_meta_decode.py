@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from simulators.meta import decode
 from simulators.meta.errors import GraphError
+from tests.rows import each_row
 
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=xYx"
 EVENTS = [{"event_name": "Purchase", "custom_data": {"value": 1.5}}, {"event_name": "Lead", "note": "ção & = %"}]
@@ -32,7 +33,7 @@ def read(content_type: str, body: bytes, *, query: bytes = b"", authorization: s
     return decode.parameters(query, content_type, authorization, body)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content_type", "body"),
     [
         (JSON, b'{"data": ' + OBJECTS.encode() + b', "access_token": "EAAone"}'),
@@ -55,7 +56,7 @@ def test_each_encoding_gives_the_same_events_and_token(content_type: str, body: 
     assert decode.events(asked.values["data"], limit=1000) == EVENTS
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("query", "body", "authorization", "token"),
     [
         (b"access_token=EAAquery", b"", "", "EAAquery"),
@@ -77,7 +78,7 @@ def test_the_body_wins_over_the_query() -> None:
     assert read(JSON, b'{"b": 2}', query=b"a=1&b=1").values == {"a": "1", "b": 2}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content_type", "body"),
     [
         (JSON, b'{"data": [maria@example.com]}'),
@@ -102,7 +103,7 @@ def test_a_body_that_cannot_be_read_is_told_without_quoting_it(content_type: str
     assert "maria" not in str(caught.value.envelope("A"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "name"),
     [
         (None, "missing_parameter"),

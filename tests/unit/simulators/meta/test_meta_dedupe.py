@@ -1,15 +1,15 @@
 """The same event_id and event_name at the same pixel count once within 48 hours."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.meta.dedupe import WINDOW_S, Dedupe
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400.0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pixel", "event_id", "event_name", "after_s", "counts"),
     [
         ("1", "a", "Purchase", 0.0, False),
@@ -32,7 +32,7 @@ def test_what_counts_after_a_purchase(
     assert dedupe.counts(pixel, event_id, event_name, NOW_S + after_s) is counts
 
 
-@pytest.mark.parametrize("event_id", [None, ""])
+@each_row("event_id", [None, ""])
 def test_without_an_id_everything_counts(event_id: str | None) -> None:
     """Such events are not remembered either."""
     dedupe = Dedupe(capacity=1)

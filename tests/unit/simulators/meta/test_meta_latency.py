@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.meta.latency import MAX_MS, Latency, NoSuchLatency
+from tests.rows import each_row
 
 
 def drawn(latency: Latency, count: int) -> list[float]:
@@ -26,7 +27,7 @@ def test_same_seed_same_delays() -> None:
     assert drawn(Latency(50, 50, 1), 3) == pytest.approx([50, 50, 50])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("median_ms", "p95_ms"),
     [(0, 1), (-1, 1), (2, 1), (1, MAX_MS + 1), (float("nan"), 1), (1, float("nan")), (float("inf"), float("inf"))],
 )

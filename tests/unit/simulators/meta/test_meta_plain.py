@@ -7,7 +7,6 @@ from copy import deepcopy
 from hashlib import sha256
 from typing import Any
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
 from simulators.meta.tokens import Token
 from simulators.meta.versions import served
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400.5
 HASH = sha256(b"maria@example.com").hexdigest()
@@ -165,7 +165,7 @@ _SPOILT = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new"), _SPOILT)
+@each_row(("old", "new"), _SPOILT)
 def test_odd_json_is_no_way_around_the_rules(old: str, new: str) -> None:
     """Two readers of JSON must not disagree on what passes."""
     raw = _TEXT.replace(old, new, 1).encode()
@@ -173,8 +173,8 @@ def test_odd_json_is_no_way_around_the_rules(old: str, new: str) -> None:
     assert not (is_plain(raw) and refused(raw))
 
 
-@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\x00"])
-@pytest.mark.parametrize("place", [b"purchase.1", b"HP1", b"curl", b"p-1"])
+@each_row("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\x00"])
+@each_row("place", [b"purchase.1", b"HP1", b"curl", b"p-1"])
 def test_bytes_that_are_no_utf8_are_no_way_around_the_rules(bad: bytes, place: bytes) -> None:
     """In any text."""
     raw = body(event()).replace(place, place + bad, 1)
@@ -196,7 +196,7 @@ def _traces(meta: Meta) -> tuple[Any, Any, int]:
     return [one.to_json() for one in calls], meta.inbox.arrivals(after=0, limit=1000), dropped
 
 
-@pytest.mark.parametrize("headers", [JSON, [*JSON, (b"authorization", b"Bearer EAAother")]])
+@each_row("headers", [JSON, [*JSON, (b"authorization", b"Bearer EAAother")]])
 def test_both_ways_leave_the_same_traces(headers: list[tuple[bytes, bytes]]) -> None:
     """Inbox, short list and deduplication cannot tell which way a call went."""
     short, long = _meta(), _meta()
@@ -213,7 +213,7 @@ def test_both_ways_leave_the_same_traces(headers: list[tuple[bytes, bytes]]) -> 
     assert _traces(short) == _traces(long)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pixel", "raw", "code"),
     [
         ("900", body(event(), access_token="EAAdead00000000"), 190),
@@ -231,8 +231,8 @@ def test_a_refusal_goes_the_long_way(pixel: str, raw: bytes, code: int) -> None:
     assert [one.code for one in _calls(meta, pixel)[0]] == [code]
 
 
-@pytest.mark.parametrize("path", ["/v26.0/900/events", "/v12.0/900/events", "/900/events"])
-@pytest.mark.parametrize("token", [TOKEN, "EAAdead00000000"])
+@each_row("path", ["/v26.0/900/events", "/v12.0/900/events", "/900/events"])
+@each_row("token", [TOKEN, "EAAdead00000000"])
 def test_the_head_of_a_quick_answer_is_that_of_a_slow_one(path: str, token: str) -> None:
     """The same names and values in the same order, a warning about the version and a refusal's header among them."""
     quick, slow = _meta(), _meta()

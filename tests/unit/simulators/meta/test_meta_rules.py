@@ -4,13 +4,13 @@ import math
 from hashlib import sha256
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.meta.errors import GraphError
 from simulators.meta.rules import ACTION_SOURCES, DAY_S, HASHED_KEYS, first_refusal
 from simulators.meta.switches import Switches
+from tests.rows import each_row
 
 NOW_S = 1_772_366_400.5
 HASH = sha256(b"maria@example.com").hexdigest()
@@ -45,7 +45,7 @@ def refusal(*events: Any, switches: Switches = SWITCHES) -> tuple[int, int | Non
     return None if error is None else (error.code, error.subcode)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "event",
     [
         purchase(),
@@ -75,7 +75,7 @@ def test_what_may_pass(event: dict[str, Any]) -> None:
     assert refusal(purchase(), event) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("subcode", "event"),
     [
         (2804019, "no object"),
@@ -139,7 +139,7 @@ def test_what_is_refused(subcode: int, event: Any) -> None:
     assert refusal(purchase(), event, purchase()) == (100, subcode)
 
 
-@pytest.mark.parametrize("key", sorted(HASHED_KEYS))
+@each_row("key", sorted(HASHED_KEYS))
 def test_every_key_that_must_be_hashed_is_looked_at(key: str) -> None:
     """A plain value is refused, and the answer names the key and not the value."""
     error = first_refusal([user(external_id="x", **{key: "maria silva"})], NOW_S, SWITCHES)
@@ -149,7 +149,7 @@ def test_every_key_that_must_be_hashed_is_looked_at(key: str) -> None:
     assert "maria" not in str(error.envelope("A"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("age_s", "action_source", "subcode"),
     [
         (0, "website", None),

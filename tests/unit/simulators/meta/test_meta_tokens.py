@@ -13,6 +13,7 @@ from simulators.meta.nodes import exchange
 from simulators.meta.state import Meta
 from simulators.meta.switches import Switches
 from simulators.meta.tokens import STATES, Token, Tokens
+from tests.rows import each_row
 
 NOW_S = 1_795_500_000.0
 TOKEN = "EAAgood7Qx1"
@@ -44,7 +45,7 @@ def test_a_living_token_writes_to_its_pixels_only() -> None:
         assert f"Unsupported post request. Object with ID '{pixel}'" in caught.value.message
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("token", "code", "subcode", "status"),
     [
         (None, 104, None, 400),
@@ -63,7 +64,7 @@ def test_a_token_that_is_not_known(token: str | None, code: int, subcode: int | 
     assert (error.code, error.subcode, error.status) == (code, subcode, status)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "subcode", "switchable"),
     [
         ("expired", 463, True),
@@ -74,7 +75,7 @@ def test_a_token_that_is_not_known(token: str | None, code: int, subcode: int | 
         ("unparsable", None, False),
     ],
 )
-@pytest.mark.parametrize("auth_status", [400, 401])
+@each_row("auth_status", [400, 401])
 def test_each_death_has_its_subcode(
     state: str, subcode: int | None, switchable: bool, auth_status: Literal[400, 401]
 ) -> None:

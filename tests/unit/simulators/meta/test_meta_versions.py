@@ -8,26 +8,27 @@ from hypothesis import strategies as st
 
 from simulators.meta.errors import GraphError
 from simulators.meta.versions import LATEST, OLDEST, served
+from tests.rows import each_row
 
 MODES: tuple[Literal["upgrade", "strict"], ...] = ("upgrade", "strict")
-every_mode = pytest.mark.parametrize("mode", MODES)
+every_mode = each_row("mode", MODES)
 
 
 @every_mode
-@pytest.mark.parametrize("number", range(OLDEST, LATEST + 1))
+@each_row("number", range(OLDEST, LATEST + 1))
 def test_a_living_version_serves_itself(number: int, mode: Literal["upgrade", "strict"]) -> None:
     """Without a warning, in either mode."""
     assert served(f"/v{number}.0/1/events", mode) == (f"v{number}.0", "/1/events", None)
 
 
 @every_mode
-@pytest.mark.parametrize("path", ["/1/events", "/me", "/", "", "/v21/1/events", "/v21.0x/1", "/v/1"])
+@each_row("path", ["/1/events", "/me", "/", "", "/v21/1/events", "/v21.0x/1", "/v/1"])
 def test_a_path_without_a_version_is_served_by_the_oldest(path: str, mode: Literal["upgrade", "strict"]) -> None:
     """What only looks like a version belongs to the path."""
     assert served(path, mode) == ("v21.0", path, None)
 
 
-@pytest.mark.parametrize("asked", ["v1.0", "v2.12", "v16.0", "v20.0"])
+@each_row("asked", ["v1.0", "v2.12", "v16.0", "v20.0"])
 def test_a_version_that_is_gone(asked: str) -> None:
     """Upgraded with a warning that names both, or refused with 2635."""
     version, path, warning = served(f"/{asked}/1/events", "upgrade")
@@ -40,7 +41,7 @@ def test_a_version_that_is_gone(asked: str) -> None:
 
 
 @every_mode
-@pytest.mark.parametrize("asked", ["v27.0", "v99.0", "v999.0", "v21.1", "v26.12"])
+@each_row("asked", ["v27.0", "v99.0", "v999.0", "v21.1", "v26.12"])
 def test_a_version_that_does_not_exist(asked: str, mode: Literal["upgrade", "strict"]) -> None:
     """2500, in either mode."""
     with pytest.raises(GraphError) as caught:

@@ -21,6 +21,7 @@ from simulators.network.addresses import Address, BadAddress
 from simulators.network.connection import HELD_LIMIT_BYTES, Connection
 from simulators.network.proxy import NameTaken, Proxy, Unknown, Wish
 from simulators.network.toxics import TOXICS, BadToxic
+from tests.rows import each_row
 
 LIMIT_S = 20
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -111,7 +112,7 @@ def noise(size: int) -> bytes:
 # -- without toxics ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("unix_in", "unix_out"), [(False, False), (False, True), (True, False), (True, True)])
+@each_row(("unix_in", "unix_out"), [(False, False), (False, True), (True, False), (True, True)])
 def test_bytes_pass_between_tcp_and_unix_sockets(tmp_path: Path, *, unix_in: bool, unix_out: bool) -> None:
     async def work() -> None:
         listen = f"unix:{tmp_path}/in" if unix_in else "tcp:127.0.0.1:0"
@@ -143,7 +144,7 @@ def test_a_half_closed_connection_still_answers() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("latency", [None, 60_000, 1])
+@each_row("latency", [None, 60_000, 1])
 def test_a_receiver_that_does_not_read_stops_the_sender(latency: int | None) -> None:
     async def work() -> None:
         stalled = asyncio.Event()
@@ -199,7 +200,7 @@ def impatient(proxy: Proxy, words: bytes) -> socket.socket:
     return client
 
 
-@pytest.mark.parametrize(("words", "ends"), [(b"early", False), (b"early", True), (b"", True)])
+@each_row(("words", "ends"), [(b"early", False), (b"early", True), (b"", True)])
 def test_words_before_the_server_is_there_are_kept_and_others_follow(words: bytes, *, ends: bool) -> None:
     async def work() -> None:
         async with proxied() as proxy:
@@ -242,8 +243,8 @@ def test_a_client_that_is_gone_before_its_server_is_there_leaves_nobody_alone() 
     assert met == [], "there is no such connection"
 
 
-@pytest.mark.parametrize("broken", [False, True])
-@pytest.mark.parametrize("who", ["client", "server"])
+@each_row("broken", [False, True])
+@each_row("who", ["client", "server"])
 def test_a_broken_end_breaks_the_other_and_a_closed_one_closes_it(who: str, *, broken: bool) -> None:
     async def work() -> None:
         ends: dict[str, Streams] = {}
@@ -359,7 +360,7 @@ def test_slow_close_delays_the_end_and_nothing_else() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("stream", ["upstream", "downstream"])
+@each_row("stream", ["upstream", "downstream"])
 def test_reset_peer_is_a_reset_on_the_wire(stream: str) -> None:
     async def work() -> None:
         server_saw: list[BaseException | None] = []
@@ -438,7 +439,7 @@ def test_timeout_does_not_tell_the_end_either() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("limit", [0, 1, 1000, 65_536, 100_001])
+@each_row("limit", [0, 1, 1000, 65_536, 100_001])
 def test_limit_data_is_exact(limit: int) -> None:
     async def work() -> None:
         async with proxied() as proxy:
@@ -495,7 +496,7 @@ def test_slicer_keeps_every_byte_and_makes_small_pieces() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("unix", [False, True])
+@each_row("unix", [False, True])
 def test_down_resets_and_refuses_until_it_is_over(tmp_path: Path, *, unix: bool) -> None:
     async def work() -> None:
         async with proxied(listen=f"unix:{tmp_path}/in" if unix else "tcp:127.0.0.1:0") as proxy:
@@ -598,7 +599,7 @@ def test_each_of_two_toxics_acts() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("wish", [{"connections": 1}, {"toxicity": 0.0}])
+@each_row("wish", [{"connections": 1}, {"toxicity": 0.0}])
 def test_down_for_some_shuts_out_nobody_else(wish: dict[str, Any]) -> None:
     async def work() -> None:
         async with proxied() as proxy:
@@ -759,7 +760,7 @@ def test_the_names_are_toxiproxys() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["", "tcp:127.0.0.1", "tcp:127.0.0.1:99999", "tcp:example.com:80", "unix:here", "x"])
+@each_row("text", ["", "tcp:127.0.0.1", "tcp:127.0.0.1:99999", "tcp:example.com:80", "unix:here", "x"])
 def test_what_is_no_address_of_this_machine_is_refused(text: str) -> None:
     with pytest.raises(BadAddress):
         Address.parse(text)

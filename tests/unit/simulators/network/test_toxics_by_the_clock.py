@@ -20,6 +20,7 @@ from simulators.network.toxics import (
     Timeout,
     Toxic,
 )
+from tests.rows import each_row
 
 BEGAN_S = 1000.0
 
@@ -148,7 +149,7 @@ def test_reset_peer_that_is_taken_away_in_time_gives_back_what_it_had() -> None:
     assert (line.out, line.ended) == ([(b"x", 0.05)], [])
 
 
-@pytest.mark.parametrize(("timeout", "ended"), [(0, []), (300, [("finish", 0.3)])])
+@each_row(("timeout", "ended"), [(0, []), (300, [("finish", 0.3)])])
 def test_timeout_counts_from_its_coming(timeout: int, ended: list[tuple[str, float]]) -> None:
     line = Line(Timeout(timeout=timeout), removed_at_s=BEGAN_S + 9)
     line.toxic.begins(line)

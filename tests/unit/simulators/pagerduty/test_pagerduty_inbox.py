@@ -11,6 +11,7 @@ from simulators.pagerduty.faults import MAX_ARMED, Armed, Arsenal, TooManyFaults
 from simulators.pagerduty.inbox import MAX_DETAILS_BYTES, Call, Inbox, Incident
 from simulators.pagerduty.limiter import MAX_KEYS, Limiter
 from simulators.pagerduty.rules import Action, Event
+from tests.rows import each_row
 
 A, B = "a" * 32, "b" * 32
 
@@ -62,7 +63,7 @@ def test_what_was_dropped_is_said() -> None:
     assert inbox.apply(event("resolve"), dedup_key="y", now_s=1) == "resolved"
 
 
-@pytest.mark.parametrize(("details", "kept"), [({"a": "x" * 100}, True), ({"a": "x" * MAX_DETAILS_BYTES}, False)])
+@each_row(("details", "kept"), [({"a": "x" * 100}, True), ({"a": "x" * MAX_DETAILS_BYTES}, False)])
 def test_large_details_are_measured_and_not_kept(details: dict[str, str], kept: bool) -> None:
     inbox = Inbox()
     inbox.apply(event(details=details), dedup_key="k", now_s=0)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from simulators.pagerduty import rules, sns
 from simulators.pagerduty.errors import TABLE, Refused
 from simulators.pagerduty.switches import Switches
+from tests.rows import each_row
 
 KEY = "e93facc04764012d7bfb002500d5d1a6"
 ARN = "arn:aws:cloudwatch:us-east-1:111122223333:alarm:dlq-not-empty"
@@ -41,7 +42,7 @@ def why(told: dict[str, Any]) -> list[str]:
     return list(refused.value.body()["errors"])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "errors"),
     [
         ({"routing_key": "short"}, ["Length of 'routing_key' is incorrect (should be 32 characters)"]),
@@ -80,7 +81,7 @@ def test_every_mistake_is_told_at_once() -> None:
     assert len(why({"routing_key": "x", "event_action": "trigger", "payload": {}})) == 4
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changes",
     [
         {},
@@ -136,7 +137,7 @@ def test_no_json_breaks_the_parsers(told: Any) -> None:
     assert _attempt(lambda: sns.event(sns.envelope(wrapped), KEY, Switches()))
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 5000, b'{"a": NaN}', b'"\\ud800"'])
+@each_row("body", [b"", b"{", b"\xff", b"[" * 5000, b'{"a": NaN}', b'"\\ud800"'])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     """Also what is nested too deeply, or is JSON for some parsers only."""
     with pytest.raises(Refused) as refused:
@@ -179,7 +180,7 @@ def test_an_alarm_triggers_and_ok_resolves_under_one_key() -> None:
     assert sns.event(notification(), KEY, Switches(title="alarm_name")).title == "dlq-not-empty"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("alarm", "switches", "wanted"),
     [
         ({}, Switches(alert_key="name"), "111122223333/US East (N. Virginia)/dlq-not-empty"),
@@ -196,7 +197,7 @@ def test_an_alarm_without_an_arn_is_known_by_its_name(alarm: Any, switches: Swit
     assert sns.event(notification(alarm), KEY, switches).dedup_key == wanted
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("message", "reason"),
     [
         (notification({"NewStateValue": "INSUFFICIENT_DATA"}), "INSUFFICIENT_DATA resolves nothing"),
@@ -228,7 +229,7 @@ HERE = "http://127.0.0.1:4566/?Action=ConfirmSubscription&TopicArn=t&Token=s"
 AWS = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=t&Token=s"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "switches", "visited"),
     [
         (HERE, Switches(), HERE),
@@ -247,7 +248,7 @@ def test_a_url_that_may_be_visited(url: str, switches: Switches, visited: str) -
     assert sns.url_to_visit(confirmation(url), switches) == visited
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "switches"),
     [
         (AWS, Switches()),

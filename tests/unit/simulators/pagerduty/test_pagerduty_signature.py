@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from simulators.pagerduty.fetch import FetchFailed
 from simulators.pagerduty.signature import MAX_CERTIFICATES, BadSignature, Certificates, NoCertificate
 from simulators.pagerduty.sns import Envelope, envelope
+from tests.rows import each_row
 
 NOW_S = 1_800_000_000.0
 CERT_URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0.pem"
@@ -89,8 +90,8 @@ def verify(told: dict[str, Any], server: Server | None = None, now_s: float = NO
     asyncio.run(Certificates((server or Server()).get, **options).verify(message(told), now_s=now_s))
 
 
-@pytest.mark.parametrize("version", ["1", "2"])
-@pytest.mark.parametrize("changes", [{}, {"Subject": None}, {"Message": ""}])
+@each_row("version", ["1", "2"])
+@each_row("changes", [{}, {"Subject": None}, {"Message": ""}])
 def test_a_genuine_notification_passes(version: str, changes: dict[str, Any]) -> None:
     """Both versions; without a Subject there is no line of it; attributes are not signed."""
     verify({**signed(version, **changes), "MessageAttributes": {"a": {"Type": "String", "Value": "b"}}}, ca_pem=CA)
@@ -118,7 +119,7 @@ def test_a_genuine_confirmation_passes() -> None:
         verify({**sign(told, text), "SubscribeURL": "https://evil.example/?Action=ConfirmSubscription"})
 
 
-@pytest.mark.parametrize("name", ["Message", "MessageId", "Subject", "Timestamp", "TopicArn"])
+@each_row("name", ["Message", "MessageId", "Subject", "Timestamp", "TopicArn"])
 def test_a_changed_member_is_noticed(name: str) -> None:
     """Every signed one, changed or taken away."""
     told = signed()
@@ -129,7 +130,7 @@ def test_a_changed_member_is_noticed(name: str) -> None:
         verify(told)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "reason"),
     [
         ({"SignatureVersion": "3"}, "neither 1 nor 2"),
@@ -154,7 +155,7 @@ def test_each_way_of_being_wrong_has_its_reason(changes: dict[str, str], reason:
     assert not server.asked or reason == "does not match"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pem", "options", "now_s", "reason"),
     [
         (certificate(begin_day=1), {}, NOW_S, "not valid today"),
