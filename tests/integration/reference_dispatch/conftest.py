@@ -260,13 +260,13 @@ WITH one AS (
 )
 INSERT INTO outbox (conversion_id) SELECT id FROM one
 """
-_LISTENING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+_LISTENING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
     """SQS and Secrets Manager on a free port."""
-    argv = [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", "ministack.app:app"]
+    argv = [sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log", "ministack.app:app"]
     child = subprocess.Popen(
         argv, env={**os.environ, "BIND_HOST": "127.0.0.1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
