@@ -8,11 +8,9 @@ processes are asked of the real command.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import logging
 import os
-import pkgutil
 import signal
 import subprocess
 import sys
@@ -25,7 +23,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import harness.cli
 from harness.cli import main
 
 #: The installed command.
@@ -35,10 +32,7 @@ GOLIVE = str(Path(sys.executable).parent / "golive")
 @cache
 def _application() -> typer.Typer:
     """`golive` with all its commands."""
-    for module in pkgutil.iter_modules(harness.cli.__path__):
-        if module.name.startswith(main.PREFIX):
-            importlib.import_module(f"{harness.cli.__name__}.{module.name}").register(main.app)
-    return main.app
+    return main.application("*")
 
 
 def golive(

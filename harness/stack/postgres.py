@@ -62,12 +62,18 @@ class LocalPostgres:
         """Write the data folder: by initdb the first time, later as a copy of what that has made.
 
         Raises:
-            HarnessError: initdb could not write it; the package has logged what that said.
+            HarnessError: It could not be written; what initdb said, the package has logged.
         """
         template = TEMPLATES / self.tools.parent.name
         if (template / "PG_VERSION").exists():
-            shutil.copytree(template, self._folder, dirs_exist_ok=True)
-            self._give_to_server(self._folder)
+            try:
+                shutil.copytree(template, self._folder, dirs_exist_ok=True)
+                self._give_to_server(self._folder)
+            except OSError as error:
+                raise HarnessError(
+                    f"PostgreSQL's data folder {self._folder} could not be copied from {template}: {error}. "
+                    "Is the disk full?"
+                ) from None
             return
         self._initdb()
         _keep_template(self._folder, template)

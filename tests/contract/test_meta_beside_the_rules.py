@@ -177,7 +177,7 @@ def test_a_browser_event_and_the_servers_count_once_together(meta: Asgi) -> None
     assert seen(meta)[0]["events"][0]["custom_data"] == {"value": "1", "currency": "BRL"}
 
 
-@each_row("asked", [{}, {"id": PIXEL}, {"id": "1", "ev": "Purchase"}, {"ev": "Purchase"}])
+@pytest.mark.parametrize("asked", [{}, {"id": PIXEL}, {"id": "1", "ev": "Purchase"}, {"ev": "Purchase"}])
 def test_a_page_never_breaks_because_of_the_picture(meta: Asgi, asked: dict[str, str]) -> None:
     """Whatever is asked; and nothing is filed that has no pixel or no name."""
     assert meta.get("/tr", params=asked).content.startswith(b"GIF8")
@@ -187,7 +187,7 @@ def test_a_page_never_breaks_because_of_the_picture(meta: Asgi, asked: dict[str,
 # -- complaints that are no refusals
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"event_id": None}, "no_event_id"),
@@ -211,7 +211,7 @@ def test_what_is_doubtful_is_taken_and_told(meta: Asgi, changes: dict[str, Any],
     assert (told["verdict"], told["complaints"]) == ("counted", [complaint])
 
 
-@each_row(
+@pytest.mark.parametrize(
     "user",
     [
         {
@@ -268,7 +268,7 @@ def test_limited_data_use_is_shown(meta: Asgi) -> None:
 # -- every answer
 
 
-@each_row("name", sorted(TABLE))
+@pytest.mark.parametrize("name", sorted(TABLE))
 def test_every_answer_of_the_table_can_be_armed(meta: Asgi, name: str) -> None:
     """Status, code and subcode as the table has them, in Graph's envelope, once; then Meta is well again."""
     row = TABLE[name]

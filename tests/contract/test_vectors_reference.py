@@ -133,6 +133,7 @@ def test_it_means_what_is_written_beside_it(vector: Vector) -> None:
     ("secrets", "why"),
     [(["somebody-elses"], "match|agreed"), ([], "No secret"), ([""], "No secret"), ([" \t"], "No secret")],
     ids=["wrong", "none", "empty", "blank"],
+    shared=("vector",),
 )
 def test_another_secret_proves_nothing(vector: Vector, secrets: list[str], why: str) -> None:
     """Nor does an empty one, with which anybody could sign."""
@@ -195,7 +196,7 @@ def test_a_token_gives_no_integrity(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", [name for name in ALL if name.startswith("perfectpay/vendor")], indirect=True)
-@each_row("second", [b'"token":"x"', b'"\\u0074oken":"x"'], ids=["plain", "escaped"])
+@each_row("second", [b'"token":"x"', b'"\\u0074oken":"x"'], ids=["plain", "escaped"], shared=("vector",))
 def test_a_second_token_is_refused(vector: Vector, second: bytes) -> None:
     """Which of the two would count is the parser's whim; so neither does."""
     with pytest.raises(MalformedBody, match="twice"):

@@ -120,7 +120,7 @@ def test_another_seed_gives_other_bytes(start: Callable[..., Running]) -> None:
 def test_a_fake_that_dies_is_a_harness_error(start: Callable[..., Running]) -> None:
     """Exit 2 and a sentence about what died and where its log is; nothing is said of the target."""
     run = start("--suite", "gateways")
-    run.wait_until_says("scenarios, parallel")
+    run.wait_until_says(" s  scenarios")
     run.member("simulators meta").send_signal(signal.SIGKILL)
     assert run.end() == 2
     assert "fake meta was killed by SIGKILL" in run.text()
@@ -132,7 +132,7 @@ def test_a_fake_that_dies_is_a_harness_error(start: Callable[..., Running]) -> N
 def test_a_target_process_that_dies_is_a_broken_promise(start: Callable[..., Running]) -> None:
     """Exit 1, and the reason names the process."""
     run = start("--suite", "gateways")
-    run.wait_until_says("scenarios, parallel")
+    run.wait_until_says(" s  scenarios")
     run.member("reference_impl consumer").send_signal(signal.SIGKILL)
     assert run.end() == 1
     assert "Consumer was killed by SIGKILL" in run.text()
@@ -144,7 +144,7 @@ def test_a_target_process_that_dies_is_a_broken_promise(start: Callable[..., Run
 def test_ctrl_c_leaves_nothing_behind(start: Callable[..., Running], number: signal.Signals) -> None:
     """In the middle of a run: everything that was started is ended."""
     run = start("--suite", "gateways")
-    run.wait_until_says("scenarios, parallel")
+    run.wait_until_says(" s  scenarios")
     run.member("reference_impl web")
     run.process.send_signal(number)
     assert run.end() == 130
@@ -154,7 +154,7 @@ def test_ctrl_c_leaves_nothing_behind(start: Callable[..., Running], number: sig
 def test_a_killed_run_leaves_nothing_behind(start: Callable[..., Running]) -> None:
     """Even `kill -9` of golive itself."""
     run = start("--suite", "gateways")
-    run.wait_until_says("scenarios, parallel")
+    run.wait_until_says(" s  scenarios")
     run.member("reference_impl web")
     run.process.kill()
     assert run.end() == -signal.SIGKILL

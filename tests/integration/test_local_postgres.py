@@ -1,6 +1,7 @@
 """The run's own PostgreSQL: what it needs from the machine, and that a crashed one starts again at once."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from harness.errors import HarnessError
+from harness.stack import postgres
 from harness.stack.postgres import LocalPostgres
 from harness.stack.processes import Nursery
 
@@ -35,16 +37,16 @@ def test_nothing_of_a_crashed_database_is_left_to_stop_the_next(folder: Path) ->
     database.prepare()
     family: list[psutil.Process] = []
     try:
-        postgres = database.start(nursery, env={}, log=folder / "log")
-        database.wait_ready(postgres, within_s=30)
+        child = database.start(nursery, env={}, log=folder / "log")
+        database.wait_ready(child, within_s=30)
         with contextlib.closing(psycopg.connect(database.url, autocommit=True)):
-            family = database.processes(postgres)
+            family = database.processes(child)
             for one in family:
                 one.suspend()  # they would soon see for themselves that the postmaster is gone: these are slow
-            postgres.kill()
+            child.kill()
             database.kill_rest(family, within_s=10)
-        postgres = database.start(nursery, env={}, log=folder / "log")
-        database.wait_ready(postgres, within_s=30)
+        child = database.start(nursery, env={}, log=folder / "log")
+        database.wait_ready(child, within_s=30)
     finally:
         for one in family:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -63,8 +65,8 @@ def _somebody_is_alone() -> bool:
     return False
 
 
-def test_one_lane_at_a_time_makes_the_servers_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three lanes on a new machine: the last `useradd` gave the user another number than the folders had."""
+def test_one_stack_at_a_time_makes_the_servers_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three stacks on a new machine: the last `useradd` gave the user another number than the folders had."""
     seen: list[bool] = []
     make_user = server.ensure_user_exists
 
@@ -79,11 +81,23 @@ def test_one_lane_at_a_time_makes_the_servers_user(folder: Path, monkeypatch: py
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By initdb on a new machine, as a copy later."""
     database = LocalPostgres(folder / "pg")
 
     def refuses(*_: object, **__: object) -> str:
         raise subprocess.CalledProcessError(1, "initdb")
 
     monkeypatch.setattr(server, "pgexec", refuses)
+    monkeypatch.setattr(postgres, "TEMPLATES", folder / "templates")
     with pytest.raises(HarnessError, match=r"could not be made: initdb ended with 1.*disk full"):
+        database.prepare()
+    template = folder / "templates" / database.tools.parent.name
+    template.mkdir(parents=True)
+    (template / "PG_VERSION").write_text("16\n")
+
+    def is_full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", is_full)
+    with pytest.raises(HarnessError, match=r"could not be copied from .*No space left on device.*disk full"):
         database.prepare()

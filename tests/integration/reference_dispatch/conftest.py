@@ -260,7 +260,7 @@ WITH one AS (
 )
 INSERT INTO outbox (conversion_id) SELECT id FROM one
 """
-_LISTENING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
+_LISTENING = re.compile(r"[Rr]unning on (http://127\.0\.0\.1:\d+)")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,6 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 import peers
 from peers import Comparison, Result
 
-from tests.rows import each_row
-
 
 @pytest.fixture
 def comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
@@ -28,14 +26,14 @@ def test_what_it_needs_and_is_not_here_is_named(comparison: Comparison) -> None:
     assert (found.code, "no-such-command is not here" in found.told) == (2, True)
 
 
-@each_row("code", [0, 1])
+@pytest.mark.parametrize("code", [0, 1])
 def test_its_table_and_its_last_words_are_told(comparison: Comparison, tmp_path: Path, code: int) -> None:
     says(tmp_path, f"import sys; print('| a |'); print('ratio 2'); sys.exit({code})")
     found = peers.run(comparison)
     assert (found.code, found.table, found.told) == (code, "| a |", "ratio 2")
 
 
-@each_row("code", ["import sys; print('x'); sys.exit(3)", "pass"])
+@pytest.mark.parametrize("code", ["import sys; print('x'); sys.exit(3)", "pass"])
 def test_one_that_failed_or_said_nothing_is_not_met(comparison: Comparison, tmp_path: Path, code: str) -> None:
     says(tmp_path, code)
     assert peers.run(comparison).code == 2

@@ -11,7 +11,6 @@ from rich.console import Console
 from harness.cli import terminal
 from harness.cli.terminal import Progress
 from harness.records import ScenarioResult
-from tests.rows import each_row
 
 LIMIT_S = 20.0
 
@@ -71,7 +70,7 @@ def test_silence_is_broken_with_how_far_the_run_is(pipe: Pipe) -> None:
     assert "it was broken" in said
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("scenarios", "seconds", "measured", "words"),
     [
         (1, 9.6, False, "1 scenario, about 10 seconds in all (an estimate; no earlier run here says more)"),

@@ -70,6 +70,7 @@ def test_the_pages_query_reads_tables_of_other_names(url: str) -> None:
             "calls a state 'failed'",
         ),
     ],
+    shared=("url",),
 )
 def test_a_query_that_says_something_else_is_told_so(url: str, query: str, told: str) -> None:
     probe = DatabaseProbe(url, conversions=query)

@@ -42,6 +42,7 @@ def probe(postgres: Any) -> Iterator[DatabaseProbe]:
         (["nobody", "%s", "{}"], []),
         ([], []),
     ],
+    shared=("probe",),
 )
 def test_every_table_is_looked_into_for_every_word(probe: DatabaseProbe, words: list[str], places: list[str]) -> None:
     """Bytes and documents too; and a word is a word, whatever is in it."""

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from harness import pytest_plugin as plugin
-from tests.rows import each_row
 
 
 class _Control:
@@ -41,7 +40,7 @@ def _scenario(control: _Control) -> tuple[Any, Iterator[Any]]:
     return item, plugin._travelling(request, None, instance="monitored")
 
 
-@each_row(("red", "asked"), [(True, [("retire", "monitored")]), (False, [])])
+@pytest.mark.parametrize(("red", "asked"), [(True, [("retire", "monitored")]), (False, [])])
 def test_only_a_red_scenario_spoils_it(control: _Control, red: bool, asked: list[Any]) -> None:
     """It is asked for when the scenario's pipeline is closed, and not before."""
     item, life = _scenario(control)

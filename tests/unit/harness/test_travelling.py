@@ -39,7 +39,7 @@ def test_a_jump_lands_where_it_was_asked_to(clock: TravellingClock) -> None:
     assert clock.present.stamp_s() == to_s
 
 
-@each_row("by_s", [-DAY_S, -1, 0, SHORTEST_JUMP_S - 1])
+@pytest.mark.parametrize("by_s", [-DAY_S, -1, 0, SHORTEST_JUMP_S - 1])
 def test_it_refuses_to_go_back_or_hardly_anywhere(clock: TravellingClock, tmp_path: Path, by_s: int) -> None:
     """Backwards, and so near that it could be mere waiting: refused with what to do, and nothing has moved."""
     clock.jump(int(time.time()) + DAY_S)

@@ -81,7 +81,7 @@ def alarms(client: Any, count: int = 8, *, subscribed: bool = True, enabled: boo
         )  # fmt: skip
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("given", "reach", "eight", "topic"),
     [
         ({}, RowState.MET, RowState.MET, RowState.MET),
@@ -98,7 +98,7 @@ def test_alarms_reach_somebody(
     assert [state(client, row) for row in (checks.ALARMS, checks.ALARMS_8, checks.SNS)] == [reach, eight, topic]
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("title", "any_", "webhooks"),
     [("Latency and success", RowState.MET, RowState.MET), ("Costs", RowState.MET, RowState.NOT_MET),
      ("", RowState.NOT_MET, RowState.NOT_MET)],
@@ -128,7 +128,7 @@ def test_an_image_of_the_commit(client: Any) -> None:
     assert state(client, checks.IMAGE, commit="") is RowState.NOT_MET
 
 
-@each_row(("days", "engine", "expected"), [
+@pytest.mark.parametrize(("days", "engine", "expected"), [
     (7, "postgres", RowState.MET), (0, "postgres", RowState.NOT_MET), (7, "mysql", RowState.NOT_MET),
 ])  # fmt: skip
 def test_database_backups(client: Any, days: int, engine: str, expected: RowState) -> None:
@@ -139,7 +139,7 @@ def test_database_backups(client: Any, days: int, engine: str, expected: RowStat
     assert state(client, checks.RDS) is expected
 
 
-@each_row(("addresses", "expected"), [(["192.0.2.0/24"], RowState.MET), ([], RowState.NOT_MET)])
+@pytest.mark.parametrize(("addresses", "expected"), [(["192.0.2.0/24"], RowState.MET), ([], RowState.NOT_MET)])
 def test_the_waf_blocks_and_uses_the_allowlist(client: Any, addresses: list[str], expected: RowState) -> None:
     waf = client("wafv2")
     arn = waf.create_ip_set(Name="allow", Scope="REGIONAL", IPAddressVersion="IPV4", Addresses=addresses)["Summary"][
@@ -247,7 +247,7 @@ def service(client: Any, *images: str, name: str = "golive-web") -> None:
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("images", "commits"),
     [
         ((f"{REGISTRY}/web:{COMMIT}",), (COMMIT,)),
@@ -272,7 +272,7 @@ def test_no_deployed_commit_where_nothing_can_be_asked() -> None:
     assert checks.deployed(refuse) == ()
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("namespace", "name", "flowing", "throughput"),
     [
         ("golive", "webhooks_accepted", RowState.MET, RowState.MET),

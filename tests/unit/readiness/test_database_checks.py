@@ -69,6 +69,7 @@ def test_migrations_and_indexes_of_the_reference(url: str) -> None:
         ("INSERT INTO alembic_version VALUES ('0009')", "and 0009, and the newest"),
         ("DROP TABLE alembic_version", "has no table of migrations"),
     ],
+    shared=("url",),
 )
 def test_migrations_that_are_not_at_head(url: str, statement: str, told: str) -> None:
     with psycopg.connect(url, autocommit=True) as db:
@@ -122,6 +123,7 @@ def test_it_does_not_wait_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) ->
         ("011.5b/index-attempts", "dispatch_attempts_tenant_status_created"),
         ("011.5b/index-matches", "matches_tenant_created"),
     ],
+    shared=("url",),
 )
 def test_an_index_that_is_not_there(url: str, row: str, index: str) -> None:
     with psycopg.connect(url, autocommit=True) as db:

@@ -70,7 +70,7 @@ def test_all_is_well(folder: Path) -> None:
     assert set(states(folder)) == {"unit-tests", "coverage", "scan", "di", "documentation", "pipeline/contract-tests"}
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("name", "text", "row", "state"),
     [
         ("junit.xml", junit(72), "unit-tests", RowState.NOT_MET),
@@ -128,14 +128,14 @@ def test_two_coverages_have_to_agree(folder: Path) -> None:
     assert next(row for row in record.stories if row.id == "011.3/coverage").state is RowState.NOT_MET
 
 
-@each_row("said", [OTHER, "", "012345", f"{COMMIT[:12]}-dirty", "unknown"])
+@pytest.mark.parametrize("said", [OTHER, "", "012345", f"{COMMIT[:12]}-dirty", "unknown"])
 def test_another_commit_says_nothing(folder: Path, said: str) -> None:
     (folder / "commit").write_text(said)
     seen = states(folder)
     assert {seen[name] for name in ("unit-tests", "coverage", "di")} == {RowState.NOT_OBSERVED}
 
 
-@each_row("wanted", [f"{COMMIT}-dirty", "unknown", ""])
+@pytest.mark.parametrize("wanted", [f"{COMMIT}-dirty", "unknown", ""])
 def test_a_tree_with_changes_is_no_commit(folder: Path, wanted: str) -> None:
     assert set(states(folder, wanted).values()) <= {RowState.NOT_OBSERVED, RowState.MET}
     assert states(folder, wanted)["coverage"] is RowState.NOT_OBSERVED
@@ -235,7 +235,9 @@ def test_regressions_are_seen_by_the_analytics_suite(scenarios: list[ScenarioRes
     assert (found.state if found else None) is state
 
 
-@each_row(("ran", "state"), [(COMMIT, "met"), (OTHER, "not observed"), (f"{COMMIT}-dirty", "not observed")])
+@pytest.mark.parametrize(
+    ("ran", "state"), [(COMMIT, "met"), (OTHER, "not observed"), (f"{COMMIT}-dirty", "not observed")]
+)
 def test_a_run_of_another_commit_says_nothing(folder: Path, ran: str, state: str) -> None:
     run = replace(
         rest_on([], commit="", now=NOW, max_age_days=14).record,
@@ -279,7 +281,7 @@ def test_benchmarks_stand_beside_the_performance_check(
 CASE = '<testcase classname="tests.contract.test_gateways" name="a">{}</testcase>'
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("cases", "state"),
     [
         (CASE.format(""), RowState.MET),

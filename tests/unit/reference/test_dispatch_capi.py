@@ -11,7 +11,6 @@ import pytest
 
 from reference_impl.dispatch.capi import CapiClient
 from reference_impl.dispatch.classify import Answer, NoAnswer
-from tests.rows import each_row
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
@@ -137,7 +136,7 @@ def test_a_refused_connection_never_left() -> None:
         assert _send(f"http://127.0.0.1:{taken.getsockname()[1]}") == NoAnswer(left=False, reason="ConnectionError")
 
 
-@each_row("token", ["EAA secret\n", "EAA\u2026"], ids=["a line break", "no Latin letter"])
+@pytest.mark.parametrize("token", ["EAA secret\n", "EAA\u2026"], ids=["a line break", "no Latin letter"])
 def test_a_token_that_fits_in_no_header_never_left(stub: Stub, token: str) -> None:
     """Written into the secret by hand: no event was sent with it, so none is in doubt."""
     answer = _send(stub.url, token=token)
@@ -145,7 +144,7 @@ def test_a_token_that_fits_in_no_header_never_left(stub: Stub, token: str) -> No
     assert (answer.left, stub.requests) == (False, [])
 
 
-@each_row("reply", [_cut, _half], ids=["cut before", "cut within"])
+@pytest.mark.parametrize("reply", [_cut, _half], ids=["cut before", "cut within"])
 def test_a_lost_answer_may_have_left(stub: Stub, reply: Reply) -> None:
     """A line that is cut before or within the answer leaves the outcome unknown."""
     stub.reply = reply

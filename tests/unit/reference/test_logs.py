@@ -50,7 +50,7 @@ def test_an_exception_is_told_by_type_and_place(said: io.StringIO) -> None:
     assert line["exception"].startswith("ValueError at test_an_exception")
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("message", "arguments", "told"),
     [
         ("error connecting in %r: %s", ("pool-1", ValueError(CANARY)), "error connecting in 'str': ValueError"),

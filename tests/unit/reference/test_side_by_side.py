@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from reference_impl.dispatch.side_by_side import Helpers, run
-from tests.rows import each_row
 
 Round = Generator[str, str, None]
 
@@ -57,7 +56,7 @@ def test_between_two_questions_only_the_caller_works(helpers: Helpers) -> None:
     assert workers == {threading.current_thread().name}
 
 
-@each_row("where", ["before", "after"])
+@pytest.mark.parametrize("where", ["before", "after"])
 def test_a_round_that_fails_ends_alone(helpers: Helpers, where: str) -> None:
     heard: list[str] = []
 

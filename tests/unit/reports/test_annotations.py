@@ -69,6 +69,7 @@ def test_the_verdict_stands_first(any_record: RunRecord) -> None:
         (Verdict.NO_GO, "error"),
         (None, "error"),
     ],
+    shared=("any_record",),
 )
 def test_only_go_is_a_notice(any_record: RunRecord, verdict: Verdict | None, level: str) -> None:
     """Unknown is never a pass, and a harness error is none."""
@@ -103,6 +104,7 @@ def test_what_github_does_not_show_is_counted(any_record: RunRecord) -> None:
         "a\x1b[31mred",
         "%0A::error::",
     ],
+    shared=("any_record",),
 )
 def test_nothing_breaks_out(any_record: RunRecord, hostile: str) -> None:
     """Neither of the message, nor of the title, nor of the file."""
@@ -128,7 +130,7 @@ def test_a_targets_words_are_no_command_on_the_terminal() -> None:
     assert "A::b" in said
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("actions", "anchor", "file"),
     [("true", "shop/golive.toml", "shop/golive.toml"), ("true", "/etc/x.toml", ""), ("", "golive.toml", None)],
 )

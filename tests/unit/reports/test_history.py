@@ -24,7 +24,9 @@ def test_the_last_line_of_a_run_is_the_one_that_counts(tmp_path: Path, go: RunRe
     ]
 
 
-@each_row("bad", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"run_id": "x"}', b'{"kind": 1, "slo": []}'])
+@each_row(
+    "bad", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"run_id": "x"}', b'{"kind": 1, "slo": []}'], shared=("go",)
+)
 def test_what_is_no_line_is_passed_over(tmp_path: Path, go: RunRecord, bad: bytes) -> None:
     (tmp_path / history.FILE).write_bytes(bad + b"\n")
     history.add(tmp_path, go)

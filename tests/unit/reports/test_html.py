@@ -131,6 +131,7 @@ def test_it_fetches_nothing_and_runs_nothing(any_record: RunRecord) -> None:
         "&lt;script&gt;",
         "`<b>x</b>`",
     ],
+    shared=("no_go",),
 )
 def test_hostile_text_is_shown_and_not_obeyed(no_go: RunRecord, text: str) -> None:
     """The page has the elements that it has with harmless text, and shows the text as it is."""
@@ -166,7 +167,7 @@ def test_it_shows_all_that_was_recorded(any_record: RunRecord) -> None:
     assert any_record.command in said
 
 
-@each_row("state", list(RowState))
+@each_row("state", list(RowState), shared=("go",))
 def test_every_state_has_its_word_and_its_filter(go: RunRecord, state: RowState) -> None:
     """Colour is never alone, and each state that is there can be picked."""
     rows = tuple(replace(row, state=state) for row in go.stories[:3])

@@ -133,6 +133,7 @@ def test_it_is_valid_against_its_schema(any_record: RunRecord) -> None:
         ('<testsuites name="golive"', '<testsuites skipped="1"'),
         ('time="', 'time="x'),
     ],
+    shared=("empty",),
 )
 def test_the_schema_refuses_what_is_no_junit(empty: RunRecord, old: str, new: str) -> None:
     schema = xmlschema.XMLSchema11(Path(__file__).with_name("junit.xsd"))

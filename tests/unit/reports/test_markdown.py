@@ -55,6 +55,7 @@ def test_every_table_is_rectangular(any_record: RunRecord) -> None:
         "line\nline",
         "&lt;b&gt;",
     ],
+    shared=("no_go",),
 )
 def test_hostile_text_stays_text(no_go: RunRecord, hostile: str) -> None:
     """In titles, messages, reasons, ids and commands: no tag, no mention, no link, no new line, no cell."""

@@ -150,7 +150,7 @@ def test_an_hour_of_load_stays_a_small_page(no_go: RunRecord) -> None:
     assert len(html.render(record).encode()) < 2_000_000
 
 
-@each_row("p95", [(0.0,) * 10, (None,) * 10, (1e9,) * 10])
+@each_row("p95", [(0.0,) * 10, (None,) * 10, (1e9,) * 10], shared=("no_go",))
 def test_no_number_breaks_the_page(no_go: RunRecord, p95: tuple[float | None, ...]) -> None:
     """Nothing, nought, and far too much."""
     odd = series(p50_ms=p95, p95_ms=p95, max_ms=p95, backlog=(0,) * 10)

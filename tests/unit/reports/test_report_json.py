@@ -108,6 +108,7 @@ def _scenario(record: RunRecord, **changes: Any) -> RunRecord:
         (lambda one: _scenario(one, outcome="flaky"), "scenarios[0].outcome"),
         (lambda one: _scenario(one, proves=(1,)), "scenarios[0].proves[0]"),
     ],
+    shared=("go",),
 )
 def test_a_record_that_does_not_fit_is_refused_with_its_place(
     go: RunRecord, spoil: Callable[[RunRecord], RunRecord], place: str
@@ -116,7 +117,7 @@ def test_a_record_that_does_not_fit_is_refused_with_its_place(
         write.report_json(spoil(go))
 
 
-@each_row("value", [float("nan"), float("inf")])
+@each_row("value", [float("nan"), float("inf")], shared=("go",))
 def test_what_json_cannot_hold_is_refused(go: RunRecord, value: float) -> None:
     with pytest.raises(HarnessError, match="cannot be written as JSON"):
         write.report_json(replace(go, timings={"postgres": value}))

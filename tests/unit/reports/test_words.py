@@ -14,7 +14,7 @@ from tests.rows import each_row
 NUMBER = SloResult(name="p95", target=200, unit="ms", measured=150.0, samples=9, ci95=(140.0, 160.0), met=True)
 
 
-@each_row("render", [html.render, markdown.render, junit.render], ids=["html", "markdown", "junit"])
+@each_row("render", [html.render, markdown.render, junit.render], ids=["html", "markdown", "junit"], shared=("no_go",))
 @each_row("bad", ["\x00", "\x1b", "\x9b", "\u202e", "\u2066", "\ufffe"])
 def test_what_nobody_can_see_is_marked(no_go: RunRecord, render: Callable[[RunRecord], str], bad: str) -> None:
     """A NUL makes the file binary, an escape colours the terminal, an override turns the text round."""

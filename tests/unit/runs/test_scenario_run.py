@@ -20,7 +20,6 @@ from harness.runs.schedule import Schedule
 from harness.scenario_events import CollectedScenario, ScenarioDetails, ScenarioFinished
 from harness.sharding import Shard
 from harness.target import Target
-from tests.rows import each_row
 
 
 class Watcher:
@@ -202,7 +201,7 @@ MUCH = [scenario(f"R-{number}", exclusive=True) for number in range(60)]
 SHARED = scenario("G-01")
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("scenarios", "selection", "at_least", "at_most"),
     [
         ([SHARED, *MUCH], Selection(), 1, 99),
@@ -247,7 +246,7 @@ def test_isolated_stack_is_not_opened_when_nothing_is_left_for_it(run: ScenarioR
     assert pool.places == run._isolated == []
 
 
-@each_row("whose", ["ours", "the target's"])
+@pytest.mark.parametrize("whose", ["ours", "the target's"])
 def test_isolated_stack_that_does_not_start_ends_the_run_and_is_stopped(
     run: ScenarioRun, monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
@@ -271,7 +270,7 @@ def arrival(event_id: str, event_name: str) -> Arrival:
     )
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("pixel", "events", "complaint"),
     [
         ("isolated pixel", ["Purchase"], ""),
@@ -295,7 +294,7 @@ def test_events_after_a_closed_ledger_are_seen_on_every_stack(
     assert (complaint in run.findings.broken[0]) if complaint else run.findings.broken == []
 
 
-@each_row("leaky", [0, 1])
+@pytest.mark.parametrize("leaky", [0, 1])
 def test_every_stack_is_searched_for_personal_data_after_its_target_has_ended(
     run: ScenarioRun, monkeypatch: pytest.MonkeyPatch, leaky: int
 ) -> None:

@@ -196,6 +196,7 @@ def test_tampering_reaches_the_wire(base_url: str, receiver: Receiver) -> None:
         ({"at_s": "now"}, "bad_request", "at_s"),
         ({"more": 1}, "bad_request", "more"),
     ],
+    shared=("receiver",),
 )
 def test_bad_wishes_get_a_clear_error(
     base_url: str, receiver: Receiver, changes: dict[str, Any], code: str, says: str

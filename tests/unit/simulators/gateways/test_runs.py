@@ -244,6 +244,7 @@ def test_not_more_runs_than_the_machine_bears(gateways: Gateways, receiver: Rece
         ({"switches": {"old_secret": OLD}}, "bad_request", "an option of its own"),
         ({"tamper": "another_tenants_secret"}, "nothing_to_tamper", "No other tenant's secret"),
     ],
+    shared=("receiver",),
 )
 def test_what_makes_no_sense_is_refused_at_once(
     gateways: Gateways, receiver: Receiver, changes: dict[str, Any], code: str, says: str
