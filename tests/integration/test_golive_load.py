@@ -7,12 +7,15 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.command_line import GOLIVE, golive, golive_process
 from tests.integration.load_target import target_file
 from tests.rows import check_rows
 
 
+# Locust and the whole reference: 17 CPU-s. CI runs `golive load smoke` itself, in a step of its own.
+@pytest.mark.nightly
 def test_a_short_run_is_honestly_undecided_and_keeps_its_samples(tmp_path: Path) -> None:
     """Two generators share the schedule; every request is written down once; nothing is lost; too few to judge."""
     done = golive_process(

@@ -17,7 +17,6 @@ from harness.readiness.evidence import Found
 from harness.readiness.rows import Observation
 from harness.records import RowState
 from harness.target import Target
-from tests.rows import each_row
 
 HEAD = Schema(head="0004")
 
@@ -61,7 +60,7 @@ def test_migrations_and_indexes_of_the_reference(url: str) -> None:
     assert found[checks.MIGRATIONS].evidence == f"The schema is at {at_head().head}, the newest migration."
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("statement", "told"),
     [
         ("UPDATE alembic_version SET version_num = '0001'", "is at 0001, and the newest migration is 0004"),
@@ -69,7 +68,6 @@ def test_migrations_and_indexes_of_the_reference(url: str) -> None:
         ("INSERT INTO alembic_version VALUES ('0009')", "and 0009, and the newest"),
         ("DROP TABLE alembic_version", "has no table of migrations"),
     ],
-    shared=("url",),
 )
 def test_migrations_that_are_not_at_head(url: str, statement: str, told: str) -> None:
     with psycopg.connect(url, autocommit=True) as db:
@@ -117,13 +115,12 @@ def test_it_does_not_wait_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) ->
     assert "timeout" in row.evidence
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("row", "index"),
     [
         ("011.5b/index-attempts", "dispatch_attempts_tenant_status_created"),
         ("011.5b/index-matches", "matches_tenant_created"),
     ],
-    shared=("url",),
 )
 def test_an_index_that_is_not_there(url: str, row: str, index: str) -> None:
     with psycopg.connect(url, autocommit=True) as db:
@@ -145,7 +142,7 @@ def test_a_connection_without_tls(url: str) -> None:
     assert "not encrypted" in row.evidence
 
 
-@each_row(
+@pytest.mark.parametrize(
     ("options", "state", "told"),
     [
         ({}, RowState.MET, "encrypted and the server's name verified"),
