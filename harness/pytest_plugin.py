@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from harness import samples
+from harness.checks import privacy
 from harness.errors import HarnessError
 from harness.pytest_workers import DETAILS, RED, STACK, serve
 from harness.readiness.rows import expand
@@ -247,9 +248,7 @@ def model(request: pytest.FixtureRequest, pipeline: Pipeline) -> Model:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """After the scenario's own words: nothing may be on its way, and the ledger must close."""
-    used = getattr(item, "funcargs", {})
-    names = ("pipeline", "travelling_pipeline", "monitored_pipeline")
-    pipeline: Pipeline | None = next((used[name] for name in names if name in used), None)
+    pipeline = _pipeline_of(item)
     skipped = False
     try:
         yield
@@ -271,10 +270,20 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             _keep_details(item, pipeline, skipped=skipped)
 
 
+def _pipeline_of(item: pytest.Item) -> Pipeline | None:
+    used = getattr(item, "funcargs", {})
+    names = ("pipeline", "travelling_pipeline", "monitored_pipeline")
+    return next((used[name] for name in names if name in used), None)
+
+
 def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> None:
     digest = hashlib.sha256("\n".join(one.wire_sha256 for one in pipeline.deliveries).encode()).hexdigest()
+    people = pipeline.canaries() if pipeline.evidence else []
     details: dict[str, Any] = {
-        "evidence": pipeline.evidence,
+        "kept": pipeline.kept,
+        "failing": pipeline.failing,
+        "concerns": [asdict(one) for one in pipeline.concerns],
+        "evidence": [privacy.without_people(one, people) for one in pipeline.evidence],
         "timeline": pipeline.timeline,
         "wire_sha256": digest if pipeline.deliveries else "",
     }
@@ -292,6 +301,7 @@ def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> No
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
+    item: pytest.Item,
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say whose fault a red scenario is: a broken promise is the target's, everything else is ours."""
@@ -301,5 +311,7 @@ def pytest_runtest_makereport(
         sentence = str(call.excinfo.value).strip() or call.excinfo.exconly()
         if not promised and not call.excinfo.errisinstance(HarnessError):
             sentence = call.excinfo.exconly()
+        if (pipeline := _pipeline_of(item)) is not None:
+            sentence = privacy.without_people(sentence, pipeline.canaries())
         report.user_properties.append((RED, ["target" if promised else "harness", sentence]))
     return report

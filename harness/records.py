@@ -161,6 +161,15 @@ class TimelineEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """Something that breaks no promise, and that somebody should know before the launch."""
+
+    sentence: str
+    rows: tuple[str, ...] = ()
+    """Rows of the launch plan that are not met for it, and for nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
     """One promise, once: what was asked and what was seen."""
 
@@ -179,6 +188,11 @@ class ScenarioResult:
     message: str = ""
     """Why it is red, in one or a few sentences; the promise's name stands first."""
     blame: Literal["", "target", "harness"] = ""
+    kept: tuple[str, ...] = ()
+    """Of a red one: the rows whose own part of it had passed before it failed."""
+    unreached: tuple[str, ...] = ()
+    """Of a red one: the rows whose own part of it never began."""
+    concerns: tuple[Concern, ...] = ()
     evidence: tuple[str, ...] = ()
     timeline: tuple[TimelineEvent, ...] = ()
     """Of an experiment; in the order in which things happened."""
@@ -546,7 +560,9 @@ def _load(data: Mapping[str, Any]) -> LoadResult:
 
 def _scenario(data: Mapping[str, Any]) -> ScenarioResult:
     timeline = tuple(TimelineEvent(**one) for one in data.get("timeline", ()))  # older runs have none
-    return ScenarioResult(**{**_tuples(data), "ledger": Ledger(**data["ledger"]), "timeline": timeline})
+    concerns = tuple(Concern(**_tuples(one)) for one in data.get("concerns", ()))
+    ledger = Ledger(**data["ledger"])
+    return ScenarioResult(**{**_tuples(data), "ledger": ledger, "timeline": timeline, "concerns": concerns})
 
 
 def _shard(data: Mapping[str, Any]) -> ShardInfo:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from harness.records import Ledger, Outcome, TimelineEvent
+from harness.records import Concern, Ledger, Outcome, TimelineEvent
 
 #: The environment variable that names the socket of the run; set by its owner.
 RUN_VARIABLE = "GOLIVE_RUN"
@@ -49,6 +49,12 @@ class CollectedScenario:
 class ScenarioDetails:
     """What a scenario has left behind beside its outcome."""
 
+    kept: tuple[str, ...] = ()
+    """Claims on rows whose own part has passed; with `gateway/…`, as in `proves`."""
+    failing: tuple[str, ...] = ()
+    """Claims on rows in whose own part it failed; empty where it failed elsewhere."""
+    concerns: tuple[Concern, ...] = ()
+    """With claims in the place of rows."""
     evidence: tuple[str, ...] = ()
     timeline: tuple[TimelineEvent, ...] = ()
     wire_sha256: str = ""

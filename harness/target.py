@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -64,6 +64,37 @@ class Paths(_Section):
     dashboard: str | None = None
     """The customer's page; who is not logged in is shown or sent to a form there."""
     ready: str = "/health/ready"
+
+
+#: Why a request is refused: the names of `[target.answers]`, besides `accepted`.
+Refusal = Literal[
+    "bad_signature",
+    "malformed",
+    "missing_field",
+    "unknown_gateway",
+    "unknown_tenant",
+    "wrong_method",
+    "wrong_type",
+    "too_large",
+]
+
+
+class Answers(_Section):
+    """The exact codes that this target promises. Without one, any 2xx is accepted, and any 4xx refused."""
+
+    accepted: int | None = Field(default=None, ge=200, le=299)
+    """The launch plan asks for 202."""
+    bad_signature: int | None = Field(default=None, ge=400, le=499)
+    malformed: int | None = Field(default=None, ge=400, le=499)
+    """A rightly signed body that cannot be read."""
+    missing_field: int | None = Field(default=None, ge=400, le=499)
+    """A rightly signed body without the sale's id."""
+    unknown_gateway: int | None = Field(default=None, ge=400, le=499)
+    unknown_tenant: int | None = Field(default=None, ge=400, le=499)
+    wrong_method: int | None = Field(default=None, ge=400, le=499)
+    wrong_type: int | None = Field(default=None, ge=400, le=499)
+    """A Content-Type that no vendor sends."""
+    too_large: int | None = Field(default=None, ge=400, le=499)
 
 
 class Timings(_Section):
@@ -183,6 +214,7 @@ class Target(_Section):
     start: dict[str, list[str]] = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
     paths: Paths = Paths()
+    answers: Answers = Answers()
     timings: Timings = Timings()
     probes: Probes = Probes()
     migrations: Migrations = Migrations()

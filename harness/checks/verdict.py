@@ -1,7 +1,8 @@
 """One word from everything that was seen. Pure.
 
 The order is the rule: a harness error says nothing of the target (exit 2); else anything broken is NO_GO (1); else
-anything required and not known is INCONCLUSIVE (3); else waivers make it GO_WITH_CONCERNS (0); else it is GO (0).
+anything required and not known is INCONCLUSIVE (3); else waivers and concerns make it GO_WITH_CONCERNS (0); else it
+is GO (0).
 Unknown is never a pass: nothing required, or nothing observed, is never GO.
 """
 
@@ -77,7 +78,9 @@ def decide(
     promises = _broken(broken, scenarios, ledger, privacy) + _refuted(slo)
     not_met = _not_met(slo, plan, scenarios)
     red = promises + not_met
-    gaps, excused = _gaps(plan, required, waivers or {})
+    gaps, waived = _gaps(plan, required, waivers or {})
+    concerns = _concerns(scenarios)
+    excused = [*waived, *concerns]
     missing = [*doubts, *gaps, *unknown]
     missing += [
         f"{one.id} ({one.title}) was skipped."
@@ -108,6 +111,10 @@ def decide(
             required,
             red=_both(len(promises), len(not_met)),
             unknown=_unknown(len(gaps), doubts, missing, required),
+            excused=_and(
+                waived and f"{_count(len(waived), 'is', 'are', 'required row')} waived",
+                concerns and _count(len(concerns), "", "", "concern").strip(),
+            ),
             beyond=len(beyond),
             left_out=left_out,
         ),
@@ -200,6 +207,7 @@ def _not_met(slo: Sequence[SloResult], plan: Sequence[PlanRow], scenarios: Seque
     """Rows that are not met for a reason that stands nowhere else: nobody has attested it, the environment lacks it."""
     failed = _failed(scenarios)
     explained = {row for one in failed for row in one.proves}
+    explained |= {row for one in scenarios for said in one.concerns for row in said.rows}
     traces = {*(one.name for one in slo if one.met is False), *(one.id for one in failed)}
     # A row that follows from others names those of them that are not met: they say more than it.
     traces |= {row.id for row in plan if row.state is RowState.NOT_MET}
@@ -237,7 +245,7 @@ def _gaps(
     # Rows that follow from others name them; they come last, for whoever sees to the others sees to them.
     for name in sorted(required, key=lambda one: (_follows(rows.get(one), rows), one)):
         row = rows.get(name)
-        if row is not None and row.state in _SETTLED:
+        if row is not None and row.state in (*_SETTLED, RowState.NOT_MET):  # what is not met is said as such
             continue
         words = f"{name}, “{row.text}”" if row else f"{name}, which the launch plan does not know"
         if name in waivers or (row is not None and row.state is RowState.WAIVED):
@@ -266,10 +274,11 @@ def _headline(
     *,
     red: str,
     unknown: str,
+    excused: str,
     beyond: int,
     left_out: Sequence[LeftOut],
 ) -> str:
-    said = _without_left_out(verdict, reasons, plan, required, red=red, unknown=unknown, beyond=beyond)
+    said = _without_left_out(verdict, reasons, plan, required, red=red, unknown=unknown, excused=excused, beyond=beyond)
     return f"{said}; {left_out_words(left_out)}" if left_out and verdict else said
 
 
@@ -288,6 +297,7 @@ def _without_left_out(
     *,
     red: str,
     unknown: str,
+    excused: str,
     beyond: int,
 ) -> str:
     in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
@@ -305,11 +315,13 @@ def _without_left_out(
         if not required:
             return f"INCONCLUSIVE: nothing that ran proves a line of the launch plan; {of_plan}"
         return f"INCONCLUSIVE: nothing is broken, but {unknown}; {of_plan}"
-    all_met = of_plan.replace(" were observed", " were observed, all of them met", 1)
+    other = sum(row.state is RowState.NOT_MET for row in in_scope)
+    met = f"all but {other} of them met" if other else "all of them met"
+    all_met = of_plan.replace(" were observed", f" were observed, {met}", 1)
     if undecided := sum(row.state is RowState.UNDECIDED for row in in_scope):
         all_met += f", and {undecided} more {'is' if undecided == 1 else 'are'} undecided"
     if verdict is Verdict.GO_WITH_CONCERNS:
-        return f"GO WITH CONCERNS: {all_met}; {_count(len(reasons), 'is', 'are', 'required row')} waived"
+        return f"GO WITH CONCERNS: {all_met}; {excused}"
     return f"GO: {all_met}"
 
 
@@ -329,6 +341,19 @@ def _unknown(gaps: int, doubts: Sequence[str], missing: Sequence[str], required:
     if doubts:
         return "what it rests on is in doubt"
     return f"{_count(len(missing), 'was', 'were', 'promise')} not looked at"
+
+
+def _concerns(scenarios: Sequence[ScenarioResult]) -> list[str]:
+    """Each once, with the first of the scenarios that raised it."""
+    found: dict[str, list[str]] = {}
+    for one in scenarios:
+        for concern in one.concerns:
+            found.setdefault(concern.sentence, []).append(one.id)
+    return [f"{_sentence(sentence)} ({_some(sorted(ids))})" for sentence, ids in found.items()]
+
+
+def _and(*parts: str | list[str]) -> str:
+    return ", and ".join(one for one in parts if isinstance(one, str) and one)
 
 
 def _good_reasons(

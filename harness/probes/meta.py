@@ -11,6 +11,7 @@ import requests
 
 from harness.errors import HarnessError, NotSeenInTime
 from harness.records import Arrival
+from harness.target_json import TargetObject, target_json
 
 #: One long poll; the whole wait may be longer.
 POLL_S = 10
@@ -117,7 +118,7 @@ class MetaProbe(_Control):
         answer = self._call("GET", "seen", params=params)
         if answer.get("dropped"):
             raise HarnessError(f"the fake Meta's inbox dropped {answer['dropped']} calls of pixel {self.pixel_id}")
-        self._heard += answer["calls"]
+        self._heard += [{**call, "events": [_readable(one) for one in call["events"]]} for call in answer["calls"]]
 
     def arrivals(self) -> list[Arrival]:
         """Every event that a server sent so far, in the order of their coming; the browser's own are none of them."""
@@ -184,13 +185,22 @@ def summary(call: dict[str, Any]) -> str:
     return f"call {call['seq']}: {call['status']}{code}{fault} ({names})"
 
 
+def _readable(event: Any) -> TargetObject:
+    """An event that can be looked into, whatever the target has sent as one."""
+    found = target_json(event) if isinstance(event, dict) else TargetObject()
+    for name in ("user_data", "custom_data"):
+        if name in found and not isinstance(found[name], dict):
+            found[name] = TargetObject()
+    return found
+
+
 def hashes_of(event: dict[str, Any]) -> tuple[str, ...]:
     """The hashed e-mails and phones that an event carries."""
     user_data = event.get("user_data") or {}
     found: list[str] = []
     for key in ("em", "ph"):
         value = user_data.get(key) or []
-        found += [value] if isinstance(value, str) else [str(one) for one in value]
+        found += [str(one) for one in value] if isinstance(value, list) else [str(value)]
     return tuple(found)
 
 

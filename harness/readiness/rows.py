@@ -180,12 +180,15 @@ def _asked_by(row: Row) -> str:
 
 def _by_scenarios(row: Row, scenarios: Sequence[ScenarioResult], left_out: Sequence[LeftOut], reproduce: str) -> _Seen:
     claimants = [one for one in scenarios if row.id in one.proves]
+    if concerns := sorted({said.sentence for one in claimants for said in one.concerns if row.id in said.rows}):
+        by = next(one for one in claimants if any(row.id in said.rows for said in one.concerns))
+        return RowState.NOT_MET, tuple(concerns), by.reproduce or reproduce
     not_run = (f"Not run: {_ids(left_out)} ({_suites(left_out)}). `golive run --all` runs all.",) if left_out else ()
     if not claimants and left_out:
         return RowState.NOT_OBSERVED, not_run, "golive run --all"
     if not claimants:
         return RowState.NOT_OBSERVED, ("No scenario of this run looked at it.",), "golive run"
-    failed, passed, unclear = _sorted_out(claimants)
+    failed, passed, unclear = _sorted_out(claimants, row.id)
     told = [f"{word}: {_ids(some)}." for word, some in _named(failed, passed, unclear) if some]
     again = (failed or passed or unclear)[0].reproduce or reproduce
     if failed:
@@ -211,14 +214,17 @@ def _by_count(row: Row, scenarios: Sequence[ScenarioResult], reproduce: str) -> 
 
 
 def _sorted_out(
-    scenarios: Sequence[ScenarioResult],
+    scenarios: Sequence[ScenarioResult], row: str = ""
 ) -> tuple[list[ScenarioResult], list[ScenarioResult], list[ScenarioResult]]:
-    """Failed, passed, and those that say nothing: skipped, or our own error."""
+    """Failed, passed, and those that say nothing: skipped, or our own error.
+
+    A red scenario may have kept what it has to say of that row, or have failed before it came to it.
+    """
     failed, passed, unclear = [], [], []
     for one in scenarios:
-        if one.outcome == "passed":
+        if one.outcome == "passed" or row in one.kept:
             passed.append(one)
-        elif one.outcome == "failed" and one.blame != "harness":
+        elif one.outcome == "failed" and one.blame != "harness" and row not in one.unreached:
             failed.append(one)
         else:
             unclear.append(one)

@@ -175,17 +175,17 @@ class MutationRun(ScenarioRun):
             errors.append(f"its broken code crashed ({', '.join(crashed)}): red for that is not red for its story")
         if not full and not errors:
             errors += [f"{key} did not run" for key in saboteur.scenarios if key not in ran]
-        red = sorted(one.id for one in found.scenarios if one.outcome == "failed")
+        noticed = [one for one in found.scenarios if one.outcome == "failed" or one.concerns]
+        red = sorted(one.id for one in noticed)
         hunted = [*found.privacy.leaks, *(found.broken if not found.deaths else ())]
         if hunted:
             red.append(HUNT)
-        why = next(
-            (one.message for one in found.scenarios if one.outcome == "failed"), str(hunted[0]) if hunted else ""
-        )
+        said = [one.message or one.concerns[0].sentence for one in noticed]
+        why = next(iter(said), str(hunted[0]) if hunted else "")
         return Trial(
             saboteur=saboteur,
             red=tuple(red),
-            green=tuple(one.id for one in found.scenarios if one.outcome == "passed"),
+            green=tuple(one.id for one in found.scenarios if one.outcome == "passed" and not one.concerns),
             unobserved=tuple(one.id for one in found.scenarios if one.outcome == "skipped"),
             why=why,
             errors=tuple(errors),

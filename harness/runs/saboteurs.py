@@ -86,7 +86,7 @@ class Trial:
 
     saboteur: Saboteur
     red: tuple[str, ...] = ()
-    """Scenarios that failed, and HUNT if it found something."""
+    """Scenarios that failed or raised a concern, and HUNT if it found something."""
     green: tuple[str, ...] = ()
     unobserved: tuple[str, ...] = ()
     """Scenarios that were skipped."""

@@ -12,9 +12,9 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ from harness.runs.durations import Durations
 from harness.runs.scenario_pool import BusyCores, Capacity, Fixed, Place, ScenarioPool
 from harness.runs.scenario_runner import LONG_SUITES, ScenarioRunner, pytest_argv, scenarios_home
 from harness.runs.schedule import CLOCKS, Schedule
-from harness.scenario_events import CollectedScenario, ScenarioFinished
+from harness.scenario_events import CollectedScenario, ScenarioDetails, ScenarioFinished
 from harness.sharding import Shard, shard_of
 from harness.stack import monitoring
 from harness.stack.control import Handler
@@ -418,6 +418,9 @@ class ScenarioRun:
             then=scenario.then,
             message=finished.message,
             blame=finished.blame,
+            kept=_claimed(details.kept, scenario) if red else (),
+            unreached=_unreached(details, scenario) if red else (),
+            concerns=tuple(replace(one, rows=_claimed(one.rows, scenario)) for one in details.concerns),
             evidence=details.evidence,
             timeline=details.timeline,
             reproduce=f"{self._reproduce} -k '{scenario.key}'",
@@ -488,14 +491,12 @@ class ScenarioRun:
         self.findings.timings["hunt for personal data"] = time.monotonic() - began
 
     def hunt_reports(self) -> bool:
-        """Search what we have written ourselves; whether something was found, which is then in the findings."""
+        """Search golive's own files; whether something was found. Then golive has failed, not the target."""
         if self._hunt is None:
             return False
         leaks = privacy.leaks(self._hunt, places.reports(self._folder))
-        told = self.findings.privacy
-        self.findings.privacy = PrivacyResult(
-            canaries=told.canaries, places=told.places, leaks=tuple(dict.fromkeys((*told.leaks, *leaks)))
-        )
+        if leaks:
+            self.findings.harness_errors.append(f"golive's own files hold personal data of the run: {'; '.join(leaks)}")
         return bool(leaks)
 
     def stop(self) -> None:
@@ -516,7 +517,20 @@ class ScenarioRun:
 
 
 def _rows(scenario: CollectedScenario) -> tuple[str, ...]:
-    return tuple(row for claim in scenario.proves for row in expand(claim, scenario.gateway))
+    return _claimed(scenario.proves, scenario)
+
+
+def _claimed(claims: Sequence[str], scenario: CollectedScenario) -> tuple[str, ...]:
+    """The rows that claims like `gateway/202` mean in that scenario."""
+    return tuple(row for claim in claims for row in expand(claim, scenario.gateway))
+
+
+def _unreached(details: ScenarioDetails, scenario: CollectedScenario) -> tuple[str, ...]:
+    """Rows that a red scenario says nothing of: it failed in the part of other rows, before theirs."""
+    if not details.failing:
+        return ()
+    seen = {*details.kept, *details.failing}
+    return _claimed([one for one in scenario.proves if one not in seen], scenario)
 
 
 def _last_failed(runs: Path) -> frozenset[str]:

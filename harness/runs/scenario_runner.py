@@ -51,7 +51,7 @@ def pytest_argv(paths: Sequence[Path], *options: str) -> list[str]:
     home = scenarios_home()
     return [
         *(sys.executable, "-P", "-m", "pytest", "-c", str(home / "pytest.ini"), "--rootdir", str(home)),
-        *("-q", "--no-header", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:faulthandler"),
+        *("--assert=plain", "-q", "--no-header", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:faulthandler"),
         *("-p", "harness.pytest_plugin", *options, *map(str, paths or [home])),
     ]
 

@@ -9,8 +9,9 @@ A scenario reads like the promise it proves:
 
 from harness.errors import HarnessError, NotSeenInTime, PromiseBroken
 from harness.faults.network import ArmedToxic
+from harness.target import Refusal
 from harness.testing.alarms import Alarms, Page, alarms_table
-from harness.testing.answers import Answer, Click, Visitor, sha256
+from harness.testing.answers import Answer, Click, Visitor, must_accept, must_refuse, sha256
 from harness.testing.balancer import Balancer
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
@@ -47,6 +48,7 @@ __all__ = [
     "Pipeline",
     "PlacedOrder",
     "PromiseBroken",
+    "Refusal",
     "StackInfo",
     "TargetView",
     "Traffic",
@@ -54,6 +56,8 @@ __all__ = [
     "Visitor",
     "alarms_table",
     "experiments",
+    "must_accept",
+    "must_refuse",
     "run_experiment",
     "sha256",
     "wait_until",

@@ -12,7 +12,7 @@ from harness.errors import HarnessError, PromiseBroken
 from harness.faults.base import InPlace, NothingToBreak, Reach
 from harness.faults.experiment import Experiment, TimedFault, load, seen_in_order
 from harness.faults.meta import MetaFault
-from harness.testing.answers import not_declared
+from harness.testing.answers import must_accept, not_declared
 from harness.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -126,11 +126,10 @@ class _Run:
             within_s=self._pipeline.timings.start_s,
         )
         for order in refused:
-            answers = [order.deliver().status]
-            while answers[-1] != 202 and len(answers) < _REDELIVERIES:
-                answers.append(order.deliver().status)
-            if answers[-1] != 202:
-                raise PromiseBroken(f"after the last fault sale {order.sale_id} was still answered with {answers}")
+            for _ in range(_REDELIVERIES):
+                if (answer := order.deliver()).accepted:
+                    break
+            must_accept(answer, f"after the last fault sale {order.sale_id} must be accepted")
         self._fact(f"{len(refused)} sale{'s' if len(refused) > 1 else ''} delivered again")
 
     def _recover(self, healed_s: float) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import PromiseBroken
 from harness.probes.meta import MetaProbe, hashes_of, summary
+from harness.target_json import TargetObject
 from harness.testing.answers import sha256
 from harness.testing.gateway import PlacedOrder
 from harness.waiting import wait_until
@@ -30,14 +31,14 @@ class MetaView:
         self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None
     ) -> list[dict[str, Any]]:
         """All events about an order, of any name, refused and duplicate ones too, each with its call under `call`."""
-        found = []
+        found: list[dict[str, Any]] = []
         for call in self.probe.calls() if calls is None else calls:
             for event in call["events"]:
                 custom = event.get("custom_data") or {}
                 by_id = custom.get("order_id") == order.sale_id
                 by_buyer = not set(order.keys).isdisjoint(hashes_of(event))
                 if by_id or by_buyer:
-                    found.append({**event, "call": call})
+                    found.append(TargetObject({**event, "call": call}))
         return found
 
     def events_about(self, order: PlacedOrder, calls: Sequence[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
@@ -79,7 +80,7 @@ class MetaView:
     ) -> list[dict[str, Any]]:
         """All events of that name and id, the browser's and the server's, each with its call under `call`."""
         return [
-            {**event, "call": call}
+            TargetObject({**event, "call": call})
             for call in (self.probe.calls() if calls is None else calls)
             for event in call["events"]
             if (event.get("event_name"), event.get("event_id")) == (event_name, event_id)
@@ -130,7 +131,33 @@ class MetaView:
 
     def counted(self, order: PlacedOrder) -> int:
         """How often Meta has counted an order so far."""
-        return sum(one["verdict"] == "counted" for one in self.events_about(order))
+        return len(self.counted_events(order))
+
+    def counted_events(self, order: PlacedOrder) -> list[dict[str, Any]]:
+        """The Purchases about an order that Meta has counted so far."""
+        return [one for one in self.events_about(order) if one["verdict"] == "counted"]
+
+    def must_count_once(self, order: PlacedOrder) -> None:
+        """Meta has counted this sale once, and was told of nothing else about it.
+
+        Asked twice under one event id it counts once by its own rule: a concern, for each request has its cost.
+
+        Raises:
+            PromiseBroken: It was counted more than once or not at all, or Meta was told of another event about it.
+        """
+        about = self.everything_about(order)
+        counted = [one for one in about if one["verdict"] == "counted" and one.get("event_name") == "Purchase"]
+        if len(counted) != 1:
+            raise PromiseBroken(f"Meta must count sale {order.sale_id} once; it counted it {len(counted)} times")
+        others = [one for one in about if one.get("event_name") != "Purchase"]
+        if others:
+            raise PromiseBroken(f"Meta must hear of sale {order.sale_id} alone; {summary(others[0]['call'])}")
+        taken = [one for one in about if one["verdict"] != "refused"]
+        if len(taken) > 1:
+            self._pipeline.concern(
+                "Meta was asked to count a sale again under the same event id: it counts it once, and each request "
+                "more is paid for with the rate limit of the ad account"
+            )
 
     def seen_nothing_of(self, order: PlacedOrder) -> None:
         """A broken promise if Meta was told of this order at all, under whatever event name."""

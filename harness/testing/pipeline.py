@@ -20,10 +20,10 @@ from harness.faults.base import InPlace, NothingToBreak, Reach, in_place
 from harness.probes.database import DatabaseProbe
 from harness.probes.meta import MetaProbe
 from harness.probes.queue import QueueProbe
-from harness.records import ConversionState, Delivery, Ledger
+from harness.records import Concern, ConversionState, Delivery, Ledger
 from harness.target import Timings
 from harness.tenants import Tenant
-from harness.testing.answers import Answer, Click, Visitor, not_applicable, not_declared
+from harness.testing.answers import Answer, Click, Visitor, must_accept, not_applicable, not_declared
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
 from harness.testing.gateway import Gateway, PlacedOrder
@@ -53,6 +53,12 @@ class Pipeline:
         self.deliveries: list[Delivery] = []
         self.orders: list[PlacedOrder] = []
         self.evidence: list[str] = []
+        self.concerns: list[Concern] = []
+        """With claims like `gateway/202` in the place of rows."""
+        self.kept: list[str] = []
+        """Claims whose own part of the scenario has passed."""
+        self.failing: tuple[str, ...] = ()
+        """Claims in whose own part it failed."""
         self.timeline: list[dict[str, Any]] = []
         """What happened when, as `records.TimelineEvent` has it; for the report to draw."""
         self._default_gateway = gateway
@@ -181,6 +187,31 @@ class Pipeline:
         """Leave a sentence of evidence in the report."""
         self.evidence.append(sentence)
 
+    def concern(self, sentence: str, *, row: str = "") -> None:
+        """Say something that breaks no promise, and that somebody should know before the launch.
+
+        Args:
+            sentence: What was seen, and what it costs.
+            row: A claim of this scenario, like `gateway/202`, whose row is not met for it.
+        """
+        found = Concern(sentence=sentence, rows=(row,) if row else ())
+        if found not in self.concerns:
+            self.concerns.append(found)
+
+    @contextmanager
+    def proving(self, *claims: str) -> Iterator[None]:
+        """The part of a scenario that proves these rows, and only these.
+
+        If it fails in here, no other row of the scenario is not met: those whose part has passed are met, the others
+        were not looked at. Claims are those of the mark: `gateway/persisted`, `011.6/smoke-dispatch`.
+        """
+        try:
+            yield
+        except AssertionError:
+            self.failing = claims
+            raise
+        self.kept += claims
+
     def not_applicable(self, reason: str) -> NoReturn:
         """End a variant that means nothing for this vendor: it is no promise kept, and proves nothing."""
         not_applicable(f"{self.gateway().name} ({self.gateway().dialect}): {reason}")
@@ -206,17 +237,19 @@ class Pipeline:
             **changes,
         }
         answer = self.track("click", body, tenant=tenant, visitor=visitor)
-        if answer.status != 202:
-            raise PromiseBroken(f"a click must be answered with 202; it was {answer.status} {answer.text[:200]}")
-        click_id = answer.json().get("click_id")
+        must_accept(answer, "a click must be accepted")
+        said = answer.json()
+        click_id, params = said.get("click_id"), said.get("checkout_params") or {}
         if not click_id:
-            raise PromiseBroken("the answer to a click holds no click_id")
+            raise PromiseBroken(f"the answer to a click holds no click_id: {answer.said}")
+        if not (isinstance(params, dict) and all(isinstance(one, dict) for one in params.values())):
+            raise PromiseBroken(f"checkout_params must be parameters by gateway: {answer.said}")
         self.visited = True
         return Click(
             click_id=str(click_id),
             fbclid=str(body["fbclid"]),
             fbp=str(body["fbp"]),
-            checkout_params=answer.json().get("checkout_params") or {},
+            checkout_params=params,
         )
 
     def track(
@@ -273,9 +306,7 @@ class Pipeline:
         tenant's sales may be on its way either: what is held, ended or delivered is not.
         """
         later = self.gateway().order()
-        answer = later.deliver()
-        if answer.status != 202:
-            raise PromiseBroken(f"a genuine order was answered with {answer.status} {answer.text[:200]}")
+        must_accept(later.deliver())
         self.meta.wait_until_counted(later)
         if self._database is not None and self.info.target.probes.conversions is not None:
             wait_until(

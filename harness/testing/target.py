@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import sys
@@ -14,7 +13,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from harness.testing.answers import Answer, not_declared, not_observable
+from harness import target_json
+from harness.errors import PromiseBroken
+from harness.testing.answers import QUOTED, Answer, not_declared, not_observable
 from simulators.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class TargetView:
             content_type=answer.headers.get("Content-Type", ""),
             took_ms=(time.monotonic() - began) * 1000,
             headers=answer.headers,
+            declared=self._pipeline.info.target.answers,
         )
 
     def post(
@@ -125,7 +127,14 @@ class TargetView:
     def act(self, action: str, **given: Any) -> Any:
         """One of the operator's commands, JSON in and JSON out; not observed where the target has no such command."""
         self.must_be_able_to(action)
-        return json.loads(self._pipeline.info.control.call("action", name=action, input=given))
+        return self._carried_out(action, given)
+
+    def _carried_out(self, action: str, given: Mapping[str, Any]) -> Any:
+        said = self._pipeline.info.control.call("action", name=action, input=given)
+        try:
+            return target_json.read(said)
+        except ValueError:
+            raise PromiseBroken(f"action {action} must write JSON; it wrote {str(said)[:QUOTED]!r}") from None
 
     def must_be_able_to(self, *actions: str) -> None:
         """End the scenario as not observed unless the target has these commands; before anything is done."""
@@ -135,16 +144,13 @@ class TargetView:
 
     def event_id_of(self, order: PlacedOrder) -> str:
         """What another process of the target computes as the event id of an order's purchase."""
-        if "event_id" not in self._pipeline.info.target.actions:
-            not_declared("the target file declares no action event_id")
         sale = {
             "tenant": order.gateway.tenant.tenant,
             "gateway": order.gateway.name,
             "sale_id": order.sale_id,
             "kind": "purchase",
         }
-        said = self._pipeline.info.control.call("action", name="event_id", input=sale)
-        return str(json.loads(said)["event_id"])
+        return str(self.act("event_id", **sale)["event_id"])
 
     def redrive(self) -> None:
         """The operator's command: everybody's dead letters back into the pipeline; in exclusive scenarios only."""

@@ -75,11 +75,8 @@ class Traffic:
         return [future.result() for _, future in self._sent]
 
     def not_accepted(self) -> list[str]:
-        """Every sale that was not answered with 202, in words; after the block."""
-        return [
-            f"sale {order.sale_id} was answered with {answer.status} {answer.text[:120]}"
-            for order, answer in self._failed()
-        ]
+        """Every sale that was not accepted, in words; after the block."""
+        return [f"sale {order.sale_id} was answered with {answer.said}" for order, answer in self._failed()]
 
     def refused(self) -> list[PlacedOrder]:
         """The same sales, for whoever delivers them again."""
@@ -87,4 +84,4 @@ class Traffic:
 
     def _failed(self) -> list[tuple[PlacedOrder, Answer]]:
         answers = [(order, future.result()) for order, future in self._sent]
-        return [(order, answer) for order, answer in answers if answer.status != 202]
+        return [(order, answer) for order, answer in answers if not answer.accepted]

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from harness.testing import Pipeline
+from harness.testing import Pipeline, must_accept
 
 TRIES = 6
 
@@ -20,8 +20,8 @@ def test_half_open_sends_one_alone(pipeline: Pipeline) -> None:
     pipeline.meta.arm("brown_out")
     gateway = pipeline.gateway(like="hotmart")
     orders = [gateway.order() for _ in range(12)]
-    answers = [order.deliver().status for order in orders]
-    assert answers == [202] * 12, f"they were answered with {answers}"
+    answers = [order.deliver() for order in orders]
+    must_accept(answers, "while the breaker is open, webhooks must be accepted")
     pipeline.wait_until_breaker("open")
     for order in orders:
         pipeline.database.wait_for_state(order, "held")

@@ -2,12 +2,12 @@
 
 Given  a gateway through which orders come in one after the other
 When   an operator puts it on hold and on again, twice, meanwhile
-Then   every webhook is answered with 202, and in the end Meta has counted every order once
+Then   every webhook is accepted, and in the end Meta has counted every order once
 """
 
 import pytest
 
-from harness.testing import Pipeline
+from harness.testing import Pipeline, must_accept
 
 
 @pytest.mark.scenario("G-47", proves=("constraint/flags",))
@@ -22,9 +22,8 @@ def test_flag_is_switched_under_fire(pipeline: Pipeline) -> None:
             pipeline.target.act("set_flag", **flag, flag=state)
             sales.wait_for_more(8)
     orders = sales.orders
-    statuses = {one.status for one in sales.answers()}
     # Then
-    assert statuses == {202}, f"while a flag is switched, webhooks must be accepted; they were {statuses}"
+    must_accept(sales.answers(), "while a flag is switched, webhooks must be accepted")
     pipeline.note(f"{len(orders)} orders came in while the flag was switched four times")
     for order in orders:
         pipeline.meta.wait_until_counted(order)

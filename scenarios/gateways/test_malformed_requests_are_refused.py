@@ -7,7 +7,7 @@ Then   each is refused with a 4xx or cut off, never a 2xx or 5xx, and a genuine 
 
 import pytest
 
-from harness.testing import Pipeline
+from harness.testing import Pipeline, must_accept
 
 CASES = {
     "two lengths": (b"", b"Content-Length: 2\r\nContent-Length: 40\r\n", b"{}"),
@@ -40,5 +40,5 @@ def test_malformed_requests_are_refused(pipeline: Pipeline, case: str) -> None:
     # Then
     assert status is None or 400 <= status < 500, f"{case}: must be refused or cut off; it was answered with {status}"
     order = gateway.order()
-    assert order.deliver().status == 202, f"{case}: a genuine webhook right after it must be accepted"
+    must_accept(order.deliver(), f"{case}: a genuine webhook right after it must be accepted")
     pipeline.meta.wait_until_counted(order)

@@ -2,12 +2,12 @@
 
 Given  a well-formed webhook signed with another secret
 When   it is delivered
-Then   it is refused with 401; nothing is stored and nothing is sent
+Then   it is refused; nothing is stored and nothing is sent
 """
 
 import pytest
 
-from harness.testing import Pipeline
+from harness.testing import Pipeline, must_refuse
 
 
 @pytest.mark.scenario("G-01", proves=("gateway/hmac",))
@@ -20,5 +20,5 @@ def test_wrong_secret_is_refused(pipeline: Pipeline) -> None:
     # When
     answer = order.deliver(webhook=forged)
     # Then
-    assert answer.status == 401, f"a wrong secret must be refused with 401; it was {answer.status}"
+    must_refuse(answer, "bad_signature", "a wrong secret must be refused")
     pipeline.refused_means_refused(order)

@@ -2,7 +2,7 @@
 
 Given  an SQS that answers SendMessageBatch with 200 and lists some of the entries as failed
 When   sales keep coming
-Then   each was answered with 202, and Meta counts each once
+Then   each was accepted, and Meta counts each once
 """
 
 import pytest

@@ -7,7 +7,7 @@ Then   Meta counts each once
 
 import pytest
 
-from harness.testing import Pipeline
+from harness.testing import Pipeline, must_accept
 
 
 @pytest.mark.scenario("R-44", proves=("011.3/retry",), guards="late delivery")
@@ -17,9 +17,9 @@ def test_messages_come_late(pipeline: Pipeline) -> None:
     orders = [pipeline.gateway(like="stripe").order() for _ in range(10)]
     with pipeline.fault("aws.late_delivery", delay_s=2) as fault:
         # When
-        answers = [order.deliver().status for order in orders]
+        answers = [order.deliver() for order in orders]
         # Then
-        assert answers == [202] * 10, f"they were answered with {answers}"
+        must_accept(answers)
         for order in orders:
             pipeline.meta.wait_until_counted(order)
     fault.must_have_struck()

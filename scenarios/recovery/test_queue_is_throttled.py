@@ -2,7 +2,7 @@
 
 Given  an SQS that answers every call with ThrottlingException for a while, and then two of three
 When   sales keep coming
-Then   each was answered with 202, and Meta counts each once
+Then   each was accepted, and Meta counts each once
 """
 
 import pytest

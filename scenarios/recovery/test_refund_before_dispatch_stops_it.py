@@ -7,7 +7,7 @@ Then   Meta never hears of the first, and counts the second
 
 import pytest
 
-from harness.testing import Pipeline
+from harness.testing import Pipeline, must_accept
 
 
 @pytest.mark.scenario("G-26", proves=("gateway/normalised",), tenants=2)
@@ -21,13 +21,13 @@ def test_refund_before_dispatch_stops_it(pipeline: Pipeline) -> None:
     kept = refunded.at(theirs)
     pipeline.target.kill("relay")
     try:
-        answers = [order.deliver().status for order in (refunded, disputed, kept)]
+        answers = [order.deliver() for order in (refunded, disputed, kept)]
         # When
-        answers += [refunded.deliver("refunded").status, disputed.deliver("chargeback").status]
+        answers += [refunded.deliver("refunded"), disputed.deliver("chargeback")]
     finally:
         pipeline.target.start("relay")
     # Then
-    assert answers == [202] * 5, f"without the relay webhooks must still be accepted; they were {answers}"
+    must_accept(answers, "without the relay webhooks must still be accepted")
     pipeline.meta_of(pipeline.other_tenant).wait_until_counted(kept)
     for order in (refunded, disputed):
         pipeline.database.wait_for_state(order, "suppressed")

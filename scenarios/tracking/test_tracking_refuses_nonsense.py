@@ -17,4 +17,3 @@ def test_tracking_refuses_nonsense(pipeline: Pipeline, body: bytes) -> None:
     answer = pipeline.track("click", body)
     # Then
     assert answer.refused, f"{body!r} must be refused with a 4xx; it was {answer.status}"
-    assert answer.json()["error"]["message"], "a refusal has a sentence for people"

@@ -1,6 +1,7 @@
 """Personal data is found in every disguise that careless programs give it."""
 
 import base64
+import hashlib
 import html
 import json
 import random
@@ -8,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from urllib.parse import quote
 
-from harness.checks.privacy import SECRETS, Canary, Hunt, hashes, leaks
+from harness.checks.privacy import SECRETS, Canary, Hunt, hashes, leaks, without_people
 from tests.rows import each_row
 
 EMAIL = Canary(kind="email", text="Conceição.q7f3k2x9@compras.example")
@@ -176,3 +177,17 @@ def test_no_text_breaks_the_hunt_and_no_canaries_find_nothing(text: str) -> None
 )
 def test_every_place_of_an_address_is_looked_at_on_both_sides(text: str, *, found: bool) -> None:
     assert Canary(kind="ip_address", text="192.0.2.17").stands_in(text) is found
+
+
+def test_a_sentence_of_ours_names_nobody() -> None:
+    """Wherever the buyer stands in it; of a hash, right or wrong, six digits are left."""
+    people = [Canary(kind="email", text="ana@canary.example"), Canary(kind="phone", text="+5511987654321")]
+    wrong = hashlib.sha256(b"ANA@canary.example").hexdigest()
+    said = f"em must be the hash of Ana@Canary.example; it was {wrong} (+5511987654321)"
+    assert without_people(said, people) == f"em must be the hash of <email>; it was {wrong[:6]}… (<phone>)"
+    assert without_people("it was answered with 500 {}", people) == "it was answered with 500 {}"
+
+
+def test_a_disguised_buyer_takes_the_whole_sentence_with_it() -> None:
+    people = [Canary(kind="phone", text="+5511987654321")]
+    assert without_people("called at (11) 98765-4321", people) == "(withheld: it names a buyer's phone)"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.checks.verdict import Judgement, decide
-from harness.records import Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict
+from harness.records import Concern, Ledger, PlanRow, PrivacyResult, RowState, ScenarioResult, SloResult, Verdict
 from tests.rows import each_row
 
 KEPT = ScenarioResult(
@@ -378,3 +378,27 @@ def test_a_level_and_those_of_its_parts_are_told_as_one() -> None:
     names = ("webhook latency p95", "webhook latency p95, hotmart", "webhook latency p95, kiwify", "success rate")
     judged = Seen(slo=tuple(replace(SLO, name=one, met=True) for one in names)).judged()
     assert "4 service levels were met: webhook latency p95 (all, hotmart, kiwify), success rate." in judged.reasons
+
+
+SAID = "the plan asks for 202; yours answers 200, which every vendor takes"
+
+
+def test_a_concern_is_no_red_and_no_plain_go() -> None:
+    """Told once, with those that raised it, however many they are; its row is counted as not met."""
+    raised = [replace(KEPT, id=f"G-{n}", concerns=(Concern(sentence=SAID, rows=("a/1",)),)) for n in range(5)]
+    judged = Seen(scenarios=tuple(raised), plan=(replace(MET, state=RowState.NOT_MET, evidence=(SAID,)),)).judged()
+    assert (judged.verdict, judged.exit_code) == (Verdict.GO_WITH_CONCERNS, 0)
+    assert judged.reasons == (f"{SAID}. (G-0, G-1, G-2 and 2 more)",)
+    assert judged.headline == (
+        "GO WITH CONCERNS: 1 of 1 rows of the launch plan were observed, all but 1 of them met; 1 concern"
+    )
+
+
+def test_a_concern_excuses_nothing_else() -> None:
+    """A broken promise is NO GO, a row of another scenario that is not met too, and what is unknown stays unknown."""
+    raised = replace(KEPT, concerns=(Concern(sentence=SAID, rows=("a/1",)),))
+    other = replace(MET, id="a/2", state=RowState.NOT_MET)
+    assert Seen(scenarios=(raised, BROKEN)).judged().verdict is Verdict.NO_GO
+    assert Seen(scenarios=(raised,), plan=(MET, other)).judged().verdict is Verdict.NO_GO
+    assert Seen(scenarios=(raised,), required=("a/3",)).judged().verdict is Verdict.INCONCLUSIVE
+    assert Seen(scenarios=(raised, OURS)).judged().verdict is None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from harness.checks import slo
 from harness.errors import HarnessError
 from harness.readiness import plan, rows
 from harness.readiness.plan import Plan
-from harness.records import Outcome, PlanRow, RowState, ScenarioResult, SloResult
+from harness.records import Concern, Outcome, PlanRow, RowState, ScenarioResult, SloResult
 from tests.rows import each_row
 
 TEXT = """
@@ -343,3 +344,23 @@ def test_a_row_that_no_run_sees_names_the_option_that_lets_it_be_seen(name: str,
     stories, checklist = rows.judge(rows.load(), (), ())
     row = next(one for one in (*stories, *checklist) if one.id == name)
     assert row.reproduce == f"golive readiness {option}"
+
+
+def test_only_the_rows_of_the_part_that_failed_are_not_met() -> None:
+    """A red scenario of three rows: one part had passed, one failed, one was never reached."""
+    claims = ("1/hmac", "2/hmac", "checklist/code/traced")
+    red = replace(seen("failed", proves=claims), kept=("1/hmac",), unreached=("checklist/code/traced",))
+    found = {row.id: row.state for part in rows.judge(PLAN, [red], ()) for row in part}
+    assert [found[name] for name in claims] == [RowState.MET, RowState.NOT_MET, RowState.UNDECIDED]
+
+
+def test_a_concern_is_its_rows_evidence() -> None:
+    """Though everything that looked has passed."""
+    said = Concern(sentence="the plan asks for 202", rows=("1/hmac",))
+    both = [
+        seen("passed", proves=("1/hmac", "2/hmac")),
+        replace(seen("passed", "G-63", proves=("1/hmac",)), concerns=(said,)),
+    ]
+    found = {row.id: row for part in rows.judge(PLAN, both, ()) for row in part}
+    assert (found["1/hmac"].state, found["1/hmac"].evidence[0]) == (RowState.NOT_MET, said.sentence)
+    assert found["2/hmac"].state is RowState.MET
