@@ -40,6 +40,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each core: most tests wait for processes that they have started."""
+    return 2 * (os.cpu_count() or 1)
+
+
 class EmbeddedPostgres:
     """The PostgreSQL of this process's tests. Each test has a database of its own in it."""
 

@@ -34,6 +34,8 @@ from harness.waiting import wait_until
 if TYPE_CHECKING:
     from conftest import Site  # type: ignore[import-not-found]  # pytest finds it, mypy does not look at tests
 
+# Each starts a whole deployment beside another server: 28 CPU-s for what changes with packages, hardly with commits.
+pytestmark = pytest.mark.nightly
 _RUNNING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
 #: What a vault might draw: all that must be escaped in a URL.
 PASSWORD = "p@ss/w:rd?%#&" + secrets.token_hex(4)

@@ -6,6 +6,8 @@ import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import pytest
+
 from harness.testing import Balancer, Traffic
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 PER_S = 30
 
 
+# Three whole deployments, one after the other, under load: 18 CPU-s. Draining and migrations are tested every day.
+@pytest.mark.nightly
 def test_canary_then_everything_then_rollback(site: Site, before: Release) -> None:
     """10 %, 100 %, back to 0 %: every sale is answered 202 and counted once, under an id both versions agree on."""
     old_url, old_web = site.start_web(before)  # over N's schema: it must call itself ready

@@ -354,14 +354,16 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
+TAMPERED = {row.name: row for row in _catalogue.tamperings()}
+
+
 @every_scheme
 @each_row("kind", sorted(TAMPERINGS))
 def test_every_tampering_is_applied_and_judged(
     kind: str, name: str, dialect: str, gateways: Fake, receiver: Receiver
 ) -> None:
     """A receiver that goes by the vendor's documents answers as the page says; what a scheme has not is told so."""
-    row = next(one for one in _catalogue.tamperings() if one.name == kind)
-    right = row.expected.get((name, dialect))
+    right = TAMPERED[kind].expected.get((name, dialect))
     to, door = a_door(receiver, name, dialect)
     answer = ask_for(gateways, to, door, tamper=kind, another_tenants_secret=gateway(name).new_secret("another"))
     if right is None:
@@ -389,7 +391,7 @@ def test_the_pytest_fixture_spoils_alike(receiver: Receiver) -> None:
 
 def test_every_tampering_is_judged_somewhere() -> None:
     """Each is something in at least one scheme, and refused in one, unless it is genuine everywhere."""
-    rows = {row.name: set(row.expected.values()) for row in _catalogue.tamperings()}
+    rows = {name: set(row.expected.values()) for name, row in TAMPERED.items()}
     assert set(rows) == set(TAMPERINGS)
     assert {name for name, found in rows.items() if "refused" not in found} == {"chunked", "several_signatures"}
 
@@ -417,11 +419,8 @@ def test_every_switch_can_be_thrown_and_decides_something(
         thrown = with_switches(fake, {one.name: value})
         changed += [row.event.name for row in rows_of(name) if told(thrown, row) != told(fake, row)]
     assert changed, f"nothing that {name} says depends on {one.name}"
-    assert [
-        row
-        for row in rows_of(name)
-        if told(with_switches(fake, {one.name: plain(one.default)}), row) != told(fake, row)
-    ] == []
+    unchanged = with_switches(fake, {one.name: plain(one.default)})
+    assert [row for row in rows_of(name) if told(unchanged, row) != told(fake, row)] == []
     to, door = a_door(receiver, name, "vendor")
     answer = ask_for(gateways, to, door, switches={one.name: plain(another(one))})
     signs_a_part = (name, one.name) == ("kiwify", "wrapped")  # then the signature is inside, and not of the whole body
