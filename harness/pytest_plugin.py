@@ -304,14 +304,36 @@ def pytest_runtest_makereport(
     item: pytest.Item,
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say whose fault a red scenario is: a broken promise is the target's, everything else is ours."""
+    """Say whose fault a red scenario is, and why."""
     report = yield
     if call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
-        promised = call.excinfo.errisinstance(AssertionError)
-        sentence = str(call.excinfo.value).strip() or call.excinfo.exconly()
-        if not promised and not call.excinfo.errisinstance(HarnessError):
-            sentence = call.excinfo.exconly()
+        owner, sentence = blame(call.excinfo, scenarios=item.config.rootpath)
         if (pipeline := _pipeline_of(item)) is not None:
             sentence = privacy.without_people(sentence, pipeline.canaries())
-        report.user_properties.append((RED, ["target" if promised else "harness", sentence]))
+        report.user_properties.append((RED, [owner, sentence]))
     return report
+
+
+#: What reading a value of another kind than was expected ends in.
+_UNREADABLE = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError)
+
+
+def blame(error: pytest.ExceptionInfo[BaseException], *, scenarios: Path) -> tuple[str, str]:
+    """Whose fault it is that a scenario is red, `target` or `harness`, and a sentence.
+
+    A broken promise is the target's. So is a value that a scenario could not read: all that scenarios read is what the
+    target wrote. Everything else is golive's own.
+
+    Args:
+        error: What was raised.
+        scenarios: The folder of the scenarios.
+    """
+    if error.errisinstance(AssertionError):
+        return "target", str(error.value).strip() or error.exconly()
+    if error.errisinstance(HarnessError):
+        return "harness", str(error.value).strip() or error.exconly()
+    place = error.traceback[-1]
+    if error.errisinstance(_UNREADABLE) and Path(place.path).is_relative_to(scenarios):
+        where = f"{Path(place.path).name}:{place.lineno + 1}"
+        return "target", f"what the target wrote cannot be read as it should be ({where}): {error.exconly()}"
+    return "harness", error.exconly()

@@ -13,10 +13,14 @@ import uuid
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import psycopg.sql
 import pytest
+
+from harness.waiting import wait_until
 
 #: Reasons that somebody has read and agreed to, one a line; `#` begins a comment.
 REVIEWED = Path(__file__).with_name("reviewed_skips.txt")
@@ -40,9 +44,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two workers for each core: most tests wait for processes that they have started."""
     return 2 * (os.cpu_count() or 1)
+
+
+OTHERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
 class EmbeddedPostgres:
@@ -51,13 +59,17 @@ class EmbeddedPostgres:
     def __init__(self, url: str) -> None:
         self._url = url
         self._admin = psycopg.connect(url, autocommit=True)
+        self._emptied: list[str] = []
+        """Databases that are as new: the next tests have them. To copy one takes ten times as long as to empty it."""
 
     def execute(self, statement: str) -> None:
         """Run one statement outside the databases of tests."""
         self._admin.execute(statement.encode())
 
     def new(self, *, empty: bool = False) -> str:
-        """Make a database with the reference's schema in it, or with nothing; its address."""
+        """A database with the reference's schema in it, or with nothing; its address."""
+        if self._emptied and not empty:
+            return self._emptied.pop()
         name = f"t_{uuid.uuid4().hex[:12]}"
         # Copying files takes half the processor time of writing every block to the log, which is the default.
         template = "" if empty else f" TEMPLATE {self._golden} STRATEGY FILE_COPY"
@@ -65,12 +77,26 @@ class EmbeddedPostgres:
         return self._address(name)
 
     def drop(self, url: str) -> None:
-        """Remove a database before its files are written to the disk.
+        """Empty a database with the reference's schema for the next test, or remove it where its schema was changed.
 
         Raises:
-            psycopg.errors.ObjectInUse: A test has left a connection open.
+            NotSeenInTime: A test has left a connection open.
         """
-        self.execute(f"DROP DATABASE {psycopg.conninfo.conninfo_to_dict(url)['dbname']}")
+        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        with psycopg.connect(url, autocommit=True) as connection:
+            wait_until(
+                lambda: connection.execute(OTHERS).fetchall(),
+                lambda others: not others,
+                goal=f"nobody connected to {name} any more: a test has to close what it opens",
+                within_s=5,
+            )
+            is_as_made = _schema_of(connection) == self._golden_schema
+            if is_as_made:
+                connection.execute(self._emptying.encode())
+        if is_as_made:
+            self._emptied.append(url)
+        else:
+            self.execute(f"DROP DATABASE {name}")
 
     def close(self) -> None:
         """End the connection that databases are made with."""
@@ -85,8 +111,58 @@ class EmbeddedPostgres:
         migrate(self._address("golden"))
         return "golden"
 
+    @cached_property
+    def _golden_schema(self) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self._address(self._golden), autocommit=True) as connection:
+            return _schema_of(connection)
+
+    @cached_property
+    def _emptying(self) -> str:
+        """Statements after which a database holds what the golden one holds."""
+        format_sql = psycopg.sql.SQL
+        said: list[psycopg.sql.Composable] = [format_sql("SET session_replication_role = replica")]
+        with psycopg.connect(self._address(self._golden), autocommit=True) as connection:
+            found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            tables = [psycopg.sql.Identifier(name) for (name,) in found]
+            said += [format_sql("DELETE FROM {}").format(table) for table in tables]
+            for table in tables:  # rows that the migrations have written
+                rows = connection.execute(format_sql("SELECT t::text FROM {} t").format(table)).fetchall()
+                said += [
+                    format_sql("INSERT INTO {0} SELECT ({1}::{0}).*").format(table, psycopg.sql.Literal(row))
+                    for (row,) in rows
+                ]
+            found = connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'").fetchall()
+            said += [format_sql("ALTER SEQUENCE {} RESTART").format(psycopg.sql.Identifier(name)) for (name,) in found]
+            return format_sql(";\n").join(said).as_string(connection)
+
     def _address(self, name: str) -> str:
         return self._url.replace("/postgres?", f"/{name}?")
+
+
+def _schema_of(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """What a test may have changed of a database besides its rows."""
+    return connection.execute(
+        """
+        SELECT 'column', attrelid::regclass::text, attname::text, format_type(atttypid, atttypmod), attnotnull::text
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relnamespace = 'public'::regnamespace AND attnum > 0
+        UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname::text, tgenabled::text, '' FROM pg_trigger
+        UNION ALL SELECT 'function', proname::text, md5(prosrc), '', '' FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT 'constraint', conrelid::regclass::text, conname::text, pg_get_constraintdef(oid), ''
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT 'setting', array_to_string(setconfig, ','), '', '', '' FROM pg_db_role_setting
+        WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ORDER BY 1, 2, 3, 4
+        """
+    ).fetchall()
+
+
+def _fast_folder() -> str:
+    """Memory where there is enough of it: the tests' databases are some gigabytes of small files that nobody keeps."""
+    memory = Path("/dev/shm")  # noqa: S108 -- only a folder of our own in it
+    enough = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 6_000_000_000
+    return str(memory) if enough else "/tmp"  # noqa: S108 -- likewise
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +171,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     from harness.stack.postgres import LocalPostgres
     from harness.stack.processes import Nursery
 
-    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir="/tmp", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="golive-pg-", dir=_fast_folder(), ignore_cleanup_errors=True) as name:
         folder, nursery = Path(name), Nursery(lambda death: None)
         folder.chmod(0o755)  # as root the server runs as another user, who must get in
         server = LocalPostgres(folder / "data")
