@@ -77,8 +77,8 @@ class World:
         return requests.post(url, json={"data": [event]}, timeout=10).status_code
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@contextlib.contextmanager
+def started() -> Iterator[World]:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler))
         stack.callback(server.shutdown)
@@ -88,6 +88,20 @@ def world() -> Iterator[World]:
         told = ("--gateways-url", gateways, "--meta-url", meta, "--pixel", PIXEL)
         console = stack.enter_context(simulator("console", *told))
         yield World(gateways, meta, console, f"http://127.0.0.1:{server.server_port}")
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Shared: orders of other tests may be on the page too."""
+    with started() as it:
+        yield it
+
+
+@pytest.fixture
+def new_world() -> Iterator[World]:
+    """A test's own: nothing is on the page but what the test has sent."""
+    with started() as it:
+        yield it
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +131,12 @@ def order(page: Page, order_id: str) -> Any:
     return page.locator(".order").filter(has=page.get_by_role("heading", name=order_id, exact=True))
 
 
-def test_an_empty_page_says_how_to_begin(world: World, page: Page) -> None:
+def test_an_empty_page_says_how_to_begin(new_world: World, page: Page) -> None:
     """Where the fakes are, and a command to copy; once something is sent it gives way by itself."""
-    page.goto(world.console)
-    expect(page.locator("#example")).to_contain_text(f"curl -s {world.gateways}/_golive/send")
-    expect(page.locator("#graph")).to_have_text(f"META_GRAPH_URL={world.meta}")
-    sale = world.send("empty/1")
+    page.goto(new_world.console)
+    expect(page.locator("#example")).to_contain_text(f"curl -s {new_world.gateways}/_golive/send")
+    expect(page.locator("#graph")).to_have_text(f"META_GRAPH_URL={new_world.meta}")
+    sale = new_world.send("empty/1")
     expect(order(page, sale)).to_be_visible()
     expect(page.locator("#empty")).to_be_hidden()
 
@@ -174,17 +188,17 @@ def test_a_forgery_that_was_taken(world: World, page: Page) -> None:
     expect(order(page, refused)).to_have_class(re.compile(r"\bgood\b"))
 
 
-def test_the_filter(world: World, page: Page) -> None:
+def test_the_filter(new_world: World, page: Page) -> None:
     """By a part of the order id; it stays in the address and holds for what comes later; Escape clears it."""
-    one, two = world.send("filter/1"), world.send("filter/2")
-    page.goto(world.console)
+    one, two = new_world.send("filter/1"), new_world.send("filter/2")
+    page.goto(new_world.console)
     expect(page.locator("#count")).to_have_text("2 orders")
     page.keyboard.press("/")
     page.keyboard.type(one[2:].lower())
     expect(order(page, one)).to_be_visible()
     expect(order(page, two)).to_be_hidden()
     expect(page.locator("#count")).to_have_text("1 of 2 orders")
-    world.send("filter/3")
+    new_world.send("filter/3")
     expect(page.locator("#count")).to_have_text("1 of 3 orders")
     page.reload()
     expect(order(page, one)).to_be_visible()
@@ -207,7 +221,7 @@ def test_only_trouble(world: World, page: Page) -> None:
 
 
 @pytest.mark.parametrize("field", ["order", "event", "url", "hash"])
-def test_hostile_text_stays_text(world: World, page: Page, field: str) -> None:
+def test_hostile_text_stays_text(new_world: World, page: Page, field: str) -> None:
     """Markup in whatever a target sends, or was asked to be sent: shown as it is, never run."""
     hashes = {HOSTILE[:40]: [HOSTILE], "em": ["0" * 64]}
     changes: dict[str, Any] = {
@@ -217,9 +231,9 @@ def test_hostile_text_stays_text(world: World, page: Page, field: str) -> None:
         "hash": {"user_data": hashes},
     }[field]
     order_id = HOSTILE if field == "order" else "HP-hostile"
-    world.tell_meta(order_id, **changes)
-    world.send(HOSTILE)
-    page.goto(world.console)
+    new_world.tell_meta(order_id, **changes)
+    new_world.send(HOSTILE)
+    page.goto(new_world.console)
     expect(page.locator(".order")).to_have_count(2)
     page.locator("summary").first.click()
     if field == "order":
@@ -252,11 +266,11 @@ def test_no_person_is_shown(world: World, page: Page) -> None:
     assert hashlib.sha256(b"joana").hexdigest() not in everything
 
 
-def test_by_keyboard_alone(world: World, page: Page) -> None:
+def test_by_keyboard_alone(new_world: World, page: Page) -> None:
     """j goes to the newest order, t and c copy it, r sends it again; the order keeps the focus when it changes."""
-    sale = world.send("1/trigger/0")
-    newest = world.send("keys/2")
-    page.goto(world.console)
+    sale = new_world.send("1/trigger/0")
+    newest = new_world.send("keys/2")
+    page.goto(new_world.console)
     expect(page.locator("#count")).to_have_text("2 orders")
     page.keyboard.press("j")
     expect(order(page, newest)).to_be_focused()
@@ -265,7 +279,7 @@ def test_by_keyboard_alone(world: World, page: Page) -> None:
     page.keyboard.press("t")
     expect(page.locator("#said")).to_have_text("Copied as golive trigger.")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith(f"golive trigger hotmart approved --to {world.target}/hook --secret-env GOLIVE_SECRET")
+    assert copied.startswith(f"golive trigger hotmart approved --to {new_world.target}/hook --secret-env GOLIVE_SECRET")
     page.keyboard.press("c")
     expect(page.locator("#said")).to_have_text("Copied as curl.")
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -296,14 +310,14 @@ def test_pause_holds_the_page_still(world: World, page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits(world: World, chromium: Browser, width: int, scheme: Any) -> None:
+def test_it_fits(new_world: World, chromium: Browser, width: int, scheme: Any) -> None:
     """No sideways scrolling on a phone, buttons large enough for a thumb, words that stand out from their ground."""
-    world.tell_meta("HP-" + "9" * 150, age_s=9 * 86_400)
-    world.send("fits/1")
+    new_world.tell_meta("HP-" + "9" * 150, age_s=9 * 86_400)
+    new_world.send("fits/1")
     context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
     with contextlib.closing(context):
         page = context.new_page()
-        page.goto(world.console)
+        page.goto(new_world.console)
         expect(page.locator(".order")).to_have_count(2)
         assert page.evaluate("document.documentElement.scrollWidth") == width
         if width < 500:

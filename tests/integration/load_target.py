@@ -11,12 +11,13 @@ import asyncio
 import json
 import sys
 import threading
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import requests
 
-ANSWER = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+ANSWER = b"HTTP/1.1 %d X\r\nDate: %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Pipeline:
@@ -43,7 +44,7 @@ class Pipeline:
                 path = lines[0].split(" ")[1]
                 sizes = [line.split(":")[1] for line in lines if line.lower().startswith("content-length:")]
                 body = await reader.readexactly(int(sizes[0])) if sizes else b""
-                writer.write(ANSWER % (await self.answer(path, body)))
+                writer.write(ANSWER % (await self.answer(path, body), formatdate(usegmt=True).encode()))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
