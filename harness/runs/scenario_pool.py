@@ -147,8 +147,10 @@ class ScenarioPool:
 
     def kill_workers(self, within_s: float = 10.0) -> None:
         """End all workers at once, and return when they have ended, or after that time."""
-        self._runner.kill_workers()
+        never_forked = self._runner.kill_workers()
         with self._changed:
+            for worker in never_forked:
+                del self._active[worker]
             self._schedule.at_work.clear()  # what is ended by us says nothing
             self._changed.wait_for(lambda: not self._active, timeout=within_s)
 

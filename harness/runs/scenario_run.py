@@ -327,7 +327,8 @@ class ScenarioRun:
                 pool.stop()
 
         def broken(sentence: str) -> None:
-            self.findings.broken.append(sentence)
+            if sentence not in self.findings.broken:  # workers that ask at the same time are told the same
+                self.findings.broken.append(sentence)
             self._abort.set()
 
         pool = ScenarioPool(

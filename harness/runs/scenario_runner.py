@@ -117,12 +117,18 @@ class ScenarioRunner:
             self._orders.append({"worker": worker, "info": str(info), "log": str(log)})
             self._changed.notify_all()
 
-    def kill_workers(self) -> None:
-        """Order the end of every worker at once; the runner itself lives on, and reports them as ended."""
+    def kill_workers(self) -> tuple[str, ...]:
+        """Order the end of every worker at once; the runner itself lives on, and reports them as ended.
+
+        Returns:
+            Those that were ordered and not forked yet: they never will be, and nobody reports their end.
+        """
         with self._changed:
+            never = tuple(order["worker"] for order in self._orders if "worker" in order)
             self._orders.clear()
             self._orders.append({"kill": "workers"})
             self._changed.notify_all()
+        return never
 
     def running(self) -> bool:
         """Whether the process lives."""

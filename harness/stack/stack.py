@@ -256,7 +256,7 @@ class Stack:
         with log.open("a", encoding="utf-8") as out:
             out.write(done.stderr)
         if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip())[-800:]
+            said = (done.stderr.strip() or done.stdout.strip())[-800:] or "it wrote nothing"
             raise PromiseBroken(f"the target's {what} command {' '.join(argv)!r} ended with {done.returncode}: {said}")
         return done.stdout
 

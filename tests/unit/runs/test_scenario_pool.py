@@ -37,8 +37,9 @@ class Runner:
     def running(self) -> bool:
         return True
 
-    def kill_workers(self) -> None:
+    def kill_workers(self) -> tuple[str, ...]:
         """Nothing to kill: threads end by themselves."""
+        return ()
 
     def fork(self, worker: str, *, info: Path, log: Path) -> None:
         self.forked.append((worker, str(info)))
@@ -256,3 +257,26 @@ def test_workers_are_bounded_on_idle_cores() -> None:
     for _ in range(100):
         limit = capacity.limit(limit)
     assert limit == 2 * BusyCores.MOST_PER_CORE
+
+
+class SlowRunner(Runner):
+    """One that has not come to forking anything when all is to end."""
+
+    def fork(self, worker: str, *, info: Path, log: Path) -> None:
+        self.forked.append((worker, str(info)))
+
+    def kill_workers(self) -> tuple[str, ...]:
+        return tuple(worker for worker, _ in self.forked)
+
+
+def test_a_worker_that_was_never_forked_is_not_waited_for(tmp_path: Path) -> None:
+    """Its end is reported by nobody: a run that failed at once took ten seconds longer."""
+    runner = SlowRunner()
+    run = Run(tmp_path, runner, scenario("G-1"), scenario("G-2")).open("shared", "shared", Stack("one"), workers=2)
+    run.aborted.set()
+    run.pool._start_workers()
+    assert len(runner.forked) == 2
+    done = threading.Thread(target=run.pool.kill_workers, kwargs={"within_s": 3 * LIMIT_S}, daemon=True)
+    done.start()
+    done.join(LIMIT_S)
+    assert not done.is_alive()
