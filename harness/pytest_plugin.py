@@ -288,6 +288,8 @@ def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> No
         "wire_sha256": digest if pipeline.deliveries else "",
     }
     try:
+        if item.stash.get(_RED, False):
+            details["evidence"] += pipeline.shown_wire()
         if not skipped:  # what was not observed may have stopped half-way: it says nothing of what was lost
             details["ledger"] = asdict(pipeline.ledger().ledger)
             details["counted"] = pipeline.counted_by_pixel()

@@ -29,7 +29,7 @@ def lines(record: RunRecord, *, file: str | None) -> Iterator[str]:
     found = view.red(record)
     more = f" {len(found) - MOST_RED} more red scenarios stand in the report." if len(found) > MOST_RED else ""
     level = _LEVELS[record.verdict] if record.verdict else "error"
-    yield _command(level, f"golive: {words.verdict_word(record)}", words.headline(record) + more, file)
+    yield _command(level, f"golive: {words.verdict_line(record)}", words.headline(record) + more, file)
     for one in found[:MOST_RED]:
         yield _command("error", f"{one.id} {one.title}", _message(one), file)
 

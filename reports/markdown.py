@@ -35,7 +35,7 @@ def render(record: RunRecord) -> str:
 
 def _verdict(record: RunRecord) -> Iterator[str]:
     sign = _SIGNS[record.verdict] if record.verdict else "🛠️"
-    yield f"## {sign} {words.verdict_word(record)}"
+    yield f"## {sign} {words.verdict_line(record)}"
     yield ""
     yield _text(words.headline(record))
     if record.reasons:

@@ -46,6 +46,8 @@ STATE_SIGNS = {
     RowState.ATTESTED: "§",
     RowState.OUT_OF_SCOPE: "·",
 }
+#: Of such a row something has been seen, and it is known how it stands.
+_OBSERVED = (RowState.MET, RowState.NOT_MET, RowState.ATTESTED)
 OUTCOME_WORDS = {"passed": "kept", "failed": "broken", "skipped": "not observed", "error": "harness error"}
 OUTCOME_SIGNS = {"passed": "✓", "failed": "✗", "skipped": "–", "error": "!"}
 
@@ -67,8 +69,16 @@ def verdict_word(record: RunRecord) -> str:
 
 def verdict_scope(record: RunRecord) -> str:
     """What a GO of one run is for: a stranger took the bare word for the launch's. Nothing for every other verdict."""
-    alone = record.kind != "readiness" and record.verdict in (Verdict.GO, Verdict.GO_WITH_CONCERNS)
-    return "for what was tested" if alone else ""
+    if record.kind == "readiness" or record.verdict not in (Verdict.GO, Verdict.GO_WITH_CONCERNS):
+        return ""
+    rows = [row for row in (*record.stories, *record.checklist) if row.state is not RowState.OUT_OF_SCOPE]
+    seen = sum(row.state in _OBSERVED for row in rows)
+    return f"for what was tested ({seen} of {len(rows)} rows); no launch decision"
+
+
+def verdict_line(record: RunRecord) -> str:
+    """The word and what it is for, the same on every page, in every file and on the terminal."""
+    return f"{verdict_word(record)} {verdict_scope(record)}".strip()
 
 
 def verdict_sign(record: RunRecord) -> str:

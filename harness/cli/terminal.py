@@ -20,7 +20,16 @@ from rich.text import Text
 
 from harness.records import LoadCost, LoadKnee, LoadResult, RowState, RunRecord, ScenarioResult, Verdict
 from reports.annotations import lines as annotation_lines
-from reports.words import left_out, printable, share_sentence, slo_interval, slo_measured, slo_target
+from reports.words import (
+    headline,
+    left_out,
+    printable,
+    share_sentence,
+    slo_interval,
+    slo_measured,
+    slo_target,
+    verdict_line,
+)
 
 #: How a line begins that GitHub's runner would obey.
 _COMMAND = re.compile(r"(?m)^(\s*)(::|##\[)")
@@ -185,9 +194,8 @@ def show(record: RunRecord, folder: Path, out: Console, *, not_applicable: int =
         spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in record.timings.items())
         out.print(f"[dim]time: {escape(spent)}  total {record.duration_s:.1f} s[/]")
     out.print()
-    word = record.verdict.value.replace("_", " ") if record.verdict else "HARNESS ERROR"
     style = _STYLES[record.verdict] if record.verdict else "bold magenta"
-    out.print(f"[{style}]{word}[/]  {escape(_without_verdict(record.headline, word))}")
+    out.print(f"[{style}]{verdict_line(record)}[/]  {escape(headline(record))}")
     for reason in record.reasons[:8]:
         out.print(f"  • {escape(reason)}")
     if len(record.reasons) > 8:
@@ -213,10 +221,6 @@ def _as_typed(text: str) -> str:
         return text
     here = os.path.relpath(sys.argv[0])
     return re.sub(r"(^|`)golive ", rf"\1{here} ", text)
-
-
-def _without_verdict(headline: str, word: str) -> str:
-    return headline.removeprefix(word).lstrip(": ") or headline
 
 
 def _suites_table(record: RunRecord) -> Table:

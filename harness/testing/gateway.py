@@ -15,6 +15,7 @@ from harness.checks import privacy
 from harness.records import Delivery
 from harness.tenants import GatewayAccount, Tenant
 from harness.testing.answers import Answer, Click, sha256
+from harness.testing.wire import Exchange
 from simulators import gateways as fakes
 from simulators.gateways import _tamper as tampering
 from simulators.people import Order, canaries
@@ -247,6 +248,13 @@ class PlacedOrder:
             body=sent.body if pieces is None else iter(pieces),
             headers={"Content-Type": "application/json", **tampering.without_framing(sent)},
             base_url=via,
+        )
+        self._pipeline.last_exchange = Exchange(
+            event=event,
+            url=(via or self._pipeline.info.target.base_url) + (f"{path}?{query}" if query else path),
+            headers={"Content-Type": "application/json", **tampering.without_framing(sent)},
+            body=sent.body,
+            answer=answer,
         )
         wire = hashlib.sha256(f"{path}?{query}\n{sorted(sent.headers.items())}\n".encode() + sent.body).hexdigest()
         spec = self.gateway.events()[event]

@@ -23,6 +23,7 @@ from harness.probes.queue import QueueProbe
 from harness.records import Concern, ConversionState, Delivery, Ledger
 from harness.target import Timings
 from harness.tenants import Tenant
+from harness.testing import wire
 from harness.testing.answers import Answer, Click, Visitor, must_accept, not_applicable, not_declared
 from harness.testing.dashboard import DashboardView
 from harness.testing.database import DatabaseView
@@ -32,6 +33,7 @@ from harness.testing.network import NetworkView
 from harness.testing.stack_info import StackInfo
 from harness.testing.target import TargetView
 from harness.testing.traffic import Traffic
+from harness.testing.wire import Exchange
 from harness.waiting import wait_until
 
 AT_ONCE = 10
@@ -59,6 +61,8 @@ class Pipeline:
         """Claims whose own part of the scenario has passed."""
         self.failing: tuple[str, ...] = ()
         """Claims in whose own part it failed."""
+        self.last_exchange: Exchange | None = None
+        """The last webhook and its answer, for the report of a red scenario."""
         self.timeline: list[dict[str, Any]] = []
         """What happened when, as `records.TimelineEvent` has it; for the report to draw."""
         self._default_gateway = gateway
@@ -474,6 +478,15 @@ class Pipeline:
     def canaries(self) -> list[privacy.Canary]:
         """Everything personal that this scenario has invented."""
         return [canary for order in self.orders for canary in order.canaries()]
+
+    def shown_wire(self) -> list[str]:
+        """What a red scenario shows: its last webhook, the answer, what Meta was sent and said. Nobody is named."""
+        if self.last_exchange is None:
+            return []
+        accounts = [account for tenant in self.tenants for account in tenant.gateways.values()]
+        secrets = [*(one.secret for one in accounts), *(tenant.meta_token for tenant in self.tenants)]
+        people = [*self.canaries(), *(privacy.Canary(kind="secret", text=one) for one in secrets)]
+        return wire.in_words(self.last_exchange, self._inbox(self.tenant).calls(), people)
 
     def adopt(self, other: Pipeline, *, ledger: bool) -> None:
         """What another one has invented is this scenario's; with `ledger` its tenants too, with all they were sent."""

@@ -28,7 +28,7 @@ def tables(text: str) -> Iterator[list[str]]:
 def test_it_begins_with_the_verdict_and_its_headline(any_record: RunRecord) -> None:
     first, _, headline = markdown.render(any_record).splitlines()[:3]
     assert first.startswith("## ")
-    assert first.endswith(words.verdict_word(any_record))
+    assert first.endswith(words.verdict_line(any_record))
     assert headline
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import RowState, RunRecord, SloResult, Verdict
-from reports import html, junit, markdown, view, words
+from reports import annotations, html, junit, markdown, view, words
 from tests.rows import each_row
 
 NUMBER = SloResult(name="p95", target=200, unit="ms", measured=150.0, samples=9, ci95=(140.0, 160.0), met=True)
@@ -116,3 +116,14 @@ def test_variants_of_a_promise_are_one_promise_as_bad_as_its_worst(no_go: RunRec
         f"{gateway}-vendor" for gateway in ("perfectpay", "hotmart", "kiwify", "stripe")
     }
     assert sum(len(suite.results) for suite in suites.values()) == len(no_go.scenarios)
+
+
+@each_row("render", [html.render, markdown.render], ids=["html", "markdown"], shared=("go",))
+def test_the_verdict_has_one_wording(render: Callable[..., str], go: RunRecord) -> None:
+    """A stranger launched by the bare word: what a GO of one run is for stands beside it, everywhere the same."""
+    line = words.verdict_line(go)
+    assert re.fullmatch(r"GO for what was tested \(\d+ of 191 rows\); no launch decision", line)
+    assert line in render(go)
+    (notice, *_) = annotations.lines(go, file=None)
+    assert line in notice.replace("%2C", ",").replace("%3A", ":")
+    assert words.verdict_line(replace(go, kind="readiness")) == "GO"
