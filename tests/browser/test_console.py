@@ -17,6 +17,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.rows import check_rows
+
 pytestmark = pytest.mark.browser
 PIXEL = "901234567890123"
 HOSTILE = '<img src=x onerror="window.harmed=1">"\'</script><script>window.harmed=2</script>'
@@ -308,22 +310,25 @@ def test_pause_holds_the_page_still(world: World, page: Page) -> None:
     expect(order(page, second)).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits(new_world: World, chromium: Browser, width: int, scheme: Any) -> None:
+def test_it_fits(new_world: World, chromium: Browser) -> None:
     """No sideways scrolling on a phone, buttons large enough for a thumb, words that stand out from their ground."""
     new_world.tell_meta("HP-" + "9" * 150, age_s=9 * 86_400)
     new_world.send("fits/1")
-    context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    with contextlib.closing(context):
-        page = context.new_page()
-        page.goto(new_world.console)
-        expect(page.locator(".order")).to_have_count(2)
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        if width < 500:
-            heights = page.locator("main button:visible").evaluate_all("all => all.map(one => one.offsetHeight)")
-            assert min(heights) >= 36
-        assert page.locator(".why, .tag, .soft:visible, .more").evaluate_all(CONTRAST) == []
+
+    def check(look: tuple[int, Any]) -> None:
+        width, scheme = look
+        context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        with contextlib.closing(context):
+            page = context.new_page()
+            page.goto(new_world.console)
+            expect(page.locator(".order")).to_have_count(2)
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            if width < 500:
+                heights = page.locator("main button:visible").evaluate_all("all => all.map(one => one.offsetHeight)")
+                assert min(heights) >= 36
+            assert page.locator(".why, .tag, .soft:visible, .more").evaluate_all(CONTRAST) == []
+
+    check_rows([(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")], check)
 
 
 #: Elements whose text stands out less than 4.5 to 1 (WCAG 1.4.3) from the nearest painted ground.

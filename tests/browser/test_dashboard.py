@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from harness.stack.processes import Nursery, wait_ready
 from reference_impl.analytics import rollup
 from tests import command_line
+from tests.rows import check_rows
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium")
@@ -231,18 +232,22 @@ def test_before_the_first_sale(tab: Tab) -> None:
     tab.picture("empty")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768])
-def test_small_screens_and_the_dark(chromium: Browser, site: str, scheme: str, width: int) -> None:
+def test_small_screens_and_the_dark(tab: Tab) -> None:
     """Nothing is wider than the screen, and text stands out from its ground."""
-    looks = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme}
-    tab = Tab(chromium, site, **looks)
     page = tab.log_in("ana")
     expect(tile(page, "Match rate")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(CONTRASTS) == []
-    tab.picture(f"{scheme}_{width}")
-    tab.close()
+
+    def check(look: tuple[int, Any]) -> None:
+        width, scheme = look
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme=scheme)
+        page.reload()
+        expect(tile(page, "Match rate")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CONTRASTS) == []
+        tab.picture(f"{scheme}_{width}")
+
+    check_rows([(width, scheme) for width in (360, 768) for scheme in ("light", "dark")], check)
 
 
 #: Texts whose contrast with what is behind them is under 4.5 : 1 (WCAG 2.2, 1.4.3).

@@ -31,6 +31,7 @@ from harness.stack.processes import Child, Nursery, wait_ready
 from harness.stack.simulators import LocalSimulator
 from harness.testing.answers import Answer
 from harness.waiting import wait_until
+from tests import command_line
 
 ROOT = Path(__file__).parents[2]
 PINNED = Path(__file__).with_name("previous_revision.txt")
@@ -231,16 +232,19 @@ class Site:
     # -- the operator ----------------------------------------------------------------------------------------
 
     def run(self, *words: str, given: str = "", release: Release = THIS) -> str:
-        """One command to its end; its standard output."""
-        done = subprocess.run(
-            release.argv(*words),
-            input=given,
-            capture_output=True,
-            text=True,
-            env={**self.env, **release.env()},
-            timeout=90,
-            check=False,
-        )
+        """One command to its end; its standard output. Only another version needs a process of its own."""
+        if release is THIS:
+            done = command_line.reference(*words, given=given, env=self.env)
+        else:
+            done = subprocess.run(
+                release.argv(*words),
+                input=given,
+                capture_output=True,
+                text=True,
+                env={**self.env, **release.env()},
+                timeout=90,
+                check=False,
+            )
         assert done.returncode == 0, f"{release.name}: {' '.join(words)} ended with {done.returncode}: {done.stderr}"
         return done.stdout
 

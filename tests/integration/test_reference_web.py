@@ -42,6 +42,7 @@ from reference_impl.web.app import create_app
 from reference_impl.web.database import Database
 from reference_impl.web.intake import Rules
 from reference_impl.web.visitor import Visitors
+from tests.rows import each_row
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CASES = sorted(path.relative_to(VECTORS).with_suffix("").as_posix() for path in VECTORS.glob("*/*/*.json"))
@@ -54,6 +55,8 @@ SALE: dict[str, Any] = {
     "currency": "BRL", "status": "approved", "event_time": "2026-02-24T10:00:00Z", "product_id": "p-1",
 }  # fmt: skip
 HOOK = "/api/v1/webhooks/hotmart/t1"
+#: What refused requests share: they store nothing, so that each row finds the world as the first one did.
+REFUSED = ("world",)
 
 
 @pytest.fixture
@@ -463,7 +466,7 @@ def test_a_tenants_own_list_takes_the_place_of_the_gateways(world: World) -> Non
     refused(world.deliver(order_id="2"), 403, "address_not_allowed")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "headers", "status", "code"),
     [
         (f"{HOOK}/{'x' * 300}", {}, 414, "uri_too_long"),
@@ -471,6 +474,7 @@ def test_a_tenants_own_list_takes_the_place_of_the_gateways(world: World) -> Non
         (HOOK, {"X-Long": "x" * 17_000}, 431, "headers_too_large"),
         (HOOK, {f"X-{n}": "x" for n in range(101)}, 431, "headers_too_large"),
     ],
+    shared=REFUSED,
 )
 def test_what_no_honest_sender_sends_is_refused_before_any_work(
     world: World, path: str, headers: dict[str, str], status: int, code: str
@@ -492,7 +496,7 @@ def test_a_content_type_is_a_header_too(world: World) -> None:
     refused(answer, 431, "headers_too_large")
 
 
-@pytest.mark.parametrize("length", ["12abc", "-1", "+5", "1_0", "9" * 30])
+@each_row("length", ["12abc", "-1", "+5", "1_0", "9" * 30], shared=REFUSED)
 def test_a_length_that_is_none_is_refused(world: World, length: str) -> None:
     """Read as no length, its body would be the next request."""
     with nothing_stored(world):
@@ -727,7 +731,7 @@ def nothing_stored(world: World) -> Iterator[None]:
 GOOD = json.dumps(SALE).encode()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "status", "code"),
     [
         ("/api/v1/webhooks/paypal/t1", 404, "unknown_gateway"),
@@ -741,6 +745,7 @@ GOOD = json.dumps(SALE).encode()
         ("/canary", 404, "not_found"),
         ("/", 404, "not_found"),
     ],
+    shared=REFUSED,
 )
 def test_where_nobody_lives(world: World, path: str, status: int, code: str) -> None:
     """404, which tells an unknown tenant and a gateway that it does not use by the same words."""
@@ -748,7 +753,7 @@ def test_where_nobody_lives(world: World, path: str, status: int, code: str) -> 
         refused(world.deliver(GOOD, path=path), status, code)
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+@each_row("method", ["GET", "PUT", "DELETE", "PATCH"], shared=REFUSED)
 def test_other_methods(world: World, method: str) -> None:
     """405, and which ones there are."""
     answer = world.app.test_client().open(HOOK, method=method)
@@ -756,7 +761,7 @@ def test_other_methods(world: World, method: str) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("signature", "why"),
     [
         (None, "missing"),
@@ -770,6 +775,7 @@ def test_other_methods(world: World, method: str) -> None:
         ("sha256=", "sha256="),
         ("sha256=é", "match"),
     ],
+    shared=REFUSED,
 )
 def test_an_unproved_sender(world: World, signature: str | None, why: str) -> None:
     """401 with the reason, and nothing of what would have been right."""
@@ -805,7 +811,7 @@ UNFIT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", MALFORMED, ids=repr)
+@each_row("body", MALFORMED, shared=REFUSED)
 def test_a_genuine_body_that_cannot_be_read(world: World, body: bytes) -> None:
     """400; but 401 where the signature is wrong too: a stranger learns nothing of our parser."""
     with nothing_stored(world):
@@ -813,7 +819,7 @@ def test_a_genuine_body_that_cannot_be_read(world: World, body: bytes) -> None:
         refused(world.deliver(body, secret="another-secret"), 401, "bad_signature")
 
 
-@pytest.mark.parametrize("fields", UNFIT, ids=repr)
+@each_row("fields", UNFIT, shared=REFUSED)
 def test_a_genuine_body_that_does_not_fit(world: World, fields: dict[str, Any]) -> None:
     """422, which names the field; but 401 where the signature is wrong too."""
     with nothing_stored(world):
@@ -821,7 +827,9 @@ def test_a_genuine_body_that_does_not_fit(world: World, fields: dict[str, Any]) 
         refused(world.deliver(**fields, secret="another-secret"), 401, "bad_signature")
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+@each_row(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"], shared=REFUSED
+)
 def test_what_does_not_call_itself_json(world: World, kind: str) -> None:
     """415, though it be rightly signed; the rest of the body is not taken for the next request."""
     with nothing_stored(world):
@@ -947,8 +955,8 @@ def allows_any_origin(answer: TestResponse) -> bool:
     return given == ANY_ORIGIN and "Access-Control-Allow-Credentials" not in answer.headers
 
 
-@pytest.mark.parametrize("kind", ["click", "pageview", "checkout"])
-@pytest.mark.parametrize("tenant", ["t1", "nobody"])
+@each_row("kind", ["click", "pageview", "checkout"])
+@each_row("tenant", ["t1", "nobody"], shared=REFUSED)
 def test_a_preflight(world: World, kind: str, tenant: str) -> None:
     """From any origin, without asking the database whether there is such a tenant."""
     answer = world.app.test_client().options(
@@ -1009,7 +1017,7 @@ def test_what_a_checkout_tells_is_hashed_at_once(world: World) -> None:
     assert "canary" not in world.everything().lower()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("told", "status", "code"),
     [
         (b"", 400, "malformed"),
@@ -1031,7 +1039,7 @@ def test_what_a_checkout_tells_is_hashed_at_once(world: World) -> None:
         (b'{"email":"\\ud800"}', 400, "malformed"),
     ],
 )
-@pytest.mark.parametrize("kind", ["click", "checkout"])
+@each_row("kind", ["click", "checkout"], shared=REFUSED)
 def test_what_a_browser_should_not_say(world: World, kind: str, told: bytes, status: int, code: str) -> None:
     """400 or 422, nothing stored, and the page may read why."""
     with nothing_stored(world):
@@ -1040,7 +1048,7 @@ def test_what_a_browser_should_not_say(world: World, kind: str, told: bytes, sta
     assert allows_any_origin(answer)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "status", "code"),
     [
         ("POST", "/api/v1/tracking/nobody/click", 404, "unknown_tenant"),
@@ -1048,6 +1056,7 @@ def test_what_a_browser_should_not_say(world: World, kind: str, told: bytes, sta
         ("POST", "/api/v1/tracking/t1/purchase", 404, "not_found"),
         ("GET", "/api/v1/tracking/t1/click", 405, "method_not_allowed"),
     ],
+    shared=REFUSED,
 )
 def test_tracking_where_nobody_lives(world: World, method: str, path: str, status: int, code: str) -> None:
     """Refused as anywhere else."""
