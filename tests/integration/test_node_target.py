@@ -60,7 +60,7 @@ def foretold(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return told
 
 
-# A run of Its whole run: some 20 CPU-s. The next test has the same promises for some of them every day.
+# The whole run costs some 20 CPU-s. The next test has the same promises for some of the scenarios, every day.
 @pytest.mark.nightly
 def test_all_of_it_is_go_and_doctor_knew_what_would_be_left_out(tmp_path: Path, foretold: dict[str, Any]) -> None:
     """Every scenario, whatever gateway it would like: GO; and what is left out is what doctor said, one by one."""
