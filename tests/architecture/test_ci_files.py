@@ -1,6 +1,5 @@
 """The CI files that users copy: valid by the vendors' own schemas, careful, and true of our Makefile and options."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tests.command_line import golive
 from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +69,9 @@ def commands() -> list[str]:
 @cache
 def help_of(name: str) -> str:
     """What `golive NAME --help` says."""
-    env = {**os.environ, "COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
-    return subprocess.run([BIN / "golive", name, "--help"], capture_output=True, text=True, check=True, env=env).stdout
+    done = golive(name, "--help", env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_each_command_is_one_that_there_is() -> None:

@@ -1,9 +1,11 @@
 """The walls of the design are executable: a planted forbidden import is caught, and nothing is reached by stealth."""
 
+import re
 import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -17,59 +19,64 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("harness", "simulators", "scenarios", "load", "reference_impl", "reports")
 
 
+PLANTED = [
+    ("reference_impl/domain/planted.py", "import simulators", "The reference is an island"),
+    ("reference_impl/domain/planted.py", "import requests", "domain and gateways do no I/O"),
+    ("simulators/meta/planted.py", "import harness.records", "The simulators are an island"),
+    ("simulators/gateways/_planted.py", "import requests", "fakes' rules and the checks do no I/O"),
+    ("harness/checks/planted.py", "import reports", "Only the command line writes reports"),
+    ("harness/cli/planted.py", "import reference_impl", "The harness only launches"),
+    ("harness/probes/planted.py", "import harness.cli.common", "The command line is the roof"),
+    ("reports/planted.py", "import simulators", "Reports know the records"),
+    ("scenarios/smoke/planted.py", "import harness.stack.stack", "Scenarios speak in the words"),
+    ("scenarios/smoke/planted.py", "import reference_impl", "Scenarios speak in the words"),
+    ("scenarios/smoke/planted.py", "import scenarios.saboteurs", "Nothing imports the saboteurs"),
+    ("harness/cli/planted.py", "import scenarios.saboteurs", "Nothing imports the saboteurs"),
+    ("load/planted.py", "import psycopg", "keeps databases and AWS out"),
+    ("harness/planted.py", "import locust", "Only load imports locust"),
+]
+
+
+def numbered(place: str, row: int) -> str:
+    """The file of one row: each plants its own, so that all can stand there at once."""
+    return place.replace("planted.py", f"planted_{row}.py")
+
+
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's packages and rules, to plant things in."""
+def sections(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What import-linter says of each broken contract, by its name, of a copy in which everything is planted."""
     folder = tmp_path_factory.mktemp("walls")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "out"))
     shutil.copy(ROOT / "pyproject.toml", folder)
-    return folder
-
-
-def lint(folder: Path) -> subprocess.CompletedProcess[str]:
-    """import-linter over a folder, with that folder's own packages."""
-    command = Path(sys.executable).parent / "lint-imports"
-    return subprocess.run(
-        [str(command), "--no-cache"],
+    for row, (place, planted, _) in enumerate(PLANTED):
+        (folder / numbered(place, row)).write_text(f'"""Planted."""\n\n{planted}\n', encoding="utf-8")
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         env={"PYTHONPATH": str(folder), "COLUMNS": "300"},  # a contract a line
     )
+    assert done.returncode != 0, done.stdout[-2000:]
+    broken = [line.partition(" BROKEN")[0] for line in done.stdout.splitlines() if " BROKEN" in line]
+    parts = re.split(r"(?m)^(.+)\n-+$", done.stdout.partition("\nBroken contracts\n")[2])
+    found = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert sorted(found) == sorted(broken), done.stdout[-2000:] + done.stderr[-500:]
+    return found
 
 
-@each_row(
-    ("place", "planted", "contract"),
-    [
-        ("reference_impl/domain/planted.py", "import simulators", "The reference is an island"),
-        ("reference_impl/domain/planted.py", "import requests", "domain and gateways do no I/O"),
-        ("simulators/meta/planted.py", "import harness.records", "The simulators are an island"),
-        ("simulators/gateways/_planted.py", "import requests", "fakes' rules and the checks do no I/O"),
-        ("harness/checks/planted.py", "import reports", "Only the command line writes reports"),
-        ("harness/cli/planted.py", "import reference_impl", "The harness only launches"),
-        ("harness/probes/planted.py", "import harness.cli.common", "The command line is the roof"),
-        ("reports/planted.py", "import simulators", "Reports know the records"),
-        ("scenarios/smoke/planted.py", "import harness.stack.stack", "Scenarios speak in the words"),
-        ("scenarios/smoke/planted.py", "import reference_impl", "Scenarios speak in the words"),
-        ("scenarios/smoke/planted.py", "import scenarios.saboteurs", "Nothing imports the saboteurs"),
-        ("harness/cli/planted.py", "import scenarios.saboteurs", "Nothing imports the saboteurs"),
-        ("load/planted.py", "import psycopg", "keeps databases and AWS out"),
-        ("harness/planted.py", "import locust", "Only load imports locust"),
-    ],
-)
-def test_a_planted_import_breaks_its_contract(copy: Path, place: str, planted: str, contract: str) -> None:
-    """Each wall, climbed once, is reported by its own contract."""
-    path = copy / place
-    path.write_text(f'"""Planted."""\n\n{planted}\n', encoding="utf-8")
-    try:
-        done = lint(copy)
-    finally:
-        path.unlink()
-    broken = [line for line in done.stdout.splitlines() if " BROKEN" in line]
-    assert done.returncode != 0
-    assert any(contract in line for line in broken), done.stdout[-2000:] + done.stderr[-500:]
+@each_row(("row", "place", "planted", "contract"), [(row, *one) for row, one in enumerate(PLANTED)])
+def test_a_planted_import_breaks_its_contract(
+    row: int, place: str, planted: str, contract: str, sections: Mapping[str, str]
+) -> None:
+    """Each wall, climbed once, is reported by its own contract, with who climbed it and whither."""
+    climber = numbered(place, row).removesuffix(".py").replace("/", ".")
+    wanted = f"- {climber} -> {planted.removeprefix('import ')} (l.3)"
+    said = [re.sub("- +", "- ", text) for name, text in sections.items() if contract in name]
+    assert len(said) == 1, sorted(sections)
+    assert wanted in said[0], said[0]
 
 
 def test_the_command_line_does_not_load_the_reference() -> None:

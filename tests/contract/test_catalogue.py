@@ -12,12 +12,11 @@ import http.client
 import itertools
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from harness.pytest_fixtures import GatewayFixture
 from harness.stack.processes import Nursery
 from harness.stack.simulators import LocalSimulator
 from reference_impl.gateways import BadSignature, MalformedBody, RawDelivery, adapter
-from simulators.catalogue import main, page
+from simulators import catalogue
 from simulators.gateways import _catalogue, gateway
 from simulators.gateways._switches import Switch, switches, with_switches
 from simulators.gateways._tamper import TAMPERINGS
@@ -41,6 +40,8 @@ from simulators.meta.nodes import LISTED
 from simulators.meta.tokens import ERROR_OF_STATE, STATES
 from simulators.pagerduty.errors import TABLE as PAGERDUTY_TABLE
 from simulators.pagerduty.faults import FAULTS as PAGERDUTY_FAULTS
+from simulators.people import Order
+from tests.command_line import golive
 from tests.rows import each_row
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
@@ -57,17 +58,21 @@ EVENTS = list(_catalogue.events())
 # -- the page ------------------------------------------------------------------------------------------------
 
 
-def test_the_page_is_what_the_code_says(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_page_is_what_the_code_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Written anew it is the same; a page that is another, or none, is said with the command that mends it."""
-    assert PAGE.read_text(encoding="utf-8") == page(), "docs/catalogue.md is not what the code says: make docs"
-    assert main(["--check", str(PAGE)]) == 0
+    now = catalogue.page()
+    monkeypatch.setattr(catalogue, "page", lambda: now)  # it takes most of a second, and would be the same
+    assert PAGE.read_text(encoding="utf-8") == now, "docs/catalogue.md is not what the code says: make docs"
+    assert catalogue.main(["--check", str(PAGE)]) == 0
     other = tmp_path / "other.md"
-    assert main(["--check", str(other)]) == 1
-    other.write_text(page() + "more", encoding="utf-8")
-    assert main(["--check", str(other)]) == 1
+    assert catalogue.main(["--check", str(other)]) == 1
+    other.write_text(now + "more", encoding="utf-8")
+    assert catalogue.main(["--check", str(other)]) == 1
     assert "make docs" in capsys.readouterr().err
-    assert main([str(other)]) == 0
-    assert other.read_text(encoding="utf-8") == page()
+    assert catalogue.main([str(other)]) == 0
+    assert other.read_text(encoding="utf-8") == now
 
 
 def test_the_page_names_every_row() -> None:
@@ -84,8 +89,9 @@ def test_the_command_and_the_control_route_list_the_same(gateways: Fake) -> None
     """`golive list` and `GET /_golive/events` have the page's rows: events, switches, tamperings with their answers."""
 
     def listed(what: str) -> list[dict[str, Any]]:
-        words = [str(Path(sys.executable).parent / "golive"), "list", what, "--json"]
-        rows: list[dict[str, Any]] = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+        done = golive("list", what, "--json")
+        assert done.returncode == 0, done.stderr
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
         return rows
 
     wanted = [(row.gateway, row.dialect, row.event.name, row.event.vendor_name) for row in EVENTS]
@@ -129,6 +135,7 @@ class Fake:
     def __init__(self, url: str) -> None:
         self.url = url
         self._host = urlsplit(url).netloc
+        self._last_sent = 0
 
     def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -148,6 +155,13 @@ class Fake:
         answer = self.ask(method, f"/_golive/{path}", body)
         assert answer.status in {200, 202}, answer.body
         return answer.json
+
+    def newly_sent(self) -> list[dict[str, Any]]:
+        """What fake gateways have sent since this was asked before, oldest first."""
+        told = self.control("GET", f"sent?after={self._last_sent}")
+        self._last_sent = told["next"]
+        sent: list[dict[str, Any]] = told["sent"]
+        return sent
 
 
 Start = Callable[..., Fake]
@@ -342,7 +356,7 @@ def test_every_event_is_sent_and_proves_its_sender(name: str, dialect: str, gate
         assert (answer.status, answer.json["status"]) == (200, 202), f"{row.event.name}: {answer.body!r}"
         assert row.event.vendor_name in {str(one) for one in leaves(json.loads(door.bodies[-1]))}, row.event.name
     assert len(door.bodies) == len(rows) > 0
-    sent = gateways.control("GET", "sent")["sent"][-len(rows) :]
+    sent = gateways.newly_sent()[-len(rows) :]
     assert [(one["event"], one["outcome"]) for one in sent] == [(row.event.name, row.event.outcome) for row in rows]
 
 
@@ -373,7 +387,7 @@ def test_every_tampering_is_applied_and_judged(
     assert status == 202 or 400 <= status < 500
     assert right == "either" or (status == 202) == (right == "accepted"), f"{status}, right is: {right}"
     assert bool(door.bodies) == (status == 202)
-    (told,) = gateways.control("GET", "sent")["sent"][-1:]
+    (told,) = gateways.newly_sent()[-1:]
     assert (told["tamper"], told["expected"]) == (kind, right)
 
 
@@ -415,12 +429,13 @@ def test_every_switch_can_be_thrown_and_decides_something(
     """Set by name it changes some event or its headers; set to its default it changes nothing; all of it is taken."""
     assert one.about, "the page would not say what it decides"
     fake, changed = gateway(name), []
+    rows = [(row, told_by_default(name, row.dialect, row.event.name)) for row in rows_of(name)]
     for value in one.others or (another(one),):
         thrown = with_switches(fake, {one.name: value})
-        changed += [row.event.name for row in rows_of(name) if told(thrown, row) != told(fake, row)]
+        changed += [row.event.name for row, said in rows if told(thrown, row.dialect, row.event.name) != said]
     assert changed, f"nothing that {name} says depends on {one.name}"
     unchanged = with_switches(fake, {one.name: plain(one.default)})
-    assert [row for row in rows_of(name) if told(unchanged, row) != told(fake, row)] == []
+    assert [row for row, said in rows if told(unchanged, row.dialect, row.event.name) != said] == []
     to, door = a_door(receiver, name, "vendor")
     answer = ask_for(gateways, to, door, switches={one.name: plain(another(one))})
     signs_a_part = (name, one.name) == ("kiwify", "wrapped")  # then the signature is inside, and not of the whole body
@@ -436,21 +451,29 @@ def rows_of(name: str) -> list[_catalogue.EventRow]:
     return [row for row in EVENTS if row.gateway == name]
 
 
-def told(fake: Any, row: _catalogue.EventRow) -> object:
-    """One event, of a plain order and of a company's with partners, whose tracking is long enough to be cut.
-
-    None where the gateway does not tell it at all.
-    """
-    if row.event.name not in fake.events(row.dialect):
-        return None
+@cache
+def orders() -> tuple[Order, Order]:
+    """A plain order, and a company's with partners, whose tracking is long enough to be cut."""
     plain_one = _catalogue.sample()
     buyer = replace(plain_one.buyer, document="11222333000181")
     tracking = {"click_id": "c-1", "fbclid": "F" * 80, "utm_source": "meta ads/é", "zz_own": "1"}
-    full = replace(plain_one, buyer=buyer, tracking=tracking, partners=("affiliate", "coproducer"))
-    arguments = {"dialect": row.dialect, "secret": "s" * 16, "url": _catalogue.URL, "now_s": _catalogue.NOW_S}
-    sent = [fake.sign(fake.render(sale, row.event.name, **arguments), **arguments) for sale in (plain_one, full)]
-    name = fake.events(row.dialect)[row.event.name].vendor_name
-    return name, [(one.url, one.headers, one.body) for one in sent]
+    return plain_one, replace(plain_one, buyer=buyer, tracking=tracking, partners=("affiliate", "coproducer"))
+
+
+def told(fake: Any, dialect: str, event: str) -> object:
+    """One event, of both orders; None where the gateway does not tell it at all."""
+    events = fake.events(dialect)
+    if event not in events:
+        return None
+    arguments = {"dialect": dialect, "secret": "s" * 16, "url": _catalogue.URL, "now_s": _catalogue.NOW_S}
+    sent = [fake.sign(fake.render(sale, event, **arguments), **arguments) for sale in orders()]
+    return events[event].vendor_name, [(one.url, one.headers, one.body) for one in sent]
+
+
+@cache
+def told_by_default(name: str, dialect: str, event: str) -> object:
+    """The same, of a gateway whose switches nobody has thrown."""
+    return told(gateway(name), dialect, event)
 
 
 # -- Meta ----------------------------------------------------------------------------------------------------

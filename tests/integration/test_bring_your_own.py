@@ -18,6 +18,8 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="no node on
 
 
 @needs_node
+# Every command of the page, whole runs among them, one after the other: 29 CPU-s. The night follows the page.
+@pytest.mark.nightly
 def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
     """From an empty folder: NO GO, mended, GO with how much was seen; two shards are one run, and half a run is not."""
     done = doc_runner.run(PAGE, tmp_path)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import reference_impl
-from harness.alarms import signals, table, template
-from harness.alarms.evaluator import Alarm, Missing
-from harness.alarms.metrics import Metrics, Summary
+from harness.alarms import evaluator, signals, table, template
+from harness.alarms.evaluator import EXTRA_POINTS, Alarm, Missing, Point
+from harness.alarms.metrics import MetricId, Metrics, Summary
 from harness.alarms.notification import Place
 from harness.alarms.table import CALM, PLAN_LIMIT_MIN
 from tests.rows import each_row
@@ -20,6 +23,72 @@ TOPIC = Place().topic_arn("golive-staging-page")
 ALARMS: Mapping[str, Alarm] = {
     one.alarm.name.removeprefix("golive-staging-"): one.alarm for one in template.load(PATH).alarms()
 }
+
+
+class Remembering(Metrics):
+    """Metrics that merge each period once: an alarm asks for the same one every minute, and so do all its mutants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: dict[tuple[Any, ...], Summary | None] = {}
+        self._points: dict[tuple[Any, ...], dict[float, Sequence[Point]]] = {}
+        self._last: tuple[Alarm | None, dict[float, Sequence[Point]]] = (None, {})
+
+    def put(self, metric: MetricId, at_s: float, summary: Summary, *, unit: str | None = None) -> None:
+        self._found.clear()
+        self._points.clear()
+        self._last = (None, {})
+        super().put(metric, at_s, summary, unit=unit)
+
+    def period(self, metric: MetricId, start_s: float, period_s: int, *, unit: str | None = None) -> Summary | None:
+        asked = (metric, start_s, period_s, unit)
+        if asked not in self._found:
+            self._found[asked] = super().period(metric, start_s, period_s, unit=unit)
+        return self._found[asked]
+
+    def points(self, alarm: Alarm) -> dict[float, Sequence[Point]]:
+        """By time, the points that an alarm of these metrics, period and number of periods has been given before."""
+        if self._last[0] is not alarm:
+            same = (alarm.metrics, alarm.math, alarm.period_s, alarm.evaluation_periods)
+            self._last = (alarm, self._points.setdefault(same, {}))
+        return self._last[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_signal_is_written_once() -> Iterator[None]:
+    """The table's signals are the same for an alarm and for all its mutants, and nobody changes them."""
+    write = table.series
+
+    @cache
+    def written(case: signals.Case, values: tuple[float | None, ...]) -> Metrics:
+        return write(case, values)
+
+    def series(case: signals.Case, values: Sequence[float | None]) -> Metrics:
+        return written(case, tuple(values))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "Metrics", Remembering)
+        patch.setattr(table, "series", series)
+        yield
+
+
+@pytest.fixture
+def the_same_points_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an alarm and its mutants judge is found once where they look at the same; each judges it for itself.
+
+    For tests of mutants only: the template's own alarms are evaluated whole elsewhere in this file.
+    """
+    find = evaluator.points
+
+    def points(alarm: Alarm, metrics: Metrics, now_s: float, *, extra: int = EXTRA_POINTS) -> Sequence[Point]:
+        assert isinstance(metrics, Remembering)
+        assert extra == EXTRA_POINTS
+        known = metrics.points(alarm)
+        if now_s not in known:
+            known[now_s] = find(alarm, metrics, now_s)
+        return known[now_s]
+
+    monkeypatch.setattr(evaluator, "points", points)
 
 
 def cells(alarm: Alarm, case: signals.Case) -> list[table.Cell]:
@@ -70,6 +139,7 @@ def mutants(alarm: Alarm) -> Iterator[tuple[str, Alarm]]:
     yield "another metric", replace(alarm, metrics=(replace(alarm.metrics[0], metric=other), *alarm.metrics[1:]))
 
 
+@pytest.mark.usefixtures("the_same_points_are_found_once")
 @each_row("name", ALARMS)
 def test_no_change_of_an_alarm_goes_unseen(name: str) -> None:
     """The table turns red for every mutant; a mutant that lives is a hole in the table."""
@@ -166,6 +236,7 @@ def test_a_dead_pipeline_pages_within_five_minutes() -> None:
     assert max(paged.values()) <= PLAN_LIMIT_MIN
 
 
+@pytest.mark.usefixtures("the_same_points_are_found_once")
 @each_row("name", ["dlq-depth", "webhook-success", "heartbeat-web"])
 def test_the_reports_row_is_red_where_the_table_is(name: str) -> None:
     """What a run tells of an alarm: all of it fine, or the column that is not."""

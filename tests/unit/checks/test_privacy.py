@@ -7,6 +7,7 @@ import json
 import random
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import quote
 
 from harness.checks.privacy import SECRETS, Canary, Hunt, hashes, leaks, without_people
@@ -62,13 +63,19 @@ def padding(count: int) -> list[Canary]:
 FEW, MANY = (), tuple(padding(3_000))
 
 
+@cache
+def hunt_of(*canaries: Canary) -> Hunt:
+    """A hunt for these: one among thousands takes a tenth of a second to make, and looking changes nothing in it."""
+    return Hunt(canaries)
+
+
 @each_row("others", [FEW, MANY], ids=["few", "many"])
 @each_row("disguise", DISGUISES)
 @each_row("canary", [EMAIL, NAME, SECRET])
 def test_a_disguised_canary_is_found(canary: Canary, disguise: str, others: tuple[Canary, ...]) -> None:
     """Other case, escapes, encodings; alone or among thousands."""
     text = f"2026-11-24T10:00:00Z sent {DISGUISES[disguise](canary.text)} today"
-    assert leaks(Hunt([canary, *others]), {"log": [text]}) == (f"log: a plain {canary.kind}",)
+    assert leaks(hunt_of(canary, *others), {"log": [text]}) == (f"log: a plain {canary.kind}",)
 
 
 @each_row("disguise", ["hex", "base64", "base64, second alignment", "bytea", "URL", "JSON in JSON"])
@@ -164,7 +171,7 @@ def test_no_text_breaks_the_hunt_and_no_canaries_find_nothing(text: str) -> None
     """An empty hunt is no match-everything, and a haystack may be anything."""
     assert leaks(Hunt([]), {"log": [text]}) == ()
     assert leaks(Hunt([EMAIL, PHONE]), {"log": [text]}) == ()
-    assert leaks(Hunt([EMAIL, *MANY]), {"log": [text]}) == ()
+    assert leaks(hunt_of(EMAIL, *MANY), {"log": [text]}) == ()
 
 
 @each_row(

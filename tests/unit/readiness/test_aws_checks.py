@@ -1,5 +1,6 @@
 """Each check of the environment passes where all is there, and fails when its one thing is missing or wrong."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,14 +20,23 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 SECRET = "s3cr3t-value-nobody-may-see"
 
 
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Callable[[str], Any]]:
+    """Clients that all tests share: to read what a service's calls are is most of the work of making one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands of images, read anew for each account
         yield checks.clients(region="us-east-1")
+
+
+@pytest.fixture
+def client(clients: Callable[[str], Any]) -> Iterator[Callable[[str], Any]]:
+    """The shared clients before an account in which there is nothing."""
+    with mock_aws():  # it forgets what the test before has made
+        yield clients
 
 
 def state(client: Callable[[str], Any], row: str, prefix: str = "", commit: str = COMMIT) -> RowState:
@@ -200,12 +210,18 @@ def test_only_reading_calls_are_made(client: Any) -> None:
     queues(client)
     alarms(client)
 
-    def watched(service: str) -> Any:
-        one = client(service)
-        one.meta.events.register("before-call", lambda model, **_: asked.append(model.name))
-        return one
+    def note(model: Any, **_: Any) -> None:
+        asked.append(model.name)
 
-    checks.look(watched)
+    with contextlib.ExitStack() as afterwards:  # the next tests have the same clients
+
+        def watched(service: str) -> Any:
+            one = client(service)
+            one.meta.events.register("before-call", note)
+            afterwards.callback(one.meta.events.unregister, "before-call", note)
+            return one
+
+        checks.look(watched)
     assert asked
     assert all(name.startswith(("List", "Describe", "Get")) for name in asked)
     assert "GetSecretValue" not in asked

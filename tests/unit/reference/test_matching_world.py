@@ -67,9 +67,31 @@ def test_the_product_meets_both_targets(world: World, truths: list[matching_worl
     assert found.recall.of > 0.7 * BUYERS
 
 
-@each_row("rule", [name for name in matching.RULES if name != "the product's"])
-def test_a_worse_rule_falls(rule: str, world: World, truths: list[matching_world.Truth]) -> None:
-    """A world in which every rule is good would prove nothing."""
+WORSE = [name for name in matching.RULES if name != "the product's"]
+#: So near to the product's that only a large world can tell them apart.
+NEAR = "every cookie believed"
+
+
+@pytest.fixture(scope="module")
+def small_world() -> World:
+    return matching_world.make(11, buyers=4_000)
+
+
+@each_row("rule", [name for name in WORSE if name != NEAR])
+def test_a_much_worse_rule_falls_in_a_small_world(rule: str, small_world: World) -> None:
+    """A world in which every rule is good would prove nothing. By the figures: its intervals alone prove nothing."""
+    found = matching.score(list(small_world.truths()), matching.RULES[rule](small_world))
+    assert found.precision.value < matching.PRECISION or found.recall.value < matching.RECALL
+    assert not found.met
+
+
+def test_a_slightly_worse_rule_falls(world: World, truths: list[matching_world.Truth]) -> None:
+    assert not matching.score(truths, matching.RULES[NEAR](world)).met
+
+
+@pytest.mark.nightly  # plays 20,000 buyers for each rule; the two tests above need as many for the nearest one only
+@each_row("rule", WORSE)
+def test_every_worse_rule_falls(rule: str, world: World, truths: list[matching_world.Truth]) -> None:
     assert not matching.score(truths, matching.RULES[rule](world)).met
 
 
