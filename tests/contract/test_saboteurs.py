@@ -20,10 +20,9 @@ ROOT = Path(__file__).parents[2]
 ALL = registry(scenarios_home() / "saboteurs")
 
 EACH_IN_A_CHILD = """
-import gc, importlib, os, sys
+import importlib, os, sys
 from scenarios.saboteurs._patching import load_reference
 load_reference()
-gc.freeze()  # no child looks through what it shares with us, which would copy it
 for name in sys.argv[1:]:
     child = os.fork()
     if not child:

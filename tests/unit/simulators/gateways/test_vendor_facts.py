@@ -270,3 +270,19 @@ def test_a_buyer_without_a_phone_can_be_told(fake: Any) -> None:
     assert b"+55" not in told(fake, "approved", quiet).body
     plan = webhook(fake, quiet, "approved", dialect="plan", secret=SECRET, url=URL, now_s=NOW_S)
     assert b'"phone":null' in plan.body
+
+
+@each_row(
+    ("event", "is_over"),
+    [
+        ("chargeback", False),
+        ("dispute_funds_withdrawn", False),
+        ("dispute_won", True),
+        ("dispute_lost", True),
+        ("dispute_funds_reinstated", True),
+    ],
+)
+def test_stripe_asks_for_evidence_only_while_a_dispute_is_open(event: str, is_over: bool) -> None:
+    """A mutation tool found that no test looked at it: a seller has seven days, and none when it is over."""
+    due_by = body_of(Stripe(), event)["data"]["object"]["evidence_details"]["due_by"]
+    assert (due_by is None) == is_over
