@@ -151,6 +151,9 @@ def gate(*, update: bool) -> int:
         BASELINE.write_text(text + "\n", encoding="utf-8")
         print(f"{BASELINE.relative_to(ROOT)}: {', '.join(f'{name} {value:.3f}' for name, value in measured.items())}")
         return 0
+    if not BASELINE.exists():
+        print(f"There is no {BASELINE.name} to compare with: run_cost.py gate --update makes one.")
+        return 2
     baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
     strange = baseline["machine"] != machine()
     limit = STRANGE_GROWTH if strange else GROWTH
