@@ -41,6 +41,7 @@ def test_withdrawn_consent_stops_what_is_unsent(pipeline: Pipeline, how: str) ->
     barrier = pipeline.track("pageview", {"fbp": click.fbp}).json()["event_id"]
     pipeline.a_later_order_arrives()
     pipeline.meta.wait_for_page("PageView", barrier)
+    pipeline.meta.wait_until_counted(stranger)  # held until Meta was well
     assert not pipeline.meta.counted(waiting), "a purchase was sent after its buyer had taken back their consent"
     pipeline.meta.seen_nothing_of(later)
     counted = [one for one in pipeline.meta.events_under("PageView", seen) if one["verdict"] == "counted"]

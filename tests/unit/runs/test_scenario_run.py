@@ -12,7 +12,7 @@ import pytest
 
 from harness.clock import RunClock
 from harness.errors import HarnessError, PromiseBroken, UsageError
-from harness.records import Arrival
+from harness.records import Arrival, Ledger
 from harness.runs import scenario_run as module
 from harness.runs.durations import Durations
 from harness.runs.scenario_run import LAST_FAILED, ScenarioRun, Selection
@@ -292,6 +292,23 @@ def test_events_after_a_closed_ledger_are_seen_on_every_stack(
     )
     run.look_once_more()
     assert (complaint in run.findings.broken[0]) if complaint else run.findings.broken == []
+
+
+@pytest.mark.parametrize(("held", "late", "is_broken"), [(1, 1, False), (1, 2, True), (0, 1, True)])
+def test_what_was_held_may_be_counted_later(
+    run: ScenarioRun, monkeypatch: pytest.MonkeyPatch, held: int, late: int, is_broken: bool
+) -> None:
+    """A held sale closes its ledger and goes on its way when it can; no more events than were held."""
+    finish(run, "R-91", "passed", counted={"a pixel": 1}, ledger=Ledger(deliveries=held, accepted=held, held=held))
+    arrived = {"a pixel": [arrival(str(number), "Purchase") for number in range(1 + late)]}
+    monkeypatch.setattr(module, "MetaArrivals", lambda url: SimpleNamespace(by_pixel=lambda: arrived))
+    monkeypatch.setattr(run, "_stacks", lambda: [_stack_of("a pixel")])
+    run.look_once_more()
+    assert bool(run.findings.broken) == is_broken
+
+
+def _stack_of(pixel: str) -> Any:
+    return SimpleNamespace(meta_url="http://127.0.0.1:1", tenants={"t": SimpleNamespace(pixel_id=pixel)})
 
 
 @pytest.mark.parametrize("leaky", [0, 1])
