@@ -302,8 +302,9 @@ def test_what_was_held_may_be_counted_later(
     finish(run, "R-91", "passed", counted={"a pixel": 1}, ledger=Ledger(deliveries=held, accepted=held, held=held))
     arrived = {"a pixel": [arrival(str(number), "Purchase") for number in range(1 + late)]}
     monkeypatch.setattr(module, "MetaArrivals", lambda url: SimpleNamespace(by_pixel=lambda: arrived))
-    monkeypatch.setattr(run, "_stacks", lambda: [_stack_of("a pixel")])
-    run.look_once_more()
+    with monkeypatch.context() as patch:  # the run's own stack is still stopped by its fixture
+        patch.setattr(run, "_stacks", lambda: [_stack_of("a pixel")])
+        run.look_once_more()
     assert bool(run.findings.broken) == is_broken
 
 
