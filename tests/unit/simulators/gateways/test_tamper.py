@@ -273,3 +273,10 @@ def test_a_forged_wrapper_holds_the_genuine_order_and_another_one() -> None:
     assert after.url == before.url
     assert told["order_id"] != genuine_order["order_id"]
     assert set(told) == {*genuine_order, "order"}
+
+
+def test_a_body_that_stays_as_it_is_was_not_tampered_with() -> None:
+    """A mutation tool found that no test looked at it: an empty body has nothing to be emptied."""
+    how = signing("stripe", "vendor")
+    with pytest.raises(NothingToTamper, match="looks the same"):
+        tamper("empty_body", how.sign(b""), how)
