@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -274,6 +275,12 @@ class PlanRow:
     """What the plan calls the story, or the part of the checklist."""
 
 
+def observed(rows: Iterable[PlanRow]) -> tuple[int, int]:
+    """How many rows were seen to be met or not, and how many are in scope."""
+    states = [row.state for row in rows if row.state is not RowState.OUT_OF_SCOPE]
+    return sum(state in (RowState.MET, RowState.NOT_MET, RowState.ATTESTED) for state in states), len(states)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetInfo:
     """What was judged."""
@@ -448,6 +455,12 @@ class LeftOut:
     id: str
     suite: str
     proves: tuple[str, ...]
+
+
+def left_out_suites(left_out: Sequence[LeftOut]) -> str:
+    """`recovery (66), monitoring (10)`: the suites that were not run, and how many scenarios are in each."""
+    suites = Counter(scenario.suite for scenario in left_out)
+    return ", ".join(f"{name} ({number})" for name, number in suites.most_common())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

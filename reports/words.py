@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 
-from harness.records import LoadCost, LoadResult, RowState, RunRecord, SloResult, Verdict, figure
+from harness.records import (
+    LoadCost,
+    LoadResult,
+    RowState,
+    RunRecord,
+    SloResult,
+    Verdict,
+    figure,
+    left_out_suites,
+    observed,
+)
 
 __all__ = ["figure"]  # told the same everywhere, so it stands where all can reach it
 
@@ -46,8 +55,6 @@ STATE_SIGNS = {
     RowState.ATTESTED: "§",
     RowState.OUT_OF_SCOPE: "·",
 }
-#: Of such a row something has been seen, and it is known how it stands.
-_OBSERVED = (RowState.MET, RowState.NOT_MET, RowState.ATTESTED)
 OUTCOME_WORDS = {"passed": "kept", "failed": "broken", "skipped": "not observed", "error": "harness error"}
 OUTCOME_SIGNS = {"passed": "✓", "failed": "✗", "skipped": "–", "error": "!"}
 
@@ -71,9 +78,8 @@ def verdict_scope(record: RunRecord) -> str:
     """What a GO of one run is for: a stranger took the bare word for the launch's. Nothing for every other verdict."""
     if record.kind == "readiness" or record.verdict not in (Verdict.GO, Verdict.GO_WITH_CONCERNS):
         return ""
-    rows = [row for row in (*record.stories, *record.checklist) if row.state is not RowState.OUT_OF_SCOPE]
-    seen = sum(row.state in _OBSERVED for row in rows)
-    return f"for what was tested ({seen} of {len(rows)} rows); no launch decision"
+    seen, total = observed((*record.stories, *record.checklist))
+    return f"for what was tested ({seen} of {total} rows); no launch decision"
 
 
 def verdict_line(record: RunRecord) -> str:
@@ -110,8 +116,7 @@ def headline(record: RunRecord) -> str:
 
 def left_out(record: RunRecord) -> str:
     """`recovery (66), monitoring (10)`: the suites that were not run, and how many scenarios are in each."""
-    suites = Counter(one.suite for one in record.left_out)
-    return ", ".join(f"{name} ({number})" for name, number in suites.most_common())
+    return left_out_suites(record.left_out)
 
 
 def plain(value: object) -> str:

@@ -8,7 +8,6 @@ Unknown is never a pass: nothing required, or nothing observed, is never GO.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,8 @@ from harness.records import (
     SloResult,
     Verdict,
     figure,
+    left_out_suites,
+    observed,
 )
 
 HARNESS_ERROR_EXIT = 2
@@ -29,7 +30,6 @@ HARNESS_ERROR_EXIT = 2
 #: What settles a row for good.
 _SETTLED = (RowState.MET, RowState.ATTESTED, RowState.OUT_OF_SCOPE)
 _OPEN = (RowState.NOT_OBSERVED, RowState.UNDECIDED)
-_OBSERVED = (RowState.MET, RowState.NOT_MET, RowState.ATTESTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +111,7 @@ def decide(
             required,
             red=_both(len(promises), len(not_met)),
             unknown=_unknown(len(gaps), doubts, missing, required),
-            excused=_and(
-                waived and f"{_count(len(waived), 'is', 'are', 'required row')} waived",
-                concerns and _count(len(concerns), "", "", "concern").strip(),
-            ),
+            excused=_excused(waived, concerns),
             beyond=len(beyond),
             left_out=left_out,
         ),
@@ -284,9 +281,7 @@ def _headline(
 
 def left_out_words(left_out: Sequence[LeftOut]) -> str:
     """`76 scenarios were not run: recovery (66), monitoring (10)`."""
-    suites = Counter(one.suite for one in left_out)
-    named = ", ".join(f"{name} ({number})" for name, number in suites.most_common())
-    return f"{_count(len(left_out), 'was', 'were', 'scenario')} not run: {named}"
+    return f"{_count(len(left_out), 'was', 'were', 'scenario')} not run: {left_out_suites(left_out)}"
 
 
 def _without_left_out(
@@ -301,8 +296,8 @@ def _without_left_out(
     beyond: int,
 ) -> str:
     in_scope = [row for row in plan if row.state is not RowState.OUT_OF_SCOPE]
-    seen = [row for row in in_scope if row.state in _OBSERVED]
-    of_plan = f"{len(seen)} of {len(in_scope)} rows of the launch plan were observed"
+    seen, total = observed(plan)
+    of_plan = f"{seen} of {total} rows of the launch plan were observed"
     if beyond:
         # A target that shows little must not look like one that has shown all.
         tail = "not, or only in part, to be seen with this target file (`golive doctor` says what to add)"
@@ -352,8 +347,11 @@ def _concerns(scenarios: Sequence[ScenarioResult]) -> list[str]:
     return [f"{_sentence(sentence)} ({_some(sorted(ids))})" for sentence, ids in found.items()]
 
 
-def _and(*parts: str | list[str]) -> str:
-    return ", and ".join(one for one in parts if isinstance(one, str) and one)
+def _excused(waived: Sequence[str], concerns: Sequence[str]) -> str:
+    """`1 required row is waived, and 2 concerns`."""
+    said = [f"{_count(len(waived), 'is', 'are', 'required row')} waived"] if waived else []
+    said += [_count(len(concerns), "", "", "concern").strip()] if concerns else []
+    return ", and ".join(said)
 
 
 def _good_reasons(
