@@ -278,12 +278,12 @@ def _pipeline_of(item: pytest.Item) -> Pipeline | None:
 
 def _keep_details(item: pytest.Item, pipeline: Pipeline, *, skipped: bool) -> None:
     digest = hashlib.sha256("\n".join(one.wire_sha256 for one in pipeline.deliveries).encode()).hexdigest()
-    people = pipeline.canaries() if pipeline.evidence else []
+    mask = privacy.Mask(pipeline.canaries() if pipeline.evidence else ())
     details: dict[str, Any] = {
         "kept": pipeline.kept,
         "failing": pipeline.failing,
         "concerns": [asdict(one) for one in pipeline.concerns],
-        "evidence": [privacy.without_people(one, people) for one in pipeline.evidence],
+        "evidence": [mask.text(sentence) for sentence in pipeline.evidence],
         "timeline": pipeline.timeline,
         "wire_sha256": digest if pipeline.deliveries else "",
     }
@@ -311,7 +311,7 @@ def pytest_runtest_makereport(
     if call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
         owner, sentence = blame(call.excinfo, scenarios=item.config.rootpath)
         if (pipeline := _pipeline_of(item)) is not None:
-            sentence = privacy.without_people(sentence, pipeline.canaries())
+            sentence = privacy.Mask(pipeline.canaries()).text(sentence)
         report.user_properties.append((RED, [owner, sentence]))
     return report
 

@@ -18,8 +18,9 @@ import ipaddress
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.checks.masked import Masked
 
@@ -73,19 +74,6 @@ def hashes(canaries: Iterable[Canary]) -> list[Canary]:
 _HASH = re.compile(r"(?i)\b[0-9a-f]{32,}\b")
 
 
-def without_people(text: str, canaries: Sequence[Canary]) -> str:
-    """A text of golive's own about these people, fit for a report: `<email>` in the place of the e-mail.
-
-    Of each hash the first six digits are left. Where somebody still stands in it in another form, nothing is left.
-    """
-    for canary in sorted(canaries, key=lambda one: len(one.text), reverse=True):
-        if len(canary.text) >= _SHORTEST:
-            text = re.sub(re.escape(canary.text), f"<{canary.kind}>", text, flags=re.IGNORECASE)
-    text = _HASH.sub(lambda found: f"{found.group()[:6]}…", text)
-    kinds = Hunt(canaries).kinds_in(text) - set(ONLY_IN_LOGS)
-    return f"(withheld: it names a buyer's {', '.join(sorted(kinds))})" if kinds else text
-
-
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -130,6 +118,41 @@ class Hunt:
             return self._needles
         seen = {anchor for words in _words(view) for anchor in self._known.intersection(words)}
         return {needle for anchor in seen for needle in self._anchors[anchor]}
+
+
+class Mask:
+    """Makes texts of golive's own fit for a report: nobody of these canaries is named in them."""
+
+    def __init__(self, canaries: Iterable[Canary]) -> None:
+        known = list(canaries)
+        self._hunt = Hunt(known)
+        self._longest_first = [
+            (re.compile(re.escape(canary.text), re.IGNORECASE), f"<{canary.kind}>")
+            for canary in sorted(known, key=lambda canary: len(canary.text), reverse=True)
+            if len(canary.text) >= _SHORTEST
+        ]
+
+    def text(self, text: str) -> str:
+        """The same with `<email>` in the place of the e-mail, and of each hash the first six digits.
+
+        Where somebody still stands in it in another form, nothing of it is left.
+        """
+        for pattern, kind in self._longest_first:
+            text = pattern.sub(kind, text)
+        text = _HASH.sub(lambda found: f"{found.group()[:6]}…", text)
+        kinds = self._hunt.kinds_in(text) - set(ONLY_IN_LOGS)
+        return f"(withheld: it names a buyer's {', '.join(sorted(kinds))})" if kinds else text
+
+    def json(self, value: Any) -> Any:
+        """The same JSON value with `<email>` in the place of each text or number in which an e-mail stands."""
+        if isinstance(value, Mapping):
+            return {name: self.json(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.json(inner) for inner in value]
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            kinds = sorted(self._hunt.kinds_in(str(value)))
+            return f"<{kinds[0].removeprefix('masked ')}>" if kinds else value
+        return value
 
 
 def leaks(

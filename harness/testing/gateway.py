@@ -242,17 +242,15 @@ class PlacedOrder:
         path = to or self.gateway.path
         began_s = self._pipeline.info.clock.now_s()
         pieces = tampering.chunks(sent)
+        address = f"{path}?{query}" if query else path
+        headers = {"Content-Type": "application/json", **tampering.without_framing(sent)}
         answer = self._pipeline.target.request(
-            "POST",
-            f"{path}?{query}" if query else path,
-            body=sent.body if pieces is None else iter(pieces),
-            headers={"Content-Type": "application/json", **tampering.without_framing(sent)},
-            base_url=via,
+            "POST", address, body=sent.body if pieces is None else iter(pieces), headers=headers, base_url=via
         )
         self._pipeline.last_exchange = Exchange(
             event=event,
-            url=(via or self._pipeline.info.target.base_url) + (f"{path}?{query}" if query else path),
-            headers={"Content-Type": "application/json", **tampering.without_framing(sent)},
+            url=(via or self._pipeline.info.target.base_url) + address,
+            headers=headers,
             body=sent.body,
             answer=answer,
         )

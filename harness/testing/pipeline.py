@@ -485,8 +485,8 @@ class Pipeline:
             return []
         accounts = [account for tenant in self.tenants for account in tenant.gateways.values()]
         secrets = [*(one.secret for one in accounts), *(tenant.meta_token for tenant in self.tenants)]
-        people = [*self.canaries(), *(privacy.Canary(kind="secret", text=one) for one in secrets)]
-        return wire.in_words(self.last_exchange, self._inbox(self.tenant).calls(), people)
+        mask = privacy.Mask([*self.canaries(), *(privacy.Canary(kind="secret", text=secret) for secret in secrets)])
+        return wire.in_words(self.last_exchange, self._inbox(self.tenant).calls(), mask)
 
     def adopt(self, other: Pipeline, *, ledger: bool) -> None:
         """What another one has invented is this scenario's; with `ledger` its tenants too, with all they were sent."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from urllib.parse import quote
 
-from harness.checks.privacy import SECRETS, Canary, Hunt, hashes, leaks, without_people
+from harness.checks.privacy import SECRETS, Canary, Hunt, Mask, hashes, leaks
 from tests.rows import each_row
 
 EMAIL = Canary(kind="email", text="Conceição.q7f3k2x9@compras.example")
@@ -191,10 +191,10 @@ def test_a_sentence_of_ours_names_nobody() -> None:
     people = [Canary(kind="email", text="ana@canary.example"), Canary(kind="phone", text="+5511987654321")]
     wrong = hashlib.sha256(b"ANA@canary.example").hexdigest()
     said = f"em must be the hash of Ana@Canary.example; it was {wrong} (+5511987654321)"
-    assert without_people(said, people) == f"em must be the hash of <email>; it was {wrong[:6]}… (<phone>)"
-    assert without_people("it was answered with 500 {}", people) == "it was answered with 500 {}"
+    assert Mask(people).text(said) == f"em must be the hash of <email>; it was {wrong[:6]}… (<phone>)"
+    assert Mask(people).text("it was answered with 500 {}") == "it was answered with 500 {}"
 
 
 def test_a_disguised_buyer_takes_the_whole_sentence_with_it() -> None:
     people = [Canary(kind="phone", text="+5511987654321")]
-    assert without_people("called at (11) 98765-4321", people) == "(withheld: it names a buyer's phone)"
+    assert Mask(people).text("called at (11) 98765-4321") == "(withheld: it names a buyer's phone)"
