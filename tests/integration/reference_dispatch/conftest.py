@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 import threading
@@ -19,6 +18,8 @@ from typing import Any, Self
 import psycopg
 import pytest
 
+from harness.stack.aws import LocalAws
+from harness.stack.processes import Nursery
 from reference_impl.dispatch.breaker import Rules
 from reference_impl.dispatch.breaker_store import BreakerStore
 from reference_impl.dispatch.capi import CapiClient
@@ -260,25 +261,18 @@ WITH one AS (
 )
 INSERT INTO outbox (conversion_id) SELECT id FROM one
 """
-_LISTENING = re.compile(r"[Rr]unning on (http://127\.0\.0\.1:\d+)")
 
 
 @pytest.fixture(scope="session")
-def aws_url() -> Iterator[str]:
+def aws_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SQS and Secrets Manager on a free port."""
-    argv = [sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log", "ministack.app:app"]
-    child = subprocess.Popen(
-        argv, env={**os.environ, "BIND_HOST": "127.0.0.1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert child.stdout is not None
-    url = next(found.group(1) for line in child.stdout if (found := _LISTENING.search(line.decode())))
-    drain = threading.Thread(target=lambda: [None for _ in child.stdout or ()])
-    drain.start()
-    yield url
-    child.terminate()
-    child.wait(timeout=10)
-    drain.join()
-    child.stdout.close()
+    aws, nursery = LocalAws(), Nursery(lambda death: None)
+    child = aws.start(nursery, env=dict(os.environ), log=tmp_path_factory.mktemp("aws") / "log")
+    try:
+        aws.wait_ready(child, within_s=30)
+        yield aws.url
+    finally:
+        nursery.stop_all()
 
 
 @pytest.fixture(scope="session")
