@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import requests
 
-from harness import samples
+from harness import samples, target_json
 from harness.checks import ledger, pages, privacy
 from harness.errors import HarnessError, PromiseBroken
 from harness.faults import names
@@ -281,9 +281,10 @@ class Pipeline:
         """By which id Meta may hear of it: the page's own, else the one that it is answered with."""
         given = body.get("event_id") if isinstance(body, Mapping) else None
         try:
-            event_id = given or json.loads(answer.text).get("event_id")
-        except (ValueError, AttributeError):
-            event_id = None
+            said = target_json.read(answer.text)
+        except ValueError:
+            said = None
+        event_id = given or (said.get("event_id") if isinstance(said, dict) else None)
         if event_id:
             self._told[owner.pixel_id].add(str(event_id))
         else:

@@ -28,7 +28,7 @@ DAY_S = 86_400
 
 #: It starts every program below: `requests()` yields what is asked for, `answer` answers it.
 PRELUDE = """
-import json, os, sys, time
+import json, os, signal, sys, time
 def requests():
     for line in sys.stdin: yield json.loads(line)
 def write(text):
@@ -113,7 +113,7 @@ def test_a_program_that_breaks_the_rules_is_killed_and_started_anew(start: Start
         ("write('half'); sys.exit(3)", "ended with exit code 3 although it must stay"),
         ("print('no database', file=sys.stderr); sys.exit(1)", "ended with exit code 1 .*\\n.*no database$"),
         ("os.kill(os.getpid(), 9)", "was killed by SIGKILL although it must stay"),
-        ("os.close(1); time.sleep(60)", "closed its standard output, which must stay open"),
+        ("os.close(1); signal.pause()", "closed its standard output, which must stay open"),
     ]
 
     def check(row: tuple[str, str]) -> None:
@@ -130,7 +130,7 @@ def test_a_program_that_breaks_the_rules_is_killed_and_started_anew(start: Start
 
 def test_an_answer_that_does_not_come_has_a_limit(start: Start) -> None:
     """Also where the request is never read, and longer than a pipe holds; whoever else waits fails with it."""
-    operator = start("time.sleep(60)", limit_s=0.5, line_limit_bytes=10_000_000)
+    operator = start("signal.pause()", limit_s=0.5, line_limit_bytes=10_000_000)
     began = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(operator.ask, "provision", {"tenants": "x" * 1_000_000}) for _ in range(2)]

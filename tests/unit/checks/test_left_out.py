@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from harness.checks.verdict import decide, required_of
+from harness.checks.verdict import Judgement, decide, required_of
 from harness.readiness import rows
 from harness.records import (
     Ledger,
@@ -111,9 +111,8 @@ def test_nothing_is_said_where_nothing_was_left_out() -> None:
     assert not any("--all" in one for one in found.next_steps)
 
 
-def test_every_report_format_names_it() -> None:
-    found = decided()
-    record = RunRecord(
+def recorded(found: Judgement, **changes: Any) -> RunRecord:
+    return RunRecord(
         run_id="r",
         kind="run",
         seed=1,
@@ -126,9 +125,12 @@ def test_every_report_format_names_it() -> None:
         verdict=found.verdict,
         exit_code=found.exit_code,
         headline=found.headline,
-        scenarios=(KEPT,),
-        left_out=LEFT_OUT,
+        **changes,
     )
+
+
+def test_every_report_format_names_it() -> None:
+    record = recorded(decided(), scenarios=(KEPT,), left_out=LEFT_OUT)
     formats = {
         "html": html.render(record),
         "markdown": markdown.render(record),
@@ -145,20 +147,6 @@ def _holds(text: str) -> None:
 
 
 def test_report_of_an_older_golive_left_nothing_out() -> None:
-    record = RunRecord(
-        run_id="r",
-        kind="run",
-        seed=1,
-        target=TargetInfo(name="mine", commit="abc"),
-        clock_origin="",
-        started_at="",
-        duration_s=1.0,
-        machine="m",
-        command="golive run",
-        verdict=None,
-        exit_code=2,
-        headline="",
-    )
-    data = record.to_json()
+    data = recorded(decided(left_out=())).to_json()
     del data["left_out"]
     assert RunRecord.from_json(data).left_out == ()
